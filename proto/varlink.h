@@ -1,0 +1,97 @@
+/*
+ * varlink.h - Varlink messages: JSON ended by NUL (varlink.org, "Protocol").
+ *
+ * Requests are cut from a byte stream, checked against limits (bytes, depth), and dispatched to a
+ * table of methods. org.varlink.service is answered here from the same table.
+ */
+#ifndef HAUL_VARLINK_H
+#define HAUL_VARLINK_H
+
+#include "span.h"
+#include "wire.h"
+
+#include <yyjson.h>
+
+/* Filled by a method. Exactly one of the two is set: parameters (an object of reply_doc, may stay
+ * NULL for {}) or error_name (static, "interface.Error") with error_parameters. */
+struct varlink_reply {
+    yyjson_mut_doc *doc; /* owned by the caller of varlink_dispatch */
+    yyjson_mut_val *parameters;
+    const char *error_name;
+    yyjson_mut_val *error_parameters;
+    bool upgraded; /* set by a method that takes the connection over */
+};
+
+struct varlink_call {
+    struct span method;
+    yyjson_val *parameters; /* an object, or NULL */
+    bool oneway;
+    bool more;
+    bool upgrade;
+};
+
+struct varlink_method {
+    const char *name; /* "io.haul.Manager.Describe" */
+    void (*handler)(void *ctx, const struct varlink_call *call, struct varlink_reply *reply);
+    void *ctx;
+};
+
+/* What GetInfo and GetInterfaceDescription answer from. */
+struct varlink_interface {
+    const char *name;        /* "io.haul.Manager" */
+    const char *description; /* the interface definition, as the varlink language has it */
+};
+
+struct varlink_service {
+    const char *vendor;
+    const char *product;
+    const char *version;
+    const char *url;
+    const struct varlink_interface *interfaces; /* org.varlink.service is added by itself */
+    size_t interfaces_count;
+    const struct varlink_method *methods;
+    size_t methods_count;
+};
+
+/* Holds at most one unfinished message, at most WIRE_VARLINK_BYTES_MAX bytes. */
+struct varlink_reader {
+    char *buffer;
+    size_t buffer_bytes;
+    size_t buffer_capacity;
+};
+
+enum varlink_verdict {
+    VARLINK_READY, /* *ret_message is valid until the next call; its NUL is not part of it */
+    VARLINK_NEED_MORE,
+    VARLINK_TOO_BIG, /* close the connection */
+    VARLINK_NO_MEMORY,
+};
+
+void varlink_reader_init(struct varlink_reader *reader);
+void varlink_reader_deinit(struct varlink_reader *reader);
+bool varlink_reader_is_mid_message(const struct varlink_reader *reader);
+
+/* Takes bytes from the front of *in up to and including the next NUL. What stays in *in belongs to
+ * the next message, or to the stream after an upgrade. */
+enum varlink_verdict varlink_next(struct varlink_reader *reader, struct span *in,
+                                  struct span *ret_message);
+
+enum varlink_outcome {
+    VARLINK_REPLIED,  /* *ret_reply holds a malloc'd message with its NUL, ours to free; NULL for
+                         oneway */
+    VARLINK_UPGRADED, /* likewise, and the bytes after this message are a stream */
+    VARLINK_INVALID,  /* not JSON, too deep, or no method: close the connection */
+    VARLINK_FAILED,   /* out of memory */
+};
+
+/* Handles one message: parses, checks, calls the method or answers the standard errors
+ * (org.varlink.service.MethodNotFound, InterfaceNotFound, InvalidParameter). */
+enum varlink_outcome varlink_dispatch(const struct varlink_service *service, struct span message,
+                                      char **ret_reply, size_t *ret_reply_bytes);
+
+/* Client side: a call as bytes with its NUL, malloc'd; parameters may be NULL. NULL when out of
+ * memory. */
+char *varlink_format_call(const char *method, yyjson_mut_doc *doc, yyjson_mut_val *parameters,
+                          bool upgrade, size_t *ret_bytes);
+
+#endif
