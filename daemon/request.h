@@ -1,0 +1,38 @@
+/*
+ * request.h - the bytes of a request head, and refusal of what cannot be sent safely.
+ *
+ * Pure. Whatever a client gives as method, target, field name or value is checked here, before any
+ * I/O, so that it can never split or smuggle a request (RFC 9110 section 5.5, 9.1; RFC 9112
+ * section 3). The Host field comes from the URL unless the client gives one; Content-Length from
+ * the body; Connection, Transfer-Encoding, Content-Length, Expect, TE, Upgrade and Trailer of the
+ * client are refused with the reason.
+ */
+#ifndef HAULD_REQUEST_H
+#define HAULD_REQUEST_H
+
+#include "fault.h"
+#include "span.h"
+#include "url.h"
+
+struct request {
+    struct span method; /* empty = GET */
+    const struct url *url;
+    struct span profile_fields; /* wire form (wire_field lists, already bounds-checked) */
+    struct span fields;         /* of this item; one with the same name replaces the profile's */
+    struct span body;
+    bool has_body; /* send Content-Length, even 0 */
+    bool close;    /* send Connection: close */
+};
+
+/* FAULT_NONE, or FAULT_INPUT_ARGUMENT / FAULT_INPUT_TOO_BIG with *ret_why (static, one clause
+ * naming what is wrong). */
+enum fault_code request_check(const struct request *request, const char **ret_why);
+
+/* Writes head and body of a request that passed the check, at most room bytes; returns the bytes
+ * needed. */
+size_t request_write(const struct request *request, char *out, size_t room);
+
+/* RFC 9110 section 9.2.2. */
+bool request_is_idempotent(struct span method);
+
+#endif
