@@ -1,0 +1,66 @@
+# haul: short names for what Meson and the scripts do. `make` leaves build/haul and build/hauld.
+#
+#   make                what a user needs            make test         all tests, with sanitizers
+#   make demo           the story, on real servers   make test-system  only the real daemon's tests
+#   make install        under PREFIX (/usr/local)    make test-full    the night's work: hours
+#   make uninstall                                   make bench        beside the peers
+#   make fmt            clang-format                 make coverage     lines and branches reached
+#   make clean          all but .deps/               .ci/run           what a commit must pass
+#
+# Each installs what it lacks first (tools/deps says what, before). DEPS=true leaves that out.
+
+PREFIX ?= /usr/local
+DEPS ?= tools/deps
+PYTHON ?= /usr/bin/python3
+SANITIZE = -Db_sanitize=address,undefined -Doptimization=1 -Dfaults=true
+
+.PHONY: all demo test test-system test-full bench install uninstall coverage fmt clean deps-%
+
+all: deps-build build/build.ninja
+	ninja -C build
+
+deps-%:
+	@$(DEPS) $*
+
+build/build.ninja:
+	meson setup build -Dtests=disabled -Dprefix=$(PREFIX)
+
+build-test/build.ninja:
+	meson setup build-test -Dtests=enabled $(SANITIZE)
+
+demo: deps-demo all
+	$(PYTHON) examples/slow-api/demo.py --haul build/haul
+
+test: deps-test build-test/build.ninja
+	ninja -C build-test
+	meson test -C build-test --print-errorlogs
+	@$(MAKE) --no-print-directory test-system
+
+test-system: deps-test build-test/build.ninja
+	ninja -C build-test
+	tests/run-system build-test
+
+test-full:
+	HAUL_TEST_FULL=1 FUZZ_SECONDS=600 .ci/run
+
+bench: deps-bench all
+	bench/run --build build
+
+install: all
+	meson configure build -Dprefix=$(PREFIX)
+	meson install -C build
+
+uninstall:
+	ninja -C build uninstall
+
+coverage: deps-test deps-coverage
+	meson setup build-coverage -Dtests=enabled -Db_coverage=true --reconfigure
+	meson test -C build-coverage --print-errorlogs
+	tests/run-system build-coverage
+	gcovr --root . --filter 'proto/' --filter 'daemon/' --filter 'client/' build-coverage
+
+fmt: deps-ci
+	find proto daemon client tests bench -name '*.[ch]' | xargs clang-format -i
+
+clean:
+	rm -rf build build-*
