@@ -1,0 +1,84 @@
+/*
+ * config.h - the settings of hauld: every bound, timeout and address, with its default.
+ *
+ * Pure: it parses spans; main reads the files and argv. A struct config owns nothing, so that it
+ * is copied by assignment and a reload is "parse into a copy, then assign". hauld.conf(5) describes
+ * the keys.
+ *
+ * Adding a key: (1) a field below, (2) a row of the table in config.c, (3) docs/hauld.conf.5.scd.
+ */
+#ifndef HAULD_CONFIG_H
+#define HAULD_CONFIG_H
+
+#include "span.h"
+
+#define CONFIG_FILE_BYTES_MAX (1u << 20) /* of one file; what is larger is refused */
+#define CONFIG_SOCKET_ROOM 108           /* sun_path, NUL included */
+#define CONFIG_PATH_ROOM 4096
+#define CONFIG_LIST_ROOM 4096
+#define CONFIG_SERVERS_ROOM 1024
+
+/* Text fields: empty = not set. 0 in a number: see its comment, else 0 is refused. */
+struct config {
+    char socket_path[CONFIG_SOCKET_ROOM]; /* where to listen; not set: main's rule */
+    unsigned workers;                     /* event loops; 0 = by the number of cores */
+    unsigned log_level;                   /* 3 err, 4 warning, 5 notice, 6 info, 7 debug */
+
+    unsigned sessions_max;
+    unsigned connections_max;      /* outbound, all together; 0 = from RLIMIT_NOFILE */
+    unsigned per_origin_default;   /* connections for a batch that asks for nothing */
+    unsigned per_origin_total_max; /* over all batches together; 0 = connections_max */
+    unsigned concurrency_default;  /* items in progress, of a batch that asks for nothing */
+    unsigned dns_cache_entries_max;
+    uint64_t writer_queue_bytes_max;
+
+    uint64_t item_time_max_ns; /* the ceiling of any item's total time */
+    uint64_t dns_timeout_ns;
+    uint64_t connect_timeout_ns; /* over all addresses of a name */
+    uint64_t tls_timeout_ns;
+    uint64_t first_byte_timeout_ns;
+    uint64_t idle_timeout_ns;        /* between two reads of a response */
+    uint64_t frame_timeout_ns;       /* half a frame, half a Varlink message */
+    uint64_t slow_reader_timeout_ns; /* a client that does not read its results */
+    uint64_t sink_timeout_ns;        /* a body's sink that stays full */
+    uint64_t pool_idle_timeout_ns;   /* a kept connection without a request */
+
+    char dns_servers[CONFIG_SERVERS_ROOM]; /* "127.0.0.1:5353,[::1]:53"; not set: resolv.conf */
+    char hosts_path[CONFIG_PATH_ROOM];
+    char unix_upstreams[CONFIG_LIST_ROOM]; /* absolute paths, one space between */
+};
+
+/* What is wrong, where, and the cure: one line without a full stop. */
+struct config_trouble {
+    char text[512];
+};
+
+enum config_verdict {
+    CONFIG_OK,
+    CONFIG_BAD, /* *ret_trouble says why, *config is as it was */
+};
+
+void config_init_defaults(struct config *config);
+
+/* Reads a whole file of Key=value lines over *config. Comments start with # or ; and stand on their
+ * own line; the only section is [Hauld], and it may be left out. Keys are matched without regard to
+ * case. An empty value means the default again; the last of several lines counts, but lists grow
+ * line by line. file_name is for the trouble's text only. */
+enum config_verdict config_parse(struct config *config, struct span text, const char *file_name,
+                                 struct config_trouble *ret_trouble);
+
+/* One key, as argv gives it; where ("--workers") begins the trouble's text. */
+enum config_verdict config_set(struct config *config, const char *key, struct span value,
+                               const char *where, struct config_trouble *ret_trouble);
+
+/* Writes all keys as a file that config_parse reads back to the same settings, at most room bytes,
+ * NUL included when room > 0; returns the bytes needed without it. */
+size_t config_print(const struct config *config, char *out, size_t room);
+
+/* Whether path is one of the paths of unix_upstreams, byte for byte. */
+bool config_allows_unix_upstream(const struct config *config, struct span path);
+
+/* "err", "warning", "notice", "info", "debug" (or 3 to 7) to the number. */
+bool config_parse_level(struct span text, unsigned *ret_level);
+
+#endif

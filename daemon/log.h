@@ -1,0 +1,33 @@
+/*
+ * log.h - one line per event, to stderr or the journal.
+ *
+ * The level is the one mutable global of the daemon. Modules below level 10 do not log: they
+ * return, and the level with the context writes the line.
+ */
+#ifndef HAULD_LOG_H
+#define HAULD_LOG_H
+
+#include <stdbool.h>
+
+/* syslog's numbers, as config's LogLevel= has them. */
+enum log_level {
+    LOG_LEVEL_ERR = 3,     /* hauld cannot do what it is there for */
+    LOG_LEVEL_WARNING = 4, /* something is clamped, refused or lost */
+    LOG_LEVEL_NOTICE = 5,  /* started, stopping, reloaded */
+    LOG_LEVEL_INFO = 6,
+    LOG_LEVEL_DEBUG = 7,
+};
+
+/* Finds out whether stderr is the journal (JOURNAL_STREAM); call once, before threads. Without it
+ * lines go to stderr in their plain form, at level info. */
+void log_init(enum log_level level);
+void log_set_level(enum log_level level);
+
+/* Whether a line of this level is written: to spare the work of making it. */
+bool log_is_on(enum log_level level);
+
+/* Writes one line in one write, cut at 2 KiB; control characters become '?', so that no text from
+ * outside can forge a line. Keeps errno. */
+__attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
+
+#endif
