@@ -59,7 +59,9 @@ struct message_pin {
     bool to_is_address;
 };
 
-/* Each checks lengths, reserved fields and limits of wire.h (fields, urls, enum values). */
+/* Each checks lengths, reserved fields, enum values and, for PROFILE, the limits of wire.h, and
+ * writes *ret only on success. The spans lie in the frame. A REQUEST is taken with any url and any
+ * fields that fit its frame: over a limit is input/too_big of that item, which the session says. */
 message_error message_decode_profile(const struct frame *frame, struct message_profile *ret);
 message_error message_decode_batch_begin(const struct frame *frame, struct wire_batch_begin *ret);
 message_error message_decode_batch_end(const struct frame *frame);
@@ -68,6 +70,7 @@ message_error message_decode_credit(const struct frame *frame, struct wire_credi
 message_error message_decode_head(const struct frame *frame, struct message_head *ret);
 message_error message_decode_result(const struct frame *frame, struct message_result *ret);
 message_error message_decode_batch_done(const struct frame *frame, struct wire_batch_done *ret);
+message_error message_decode_goaway(const struct frame *frame);
 message_error message_decode_error(const struct frame *frame, struct message_error_text *ret);
 
 /* Checks what every frame must satisfy before its own decoder runs: the type is one the receiver
@@ -85,9 +88,9 @@ size_t message_request_bytes(const struct message_request *message);
 size_t message_head_bytes(const struct message_head *message);
 size_t message_result_bytes(const struct message_result *message);
 
-/* Encoders: out has room for the bytes above; *_bytes, counts and fixed_bytes of the fixed part are
- * filled in from the spans, header_count and pin_count are the caller's. Return the bytes written.
- */
+/* Encoders (message_encode.c): out has room for the bytes above; *_bytes and fixed_bytes of the
+ * fixed part are filled in from the spans, header_count and pin_count are the caller's. Each span
+ * fits its *_bytes field and the whole its frame (asserted). Return the bytes written. */
 size_t message_encode_profile(char *out, uint64_t id, const struct message_profile *message);
 size_t message_encode_request(char *out, uint64_t id, const struct message_request *message,
                               uint16_t fd_count);

@@ -12,22 +12,27 @@
 
 #include <yyjson.h>
 
-/* Filled by a method. Exactly one of the two is set: parameters (an object of reply_doc, may stay
- * NULL for {}) or error_name (static, "interface.Error") with error_parameters. */
+#define VARLINK_INTERFACE_NOT_FOUND "org.varlink.service.InterfaceNotFound"
+#define VARLINK_METHOD_NOT_FOUND "org.varlink.service.MethodNotFound"
+#define VARLINK_INVALID_PARAMETER "org.varlink.service.InvalidParameter"
+
+/* Filled by a method. At most one of the two is set: parameters (an object of doc, may stay NULL
+ * for {}) or error_name (static, "interface.Error") with error_parameters, may stay NULL too.
+ * Strings that doc does not copy live until varlink_dispatch returns: those of the call do. */
 struct varlink_reply {
-    yyjson_mut_doc *doc; /* owned by the caller of varlink_dispatch */
+    yyjson_mut_doc *doc; /* varlink_dispatch makes and frees it */
     yyjson_mut_val *parameters;
     const char *error_name;
     yyjson_mut_val *error_parameters;
-    bool upgraded; /* set by a method that takes the connection over */
+    bool upgraded; /* set by a method that takes the connection over; only if call->upgrade */
 };
 
 struct varlink_call {
     struct span method;
     yyjson_val *parameters; /* an object, or NULL */
-    bool oneway;
-    bool more;
-    bool upgrade;
+    bool oneway;            /* the method runs, its reply is dropped */
+    bool more;              /* would take several replies; here every method gives one */
+    bool upgrade;           /* never together with oneway */
 };
 
 struct varlink_method {
@@ -58,17 +63,21 @@ struct varlink_reader {
     char *buffer;
     size_t buffer_bytes;
     size_t buffer_capacity;
+    bool deliver_buffer; /* the message last returned lies in buffer */
 };
 
 enum varlink_verdict {
-    VARLINK_READY, /* *ret_message is valid until the next call; its NUL is not part of it */
-    VARLINK_NEED_MORE,
-    VARLINK_TOO_BIG, /* close the connection */
+    VARLINK_READY,     /* *ret_message is valid until the next call or until *in's bytes are gone;
+                          its NUL is not part of it */
+    VARLINK_NEED_MORE, /* all of *in was consumed; call again with more */
+    VARLINK_TOO_BIG,   /* close the connection */
     VARLINK_NO_MEMORY,
 };
 
 void varlink_reader_init(struct varlink_reader *reader);
 void varlink_reader_deinit(struct varlink_reader *reader);
+
+/* True while the reader holds the beginning of a message. */
 bool varlink_reader_is_mid_message(const struct varlink_reader *reader);
 
 /* Takes bytes from the front of *in up to and including the next NUL. What stays in *in belongs to
@@ -89,8 +98,11 @@ enum varlink_outcome {
 enum varlink_outcome varlink_dispatch(const struct varlink_service *service, struct span message,
                                       char **ret_reply, size_t *ret_reply_bytes);
 
-/* Client side: a call as bytes with its NUL, malloc'd; parameters may be NULL. NULL when out of
- * memory. */
+/* For methods: refuses the call by the name of the parameter that is missing or wrong. */
+void varlink_refuse_parameter(struct varlink_reply *reply, const char *parameter);
+
+/* Client side: a call as bytes with its NUL, malloc'd. parameters is an object of doc; both may be
+ * NULL. The call becomes doc's root. NULL when out of memory. */
 char *varlink_format_call(const char *method, yyjson_mut_doc *doc, yyjson_mut_val *parameters,
                           bool upgrade, size_t *ret_bytes);
 

@@ -153,7 +153,7 @@ struct wire_request {
 static_assert(sizeof(struct wire_request) == 56, "wire layout");
 
 #define WIRE_BODY_OF_PROFILE 255u
-#define WIRE_REQUEST_HAS_BODY 0x1u   /* body_bytes may be 0 and a Content-Length is sent still */
+#define WIRE_REQUEST_HAS_BODY 0x1u   /* set whenever body_bytes > 0; with 0: Content-Length: 0 */
 #define WIRE_REQUEST_REPLAYABLE 0x2u /* the user says: safe to send twice */
 
 struct wire_credit {

@@ -1,0 +1,206 @@
+/*
+ * Well-formed frames, and what a hostile peer makes of them: cut at every byte, with a fixed part
+ * of any size, and a table whose rows overwrite one number each and name the verdict. Payloads are
+ * copied into allocations of their exact size, so that the sanitizer sees a read past them.
+ */
+#include "message.h"
+
+#include "good_frames.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
+#define OK 0u
+#define MALFORMED WIRE_ERROR_MALFORMED
+#define RESERVED WIRE_ERROR_RESERVED
+#define LIMIT WIRE_ERROR_LIMIT
+
+/* Decodes the first bytes of the frame, from an allocation that ends where they end. */
+static message_error decode_cut(enum good_frame kind, const char *bytes, size_t bytes_count)
+{
+    char *copy = malloc(bytes_count);
+    struct frame frame;
+    message_error error;
+
+    assert_non_null(copy);
+    memcpy(copy, bytes, bytes_count);
+    frame = frame_of_bytes(copy, bytes_count - sizeof(struct wire_header));
+    error = good_frame_decode(kind, &frame);
+    free(copy);
+    return error;
+}
+
+static void refuses_every_frame_cut_short(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < GOOD_FRAME_COUNT; kind++) {
+        char bytes[GOOD_FRAME_BYTES_MAX];
+        size_t length = good_frame_put(kind, bytes);
+
+        for (size_t cut = 16; cut <= length; cut++)
+            assert_int_equal(decode_cut(kind, bytes, cut),
+                             cut < good_frame_used_bytes(kind) ? MALFORMED : OK);
+    }
+}
+
+static void skips_what_a_newer_peer_adds_to_the_fixed_part(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < GOOD_FRAME_COUNT; kind++) {
+        char bytes[GOOD_FRAME_BYTES_MAX];
+        char longer[512];
+        uint32_t fixed_bytes;
+        size_t length = good_frame_put(kind, bytes);
+
+        if (kind == GOOD_DATA)
+            continue; /* has no fixed struct, only the size of its body */
+        memcpy(&fixed_bytes, bytes + 16, sizeof(fixed_bytes));
+        memcpy(longer, bytes, 16 + fixed_bytes);
+        memset(longer + 16 + fixed_bytes, 0xee, 24);
+        memcpy(longer + 16 + fixed_bytes + 24, bytes + 16 + fixed_bytes, length - 16 - fixed_bytes);
+        fixed_bytes += 24;
+        memcpy(longer + 16, &fixed_bytes, sizeof(fixed_bytes));
+        assert_int_equal(decode_cut(kind, longer, length + 24), OK);
+    }
+}
+
+static void refuses_a_fixed_part_that_does_not_fit(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < GOOD_FRAME_COUNT; kind++) {
+        char bytes[GOOD_FRAME_BYTES_MAX];
+        size_t length = good_frame_put(kind, bytes);
+        uint32_t good;
+
+        memcpy(&good, bytes + 16, sizeof(good));
+        const uint32_t bad[] = { 0,          1,          4,          good - 8,
+                                 good - 1,   0x7fffffff, 0x80000000, (uint32_t)length - 16 + 1,
+                                 0xfffffff8, 0xffffffff };
+
+        for (size_t i = 0; i < ROWS(bad) && kind != GOOD_DATA; i++) {
+            memcpy(bytes + 16, &bad[i], sizeof(bad[i]));
+            assert_int_equal(decode_cut(kind, bytes, length), MALFORMED);
+        }
+    }
+}
+
+#define AT(type, field) (16 + offsetof(struct type, field)), sizeof(((struct type *)0)->field)
+/* Behind the fixed part: the first field of PROFILE and REQUEST, the first pin. */
+#define PROFILE_FIELD (16 + 80)
+#define PROFILE_PIN (16 + 80 + 32)
+#define REQUEST_FIELD (16 + 56 + 4 + 14)
+
+static const struct {
+    const char *name;
+    enum good_frame kind;
+    size_t offset;
+    size_t bytes;
+    uint64_t value;
+    message_error error;
+} spoilt[] = {
+    { "an unknown flag", GOOD_PROFILE, AT(wire_profile, flags), 0x8, RESERVED },
+    { "the highest flag", GOOD_PROFILE, AT(wire_profile, flags), 0x80000000, RESERVED },
+    { "reserved", GOOD_PROFILE, AT(wire_profile, reserved), 1, RESERVED },
+    { "a body mode too many", GOOD_PROFILE, AT(wire_profile, body_mode), 3, MALFORMED },
+    { "a profile of its own body mode", GOOD_PROFILE, AT(wire_profile, body_mode), 255, MALFORMED },
+    { "any family", GOOD_PROFILE, AT(wire_profile, address_family), 0, OK },
+    { "family 6", GOOD_PROFILE, AT(wire_profile, address_family), 6, OK },
+    { "family 1", GOOD_PROFILE, AT(wire_profile, address_family), 1, MALFORMED },
+    { "family 10", GOOD_PROFILE, AT(wire_profile, address_family), 10, MALFORMED },
+    { "one field fewer than there are", GOOD_PROFILE, AT(wire_profile, header_count), 1,
+      MALFORMED },
+    { "one field more than there are", GOOD_PROFILE, AT(wire_profile, header_count), 3, MALFORMED },
+    { "fields, but none counted", GOOD_PROFILE, AT(wire_profile, header_count), 0, MALFORMED },
+    { "257 fields", GOOD_PROFILE, AT(wire_profile, header_count), 257, LIMIT },
+    { "65535 fields", GOOD_PROFILE, AT(wire_profile, header_count), 65535, LIMIT },
+    { "fields cut short", GOOD_PROFILE, AT(wire_profile, header_bytes), 31, MALFORMED },
+    { "no bytes for the fields", GOOD_PROFILE, AT(wire_profile, header_bytes), 0, MALFORMED },
+    { "fields over the limit", GOOD_PROFILE, AT(wire_profile, header_bytes), 131073, LIMIT },
+    { "fields beyond the frame", GOOD_PROFILE, AT(wire_profile, header_bytes), 131072, MALFORMED },
+    { "all ones of fields", GOOD_PROFILE, AT(wire_profile, header_bytes), 0xffffffff, LIMIT },
+    { "one pin more than there are", GOOD_PROFILE, AT(wire_profile, pin_count), 3, MALFORMED },
+    { "65 pins", GOOD_PROFILE, AT(wire_profile, pin_count), 65, LIMIT },
+    { "65535 pins", GOOD_PROFILE, AT(wire_profile, pin_count), 65535, LIMIT },
+    { "a path beyond the frame", GOOD_PROFILE, AT(wire_profile, unix_path_bytes), 65535,
+      MALFORMED },
+    { "an interface beyond it", GOOD_PROFILE, AT(wire_profile, interface_bytes), 65535, MALFORMED },
+    { "a name beyond the fields", GOOD_PROFILE, PROFILE_FIELD, 4, 33, MALFORMED },
+    { "all ones of name", GOOD_PROFILE, PROFILE_FIELD, 4, 0xffffffff, MALFORMED },
+    { "a value beyond the fields", GOOD_PROFILE, PROFILE_FIELD + 4, 4, 26, MALFORMED },
+    { "name + value overflow", GOOD_PROFILE, PROFILE_FIELD + 4, 4, 0xfffffffa, MALFORMED },
+    { "a pin's reserved byte", GOOD_PROFILE, PROFILE_PIN + 9, 1, 1, RESERVED },
+    { "a pin's last reserved byte", GOOD_PROFILE, PROFILE_PIN + 15, 1, 0x80, RESERVED },
+    { "neither true nor false", GOOD_PROFILE, PROFILE_PIN + 8, 1, 2, MALFORMED },
+    { "a pinned host beyond the frame", GOOD_PROFILE, PROFILE_PIN, 2, 0xffff, MALFORMED },
+    { "a pin's target beyond it", GOOD_PROFILE, PROFILE_PIN + 4, 2, 0xffff, MALFORMED },
+    { "an address without text", GOOD_PROFILE, PROFILE_PIN + 31 + 8, 1, 1, MALFORMED },
+    { "an unknown flag", GOOD_BATCH_BEGIN, AT(wire_batch_begin, flags), 1, RESERVED },
+    { "reserved", GOOD_BATCH_END, AT(wire_batch_end, reserved), 1, RESERVED },
+    { "an unknown flag", GOOD_REQUEST, AT(wire_request, flags), 0x7, RESERVED },
+    { "a body mode too many", GOOD_REQUEST, AT(wire_request, body_mode), 3, MALFORMED },
+    { "body mode 254", GOOD_REQUEST, AT(wire_request, body_mode), 254, MALFORMED },
+    { "a body without its flag", GOOD_REQUEST, AT(wire_request, flags), 0, MALFORMED },
+    { "a url beyond the frame", GOOD_REQUEST, AT(wire_request, url_bytes), 4096, MALFORMED },
+    { "all ones of url", GOOD_REQUEST, AT(wire_request, url_bytes), 0xffffffff, MALFORMED },
+    { "a method beyond the frame", GOOD_REQUEST, AT(wire_request, method_bytes), 255, MALFORMED },
+    { "fields beyond the frame", GOOD_REQUEST, AT(wire_request, header_bytes), 4096, MALFORMED },
+    { "one field fewer", GOOD_REQUEST, AT(wire_request, header_count), 1, MALFORMED },
+    { "65535 fields", GOOD_REQUEST, AT(wire_request, header_count), 65535, MALFORMED },
+    { "a body beyond the frame", GOOD_REQUEST, AT(wire_request, body_bytes), 16, MALFORMED },
+    { "lengths that sum up to 2^32", GOOD_REQUEST, AT(wire_request, body_bytes), 0xfffffffb,
+      MALFORMED },
+    { "a name beyond the fields", GOOD_REQUEST, REQUEST_FIELD, 4, 33, MALFORMED },
+    { "a value into the body", GOOD_REQUEST, REQUEST_FIELD + 17 + 4, 4, 1, MALFORMED },
+    { "one field fewer", GOOD_HEAD, AT(wire_head, header_count), 1, MALFORMED },
+    { "fields beyond the frame", GOOD_HEAD, AT(wire_head, header_bytes), 4096, MALFORMED },
+    { "a reason beyond the frame", GOOD_HEAD, AT(wire_head, reason_bytes), 65535, MALFORMED },
+    { "a body beyond the frame", GOOD_DATA, 16, 8, 9, MALFORMED },
+    { "a body of 2^32 + 5", GOOD_DATA, 16, 8, 0x100000005, MALFORMED },
+    { "all ones of body", GOOD_DATA, 16, 8, UINT64_MAX, MALFORMED },
+    { "an unknown flag", GOOD_RESULT, AT(wire_result, flags), 0x20, RESERVED },
+    { "reserved", GOOD_RESULT, AT(wire_result, reserved), 1, RESERVED },
+    { "an unknown family", GOOD_RESULT, AT(wire_result, remote_family), 10, MALFORMED },
+    { "a message beyond the frame", GOOD_RESULT, AT(wire_result, message_bytes), 4096, MALFORMED },
+    { "a type beyond the frame", GOOD_RESULT, AT(wire_result, content_type_bytes), 65535,
+      MALFORMED },
+    { "a fault of tomorrow", GOOD_RESULT, AT(wire_result, fault), 999, OK },
+    { "a cap of tomorrow", GOOD_RESULT, AT(wire_result, held_by), 77, OK },
+    { "reserved", GOOD_BATCH_DONE, AT(wire_batch_done, reserved), 1, RESERVED },
+    { "reserved", GOOD_GOAWAY, AT(wire_goaway, reserved), 1, RESERVED },
+    { "reserved", GOOD_ERROR, AT(wire_error, reserved), 1, RESERVED },
+    { "a text beyond the frame", GOOD_ERROR, AT(wire_error, message_bytes), 17, MALFORMED },
+    { "all ones of text", GOOD_ERROR, AT(wire_error, message_bytes), 0xffffffff, MALFORMED },
+};
+
+static void refuses_numbers_that_do_not_fit(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(spoilt); i++) {
+        char bytes[GOOD_FRAME_BYTES_MAX];
+        size_t length = good_frame_put(spoilt[i].kind, bytes);
+        message_error error;
+
+        memcpy(bytes + spoilt[i].offset, &spoilt[i].value, spoilt[i].bytes);
+        error = decode_cut(spoilt[i].kind, bytes, length);
+        if (error != spoilt[i].error)
+            print_message("kind %d, %s: %u\n", spoilt[i].kind, spoilt[i].name, error);
+        assert_int_equal(error, spoilt[i].error);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_every_frame_cut_short),
+        cmocka_unit_test(skips_what_a_newer_peer_adds_to_the_fixed_part),
+        cmocka_unit_test(refuses_a_fixed_part_that_does_not_fit),
+        cmocka_unit_test(refuses_numbers_that_do_not_fit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
