@@ -1,0 +1,381 @@
+/*
+ * conn.c - one outbound connection.
+ *
+ *      conn_open            connected            conn_close          no op in flight
+ *   -------------> DIALING ----------> OPEN ----------------> CLOSING --------------> (slab)
+ *                     |                                          ^
+ *                     +------------------------------------------+
+ *
+ * Receiving starts with the connection and goes on while the conn is idle: so an end of file or a
+ * stray byte on an idle connection is noticed when it happens. It begins as one multishot receive
+ * on the ring's shared buffers. A holder that pauses (its sink is full) must not pin shared
+ * buffers: the multishot is cancelled, what still arrives is copied aside, and from then on the
+ * conn receives one buffer at a time into memory of its own, so that TCP's window does the rest.
+ *
+ * Rejected: closing the descriptor at once. Closing does not end the operations on it; the peer
+ * would see no FIN and the number could be given to another socket while they run.
+ */
+#include "conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+
+#define CONN_RECEIVE_BYTES (64u << 10)
+
+static void conn_on_connected(struct ring_op *op, const struct ring_event *event);
+static void conn_on_sent(struct ring_op *op, const struct ring_event *event);
+static void conn_on_received(struct ring_op *op, const struct ring_event *event);
+static void conn_on_later(struct ring_deferred *deferred);
+
+static const uint8_t conn_next[] = {
+    [CONN_DIALING] = 1u << CONN_OPEN | 1u << CONN_CLOSING,
+    [CONN_OPEN] = 1u << CONN_CLOSING,
+    [CONN_CLOSING] = 0,
+};
+
+static void conn_enter(struct conn *conn, enum conn_state next)
+{
+    assert(conn_next[conn->state] & 1u << next);
+    conn->state = next;
+}
+
+int conns_init(struct conns *conns, struct ring *ring, unsigned conns_max,
+               void (*on_gone)(void *ctx), void *ctx)
+{
+    *conns = (struct conns){ .ring = ring, .on_gone = on_gone, .ctx = ctx };
+    slab_init(&conns->slab, sizeof(struct conn), conns_max);
+    return 0;
+}
+
+void conns_deinit(struct conns *conns)
+{
+    if (conns->ring)
+        slab_deinit(&conns->slab);
+    conns->ring = NULL;
+}
+
+static int conn_prepare_socket(struct conns *conns, int fd, const struct conn_target *target)
+{
+    const int on = 1;
+    int r;
+
+    if (target->address->any.sa_family != AF_UNIX)
+        (void)ring_option(conns->ring, fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* a hint */
+    if (!target->local)
+        return 0;
+    /* The port is chosen at connect, by the whole four-tuple (ip(7)). */
+    (void)ring_option(conns->ring, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+    r = ring_bind(conns->ring, fd, &target->local->any, target->local_bytes);
+    return r;
+}
+
+static void conn_note_remote(struct conn *conn, const union conn_address *address)
+{
+    switch (address->any.sa_family) {
+    case AF_INET:
+        conn->remote_family = 4;
+        conn->remote_port = ntohs(address->ipv4.sin_port);
+        memcpy(conn->remote_address, &address->ipv4.sin_addr, 4);
+        break;
+    case AF_INET6:
+        conn->remote_family = 6;
+        conn->remote_port = ntohs(address->ipv6.sin6_port);
+        memcpy(conn->remote_address, &address->ipv6.sin6_addr, 16);
+        break;
+    default:
+        conn->remote_family = 1;
+        break;
+    }
+}
+
+int conn_open(struct conns *conns, const struct conn_target *target,
+              const struct conn_events *events, void *ctx, struct conn **ret_conn)
+{
+    struct conn *conn = slab_acquire(&conns->slab);
+    int r;
+
+    if (!conn)
+        return -ENOMEM;
+    r = ring_socket(conns->ring, target->address->any.sa_family, SOCK_STREAM);
+    if (r < 0)
+        goto fail;
+    conn->fd = r;
+    r = conn_prepare_socket(conns, conn->fd, target);
+    if (r < 0) {
+        ring_close(conns->ring, conn->fd);
+        goto fail;
+    }
+    conn->conns = conns;
+    conn->events = events;
+    conn->ctx = ctx;
+    conn->state = CONN_DIALING;
+    conn->recv_op.done = conn_on_received;
+    conn->send_op.done = conn_on_connected;
+    conn->later.run = conn_on_later;
+    list_init(&conn->later.link);
+    list_init(&conn->link);
+    list_init(&conn->age_link);
+    /* The kernel reads the address when the connect is submitted, maybe after the dial is gone. */
+    conn->sending = block_copy(span_of(target->address, target->address_bytes), 0);
+    if (!conn->sending) {
+        ring_close(conns->ring, conn->fd);
+        r = -ENOMEM;
+        goto fail;
+    }
+    conn_note_remote(conn, target->address);
+    conns->open_count++;
+    ring_connect(conns->ring, &conn->send_op, conn->fd, (void *)conn->sending->data,
+                 target->address_bytes);
+    *ret_conn = conn;
+    return 0;
+
+fail:
+    slab_release(&conns->slab, conn);
+    return r;
+}
+
+void conn_adopt(struct conn *conn, const struct conn_events *events, void *ctx)
+{
+    conn->events = events;
+    conn->ctx = ctx;
+}
+
+static void conn_arm_receive(struct conn *conn)
+{
+    struct ring *ring = conn->conns->ring;
+
+    if (conn->recv_op.in_flight || conn->paused || conn->ended || conn->state != CONN_OPEN)
+        return;
+    if (!conn->single) {
+        block_free(conn->receive);
+        conn->receive = NULL;
+        ring_recv_start(ring, &conn->recv_op, conn->fd);
+        return;
+    }
+    if (!conn->receive)
+        conn->receive = block_new(CONN_RECEIVE_BYTES);
+    if (conn->receive)
+        ring_recv(ring, &conn->recv_op, conn->fd, conn->receive->data, conn->receive->capacity);
+    else
+        ring_recv_start(ring, &conn->recv_op, conn->fd);
+}
+
+/* The end is told once, after all bytes before it. */
+static void conn_tell_end(struct conn *conn)
+{
+    if (!conn->ended || conn->end_told || conn->paused || conn->backlog ||
+        conn->state == CONN_CLOSING)
+        return;
+    conn->end_told = true;
+    conn->events->closed(conn->ctx, conn, conn->end_error, conn->end_sending);
+}
+
+static void conn_end(struct conn *conn, int error, bool while_sending)
+{
+    if (!conn->ended) {
+        conn->ended = true;
+        conn->end_error = error;
+        conn->end_sending = while_sending;
+    }
+    conn_tell_end(conn);
+}
+
+/* Closing ends outside the callbacks of the conn's own operations. */
+static void conn_settle(struct conn *conn)
+{
+    if (conn->state != CONN_CLOSING || conn->recv_op.in_flight || conn->send_op.in_flight)
+        return;
+    if (!list_is_linked(&conn->later.link))
+        ring_defer(conn->conns->ring, &conn->later);
+}
+
+static void conn_on_connected(struct ring_op *op, const struct ring_event *event)
+{
+    struct conn *conn = container_of(op, struct conn, send_op);
+
+    block_free(conn->sending);
+    conn->sending = NULL;
+    if (conn->state == CONN_CLOSING) {
+        conn_settle(conn);
+        return;
+    }
+    if (event->result < 0) {
+        conn_end(conn, -event->result, false);
+        return;
+    }
+    conn_enter(conn, CONN_OPEN);
+    conn->send_op.done = conn_on_sent;
+    conn_arm_receive(conn);
+    conn->events->ready(conn->ctx, conn, event->completed_ns);
+}
+
+void conn_send(struct conn *conn, struct block *block)
+{
+    assert(conn->state == CONN_OPEN && !conn->sending);
+    conn->sending = block;
+    ring_send(conn->conns->ring, &conn->send_op, conn->fd, block_span(block));
+}
+
+static void conn_on_sent(struct ring_op *op, const struct ring_event *event)
+{
+    struct conn *conn = container_of(op, struct conn, send_op);
+
+    block_free(conn->sending);
+    conn->sending = NULL;
+    if (conn->state == CONN_CLOSING) {
+        conn_settle(conn);
+        return;
+    }
+    /* A peer that answers and closes without reading us makes the send fail while its answer may
+     * still be on the way: the receiving half says how it ended. */
+    if (event->result < 0) {
+        if (!conn->recv_op.in_flight && !conn->paused)
+            conn_end(conn, -event->result, true);
+        else
+            conn->end_sending = true;
+        return;
+    }
+    conn->events->sent(conn->ctx, conn, event->submitted_ns);
+}
+
+static int conn_keep_aside(struct conn *conn, struct span bytes)
+{
+    struct block *bigger;
+
+    if (span_is_empty(bytes))
+        return 0;
+    if (!conn->backlog) {
+        conn->backlog = block_copy(bytes, 0);
+        return conn->backlog ? 0 : -ENOMEM;
+    }
+    if (block_room(conn->backlog) < bytes.bytes) {
+        bigger = block_copy(block_span(conn->backlog), conn->backlog->bytes + bytes.bytes);
+        if (!bigger)
+            return -ENOMEM;
+        block_free(conn->backlog);
+        conn->backlog = bigger;
+    }
+    block_append(conn->backlog, bytes);
+    return 0;
+}
+
+static void conn_on_received(struct ring_op *op, const struct ring_event *event)
+{
+    struct conn *conn = container_of(op, struct conn, recv_op);
+    struct span bytes = event->bytes;
+
+    if (conn->state == CONN_CLOSING) {
+        conn_settle(conn);
+        return;
+    }
+    if (event->result > 0) {
+        if (!bytes.data)
+            bytes = span_of(conn->receive->data, (size_t)event->result);
+        if (!conn->paused && !conn->backlog)
+            conn->events->bytes(conn->ctx, conn, bytes, event->completed_ns);
+        else if (conn_keep_aside(conn, bytes) < 0)
+            conn_end(conn, ENOMEM, false);
+    } else if (event->result == 0) {
+        conn_end(conn, 0, false);
+    } else if (event->result != -ECANCELED) {
+        conn_end(conn, -event->result, conn->end_sending);
+    }
+    if (conn->state == CONN_CLOSING)
+        conn_settle(conn);
+    else if (!event->more)
+        conn_arm_receive(conn);
+}
+
+void conn_pause(struct conn *conn, struct span rest)
+{
+    conn->paused = true;
+    conn->single = true;
+    /* Multishot: stop it. A single receive that is in flight delivers one buffer at most. */
+    if (conn->recv_op.in_flight && !conn->receive)
+        ring_cancel(conn->conns->ring, &conn->recv_op);
+    if (conn_keep_aside(conn, rest) < 0)
+        conn_end(conn, ENOMEM, false);
+}
+
+void conn_resume(struct conn *conn)
+{
+    if (!conn->paused || conn->state != CONN_OPEN)
+        return;
+    conn->paused = false;
+    if (!list_is_linked(&conn->later.link))
+        ring_defer(conn->conns->ring, &conn->later);
+}
+
+void conn_rest(struct conn *conn)
+{
+    if (!conn->single)
+        return;
+    conn->single = false;
+    if (conn->recv_op.in_flight && conn->receive)
+        ring_cancel(conn->conns->ring, &conn->recv_op);
+}
+
+static void conn_finish_closing(struct conn *conn)
+{
+    struct conns *conns = conn->conns;
+
+    ring_close(conns->ring, conn->fd);
+    block_free(conn->sending);
+    block_free(conn->backlog);
+    block_free(conn->receive);
+    slab_release(&conns->slab, conn);
+    conns->open_count--;
+    conns->closing_count--;
+    conns->on_gone(conns->ctx);
+}
+
+static void conn_on_later(struct ring_deferred *deferred)
+{
+    struct conn *conn = container_of(deferred, struct conn, later);
+    struct block *backlog = conn->backlog;
+
+    if (conn->state == CONN_CLOSING) {
+        if (!conn->recv_op.in_flight && !conn->send_op.in_flight)
+            conn_finish_closing(conn);
+        return;
+    }
+    if (conn->paused)
+        return;
+    if (backlog) {
+        conn->backlog = NULL;
+        conn->events->bytes(conn->ctx, conn, block_span(backlog), ring_now_ns(conn->conns->ring));
+        block_free(backlog);
+    }
+    conn_arm_receive(conn);
+    conn_tell_end(conn);
+}
+
+bool conn_is_reusable(const struct conn *conn)
+{
+    return conn->state == CONN_OPEN && !conn->sending && !conn->backlog && !conn->ended &&
+           !conn->end_sending && !conn->paused;
+}
+
+void conn_close(struct conn *conn)
+{
+    struct ring *ring = conn->conns->ring;
+
+    conn_enter(conn, CONN_CLOSING);
+    conn->conns->closing_count++;
+    conn->events = NULL;
+    if (conn->recv_op.in_flight)
+        ring_cancel(ring, &conn->recv_op);
+    if (conn->send_op.in_flight)
+        ring_cancel(ring, &conn->send_op);
+    conn_settle(conn);
+}
+
+void conn_check(const struct conn *conn)
+{
+    assert(conn->fd >= 0);
+    assert(conn->state != CONN_DIALING || conn->send_op.in_flight || conn->ended);
+    assert(!conn->sending || conn->send_op.in_flight);
+    assert(!conn->end_told || conn->ended);
+    assert(conn->state != CONN_CLOSING || !conn->events);
+}

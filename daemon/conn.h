@@ -1,0 +1,122 @@
+/*
+ * conn.h - one outbound connection: it owns all operations of its socket.
+ *
+ * Sending and receiving are independent halves. Whoever holds the conn (dial, pool, exchange) gets
+ * its events; conn_adopt changes the holder. Leaving a conn is conn_close: complete at once for the
+ * holder, who hears nothing more; the conn drains by itself and its memory is given back when no
+ * operation is in flight.
+ */
+#ifndef HAULD_CONN_H
+#define HAULD_CONN_H
+
+#include "block.h"
+#include "ring.h"
+#include "slab.h"
+
+#include <netinet/in.h>
+#include <sys/un.h>
+
+struct conn;
+
+struct conn_events {
+    /* The connection is established. */
+    void (*ready)(void *ctx, struct conn *conn, uint64_t connected_ns);
+    /* All of the block is with the kernel; the first byte was handed over at sent_ns. */
+    void (*sent)(void *ctx, struct conn *conn, uint64_t sent_ns);
+    /* Valid during the call. */
+    void (*bytes)(void *ctx, struct conn *conn, struct span bytes, uint64_t now_ns);
+    /* No bytes follow: error 0 is an orderly end by the peer, else a positive errno (of connecting,
+     * sending or receiving: while_sending tells). The holder closes the conn, or keeps it to finish
+     * its own work and closes it then. Comes at most once. */
+    void (*closed)(void *ctx, struct conn *conn, int error, bool while_sending);
+};
+
+enum conn_state {
+    CONN_DIALING, /* connect is in flight */
+    CONN_OPEN,
+    CONN_CLOSING, /* given up; waits for its operations to end */
+};
+
+union conn_address {
+    struct sockaddr any;
+    struct sockaddr_in ipv4;
+    struct sockaddr_in6 ipv6;
+    struct sockaddr_un local;
+};
+
+/* All conns of an engine. */
+struct conns {
+    struct ring *ring;
+    struct slab slab;
+    /* A conn's socket is closed and its memory given back: room for another. */
+    void (*on_gone)(void *ctx);
+    void *ctx;
+    unsigned open_count;    /* sockets, closing ones included */
+    unsigned closing_count; /* given up, not yet closed */
+};
+
+struct conn {
+    struct conns *conns;
+    const struct conn_events *events;
+    void *ctx;
+    struct ring_op recv_op;
+    struct ring_op send_op;     /* connect first, then every send */
+    struct ring_deferred later; /* delivery of the backlog, or the end of a closing conn */
+    struct block *sending;      /* owned while send_op is in flight */
+    struct block *backlog;      /* received while paused; NULL if nothing */
+    struct block *receive;      /* single-shot receive buffer, once it has paused */
+    struct list link;           /* the pool's: idle list of the route */
+    struct list age_link;       /* the pool's: idle list of all routes */
+    void *route;                /* the pool's */
+    uint64_t idle_since_ns;     /* the pool's; valid while idle */
+    uint8_t remote_address[16]; /* network order, 4 or 16 bytes */
+    uint16_t remote_port;
+    uint8_t remote_family; /* 4, 6, 1 = unix */
+    int fd;
+    int end_error; /* with ended */
+    uint8_t state; /* enum conn_state */
+    bool paused;
+    bool single; /* receives one buffer at a time */
+    bool ended;  /* end of file or error was received */
+    bool end_told;
+    bool end_sending;
+    bool used; /* has served an exchange before */
+};
+
+int conns_init(struct conns *conns, struct ring *ring, unsigned conns_max,
+               void (*on_gone)(void *ctx), void *ctx);
+void conns_deinit(struct conns *conns);
+
+struct conn_target {
+    const union conn_address *address;
+    socklen_t address_bytes;
+    const union conn_address *local; /* to bind to, or NULL */
+    socklen_t local_bytes;
+};
+
+/* Starts connecting; the addresses are copied. 0, or -ENOMEM, -EMFILE, -EADDRNOTAVAIL, ... and then
+ * nothing was opened. */
+int conn_open(struct conns *conns, const struct conn_target *target,
+              const struct conn_events *events, void *ctx, struct conn **ret_conn);
+
+void conn_adopt(struct conn *conn, const struct conn_events *events, void *ctx);
+
+/* Takes the block over. One at a time. */
+void conn_send(struct conn *conn, struct block *block);
+
+/* No bytes are delivered until conn_resume; rest is what the holder has not consumed of the present
+ * event and comes first then. What the kernel had taken already is kept aside. */
+void conn_pause(struct conn *conn, struct span rest);
+void conn_resume(struct conn *conn); /* bytes follow from the ring's deferred list, never inside */
+
+/* The holder is done with bytes for now: back to the shared buffers, own memory is given back. */
+void conn_rest(struct conn *conn);
+
+/* Everything is quiet: open, nothing sent half, nothing received unread, not ended. */
+bool conn_is_reusable(const struct conn *conn);
+
+void conn_close(struct conn *conn);
+
+void conn_check(const struct conn *conn);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * dial.h - turns a route into an open connection: look up, then one address after another.
+ */
+#ifndef HAULD_DIAL_H
+#define HAULD_DIAL_H
+
+#include "conn.h"
+#include "resolve.h"
+#include "timer.h"
+
+/* Where a route leads. Strings are copied by dial_start as far as it needs them later. */
+struct dial_route {
+    const char *host; /* to look up, or a literal; NULL with unix_path */
+    uint16_t port;
+    enum resolve_family family;
+    const char *interface; /* local address to bind to, as text, or NULL */
+    const char *unix_path; /* or NULL */
+};
+
+struct dial_options {
+    uint64_t dns_timeout_ns;     /* each > 0 */
+    uint64_t connect_timeout_ns; /* over all addresses */
+};
+
+struct dial;
+
+struct dial_events {
+    /* Exactly one of the two, never inside dial_start; the dial is over and may be started again or
+     * forgotten. */
+    void (*open)(struct dial *dial, struct conn *conn);
+    void (*failed)(struct dial *dial, const struct fault *fault);
+};
+
+/* What dials share. */
+struct dialer {
+    struct ring *ring;
+    struct timers *timers;
+    struct resolve *resolve;
+    struct conns *conns;
+};
+
+struct dial {
+    struct dialer *dialer;
+    const struct dial_events *events;
+    struct resolve_query query;
+    struct timer timer;
+    struct ring_deferred later;
+    struct conn *conn; /* being connected */
+    struct resolve_address addresses[RESOLVE_ADDRESSES_MAX];
+    unsigned addresses_count;
+    unsigned address_index;  /* the next to try */
+    struct dial_route route; /* its strings are the pool's route, which outlives us */
+    struct dial_options options;
+    struct fault fault;   /* of the last address, or the final one */
+    uint64_t resolved_ns; /* stamps, 0 = not reached */
+    uint64_t connected_ns;
+    uint64_t deadline_ns; /* of the connect phase */
+    bool resolving;
+    bool active;
+};
+
+/* route's strings must live until the dial is over. */
+void dial_start(struct dial *dial, struct dialer *dialer, const struct dial_route *route,
+                const struct dial_options *options, const struct dial_events *events);
+
+/* No event follows. Fine when it is not active. */
+void dial_cancel(struct dial *dial);
+
+/* PHASE_DNS or PHASE_CONNECT. */
+enum phase dial_phase(const struct dial *dial);
+
+#endif

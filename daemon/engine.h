@@ -1,0 +1,49 @@
+/*
+ * engine.h - one per loop: attempts in, results out.
+ */
+#ifndef HAULD_ENGINE_H
+#define HAULD_ENGINE_H
+
+#include "exchange.h"
+#include "table.h"
+
+struct engine_options {
+    struct pool_options pool;
+    struct response_limits limits;
+    unsigned exchanges_max;
+    unsigned per_origin_total_max; /* 0 = none */
+    uint64_t sink_timeout_ns;
+};
+
+struct engine {
+    struct ring *ring;
+    struct pool pool;
+    struct governor governor;
+    struct slab exchanges;
+    struct table by_id;
+    struct response_limits limits;
+    struct exchange_env env;
+    struct mailbox_front front;
+    struct engine_counters {
+        uint64_t started;
+        uint64_t finished;
+    } counters;
+};
+
+/* front and what it points to outlive the engine. writer may be NULL when no attempt goes to a
+ * file. */
+int engine_init(struct engine *engine, struct ring *ring, struct timers *timers,
+                struct resolve *resolve, struct writer *writer,
+                const struct engine_options *options, const struct mailbox_front *front);
+void engine_deinit(struct engine *engine);
+
+/* The table by which a front talks to this engine. */
+struct mailbox_engine engine_mailbox(struct engine *engine);
+
+/* No new connection is kept; over when engine_is_closed. Attempts are the front's to cancel. */
+void engine_close(struct engine *engine);
+bool engine_is_closed(const struct engine *engine);
+
+void engine_check(const struct engine *engine);
+
+#endif

@@ -1,0 +1,389 @@
+/*
+ * exchange.c - one attempt at one hop on one connection.
+ *
+ *   QUEUED --> WAITING --> OPEN --> DELIVERING --> DONE
+ *      |          |          |          |           ^
+ *      +----------+----------+----------+-----------+   (a fault, a cancel; no body left to hand
+ * on)
+ *
+ * The request's half is a flag, the response's half is the parser's state: a final response may
+ * come before the request is sent, and then ends both. The exchange knows no redirect and no
+ * retry; it says what happened, and whether a reused connection had gone stale before a byte.
+ *
+ * Leaving the conn is complete at once: pool_release either keeps it or lets it drain.
+ *
+ * One timer serves all limits. Progress only moves deadline_ns; the timer, when it fires too
+ * early, is armed again. So a fast request touches the wheel twice.
+ */
+#include "exchange.h"
+
+#include <assert.h>
+#include <errno.h>
+
+static const uint8_t exchange_next[] = {
+    [EXCHANGE_QUEUED] = 1u << EXCHANGE_WAITING | 1u << EXCHANGE_DONE,
+    [EXCHANGE_WAITING] = 1u << EXCHANGE_OPEN | 1u << EXCHANGE_DONE,
+    [EXCHANGE_OPEN] = 1u << EXCHANGE_DELIVERING | 1u << EXCHANGE_DONE,
+    [EXCHANGE_DELIVERING] = 1u << EXCHANGE_DONE,
+    [EXCHANGE_DONE] = 0,
+};
+
+static void exchange_enter(struct exchange *x, enum exchange_state next)
+{
+    assert(exchange_next[x->state] & 1u << next);
+    x->state = next;
+}
+
+static enum phase exchange_phase(const struct exchange *x)
+{
+    switch ((enum exchange_state)x->state) {
+    case EXCHANGE_QUEUED:
+        return PHASE_QUEUE;
+    case EXCHANGE_WAITING:
+        return pool_waiting_phase(&x->lease);
+    case EXCHANGE_OPEN:
+        if (x->sink_full)
+            return PHASE_DELIVER;
+        if (x->response.any_byte)
+            return PHASE_RECEIVE;
+        return x->request_sent ? PHASE_WAIT : PHASE_SEND;
+    case EXCHANGE_DELIVERING:
+    case EXCHANGE_DONE:
+        break;
+    }
+    return PHASE_DELIVER;
+}
+
+/* The outcome is complete; it is told outside the caller's stack. */
+static void exchange_finish(struct exchange *x)
+{
+    exchange_enter(x, EXCHANGE_DONE);
+    timers_disarm(x->env->timers, &x->timer);
+    if (!list_is_linked(&x->later.link))
+        ring_defer(x->env->ring, &x->later);
+}
+
+static void exchange_leave_conn(struct exchange *x, bool reuse)
+{
+    struct conn *conn = x->conn;
+
+    x->conn = NULL;
+    x->result.remote_family = conn->remote_family;
+    x->result.remote_port = conn->remote_port;
+    memcpy(x->result.remote_address, conn->remote_address, sizeof(conn->remote_address));
+    pool_release(x->env->pool, &x->lease, conn, reuse);
+}
+
+static void exchange_fail(struct exchange *x, enum fault_code code, enum phase phase, int error,
+                          const char *why)
+{
+    fault_set(&x->result.fault, code, phase, error, why);
+    switch ((enum exchange_state)x->state) {
+    case EXCHANGE_QUEUED:
+    case EXCHANGE_DELIVERING:
+        break;
+    case EXCHANGE_WAITING:
+        if (x->lease.route)
+            pool_cancel(x->env->pool, &x->lease);
+        break;
+    case EXCHANGE_OPEN:
+        exchange_leave_conn(x, false);
+        break;
+    case EXCHANGE_DONE:
+        return;
+    }
+    exchange_finish(x);
+}
+
+/* The response is whole. */
+static void exchange_complete(struct exchange *x, bool reuse)
+{
+    x->result.complete = true;
+    exchange_leave_conn(x, reuse);
+    if (sink_is_settled(&x->sink)) {
+        exchange_finish(x);
+        return;
+    }
+    exchange_enter(x, EXCHANGE_DELIVERING);
+    x->deadline_ns = ring_now_ns(x->env->ring) + x->env->sink_timeout_ns;
+}
+
+static void exchange_on_head(struct exchange *x)
+{
+    const struct response *response = &x->response;
+    struct attempt_head head = { .status = response->status,
+                                 .version_major = response->version_major,
+                                 .version_minor = response->version_minor,
+                                 .content_bytes = response->content_bytes };
+
+    x->result.status = response->status;
+    x->result.version_major = response->version_major;
+    x->result.version_minor = response->version_minor;
+    if (!x->wants_head)
+        return;
+    head.reason = response_reason(response);
+    head.fields = response_fields(response, &head.fields_count);
+    x->env->front->head(x->env->front->ctx, x->id, &head);
+}
+
+static void exchange_on_body(struct exchange *x, struct span body, struct span rest)
+{
+    x->result.body_bytes += body.bytes;
+    x->result.wire_bytes += body.bytes;
+    switch (sink_write(&x->sink, body)) {
+    case SINK_TAKEN:
+        return;
+    case SINK_FULL:
+        x->sink_full = true;
+        x->deadline_ns = ring_now_ns(x->env->ring) + x->env->sink_timeout_ns;
+        conn_pause(x->conn, rest);
+        return;
+    case SINK_FAILED:
+        x->result.fault = x->sink.fault;
+        exchange_fail(x, FAULT_SINK_WRITE, PHASE_DELIVER, 0, NULL);
+        return;
+    }
+}
+
+static void exchange_on_conn_bytes(void *ctx, struct conn *conn, struct span bytes, uint64_t now_ns)
+{
+    struct exchange *x = ctx;
+    struct span body;
+
+    (void)conn; /* x->conn */
+    if (!x->result.first_byte_ns)
+        x->result.first_byte_ns = now_ns;
+    x->result.last_byte_ns = now_ns;
+    x->deadline_ns = now_ns + x->idle_timeout_ns;
+    while (x->state == EXCHANGE_OPEN && !x->sink_full) {
+        switch (response_feed(&x->response, &bytes, &body)) {
+        case RESPONSE_NEED_MORE:
+            return;
+        case RESPONSE_HEAD:
+            exchange_on_head(x);
+            break;
+        case RESPONSE_BODY:
+            exchange_on_body(x, body, bytes);
+            break;
+        case RESPONSE_COMPLETE:
+            /* Answered before we had finished asking, or with bytes left over: the conn carries
+             * a stream we no longer understand. */
+            exchange_complete(x, x->response.keep_alive && x->request_sent && !x->close_after &&
+                                     span_is_empty(bytes));
+            return;
+        case RESPONSE_BAD:
+            exchange_fail(x, x->response.fault.code, x->response.fault.phase,
+                          x->response.fault.error, x->response.fault.why);
+            return;
+        }
+    }
+}
+
+static void exchange_on_conn_sent(void *ctx, struct conn *conn, uint64_t sent_ns)
+{
+    struct exchange *x = ctx;
+
+    (void)conn;
+    x->request_sent = true;
+    if (!x->result.sent_ns)
+        x->result.sent_ns = sent_ns;
+    if (!x->response.any_byte)
+        x->deadline_ns = sent_ns + x->first_byte_timeout_ns;
+}
+
+static void exchange_on_conn_closed(void *ctx, struct conn *conn, int error, bool while_sending)
+{
+    struct exchange *x = ctx;
+
+    (void)conn;
+    if (error == ENOMEM) {
+        exchange_fail(x, FAULT_LOCAL_NO_MEMORY, exchange_phase(x), error, NULL);
+        return;
+    }
+    /* A reused connection that ends before any byte of an answer had been given up by the peer
+     * while it was idle; whether that may be tried again is the item's business. */
+    if (x->lease.reused && !x->response.any_byte)
+        x->result.replayable = true;
+    if (error) {
+        exchange_fail(x, while_sending ? FAULT_IO_SEND : FAULT_IO_RECV, exchange_phase(x), error,
+                      NULL);
+        return;
+    }
+    if (response_finish(&x->response) == RESPONSE_COMPLETE) {
+        exchange_complete(x, false);
+        return;
+    }
+    exchange_fail(x, x->response.fault.code, exchange_phase(x), 0, x->response.fault.why);
+}
+
+static const struct conn_events exchange_conn_events = {
+    .bytes = exchange_on_conn_bytes,
+    .sent = exchange_on_conn_sent,
+    .closed = exchange_on_conn_closed,
+};
+
+static void exchange_open(struct exchange *x, struct conn *conn)
+{
+    uint64_t now_ns = ring_now_ns(x->env->ring);
+
+    exchange_enter(x, EXCHANGE_OPEN);
+    x->conn = conn;
+    x->result.reused = x->lease.reused;
+    x->result.resolved_ns = x->lease.resolved_ns;
+    x->result.connected_ns = x->lease.connected_ns;
+    x->result.request_bytes = x->request->bytes;
+    conn_adopt(conn, &exchange_conn_events, x);
+    conn_send(conn, x->request);
+    x->request = NULL;
+    /* Until the request is sent the limit is that of silence, on our side of the wire. */
+    x->deadline_ns = now_ns + x->idle_timeout_ns;
+    timers_arm(x->env->timers, &x->timer,
+               now_ns + (x->idle_timeout_ns < x->first_byte_timeout_ns ? x->idle_timeout_ns
+                                                                       : x->first_byte_timeout_ns));
+}
+
+static void exchange_on_lease_ready(struct pool_lease *lease, struct conn *conn)
+{
+    exchange_open(container_of(lease, struct exchange, lease), conn);
+}
+
+static void exchange_on_lease_failed(struct pool_lease *lease, const struct fault *fault)
+{
+    struct exchange *x = container_of(lease, struct exchange, lease);
+
+    x->result.resolved_ns = lease->resolved_ns;
+    exchange_fail(x, fault->code, fault->phase, fault->error, fault->why);
+}
+
+static enum fault_code timeout_code(enum phase phase)
+{
+    switch (phase) {
+    case PHASE_SEND:
+        return FAULT_TIMEOUT_SEND;
+    case PHASE_WAIT:
+        return FAULT_TIMEOUT_FIRST_BYTE;
+    case PHASE_DELIVER:
+        return FAULT_SINK_SLOW;
+    case PHASE_NONE:
+    case PHASE_INPUT:
+    case PHASE_QUEUE:
+    case PHASE_DNS:
+    case PHASE_CONNECT:
+    case PHASE_TLS:
+    case PHASE_RECEIVE:
+    case PHASE_COUNT:
+        break;
+    }
+    return FAULT_TIMEOUT_IDLE;
+}
+
+static void exchange_on_timer(struct timer *timer, uint64_t now_ns)
+{
+    struct exchange *x = container_of(timer, struct exchange, timer);
+    enum phase phase = exchange_phase(x);
+
+    if (now_ns < x->deadline_ns)
+        timers_arm(x->env->timers, timer, x->deadline_ns);
+    else
+        exchange_fail(x, timeout_code(phase), phase, ETIMEDOUT, NULL);
+}
+
+static void exchange_on_sink_ready(struct sink *sink)
+{
+    struct exchange *x = container_of(sink, struct exchange, sink);
+
+    if (fault_is_set(&sink->fault)) {
+        x->result.fault = sink->fault;
+        exchange_fail(x, sink->fault.code, sink->fault.phase, sink->fault.error, NULL);
+    } else if (x->state == EXCHANGE_DELIVERING) {
+        if (sink_is_settled(sink))
+            exchange_finish(x);
+    } else if (x->state == EXCHANGE_OPEN && x->sink_full) {
+        x->sink_full = false;
+        x->deadline_ns = ring_now_ns(x->env->ring) + x->idle_timeout_ns;
+        conn_resume(x->conn);
+    }
+}
+
+static void exchange_on_later(struct ring_deferred *deferred)
+{
+    struct exchange *x = container_of(deferred, struct exchange, later);
+
+    assert(x->state == EXCHANGE_DONE);
+    x->result.held_by = x->lease.held_by ? x->lease.held_by : x->ticket.held_by;
+    x->result.content_type = response_content_type(&x->response);
+    x->env->on_done(x->env->ctx, x);
+}
+
+void exchange_init(struct exchange *x, struct exchange_env *env, const struct attempt *attempt)
+{
+    struct sink_options sink = { .kind = attempt->sink,
+                                 .front = env->front,
+                                 .writer = env->writer,
+                                 .file = attempt->file,
+                                 .id = attempt->id,
+                                 .window_bytes = attempt->window_bytes };
+
+    *x = (struct exchange){ .env = env,
+                            .id = attempt->id,
+                            .request = attempt->request,
+                            .limits = *env->limits,
+                            .later.run = exchange_on_later,
+                            .first_byte_timeout_ns = attempt->first_byte_timeout_ns,
+                            .idle_timeout_ns = attempt->idle_timeout_ns,
+                            .wants_head = attempt->wants_head,
+                            .close_after = attempt->close_after };
+    x->limits.body_bytes_max = attempt->body_bytes_max;
+    x->lease.ready = exchange_on_lease_ready;
+    x->lease.failed = exchange_on_lease_failed;
+    x->lease.options = (struct dial_options){ .dns_timeout_ns = attempt->dns_timeout_ns,
+                                              .connect_timeout_ns = attempt->connect_timeout_ns };
+    list_init(&x->later.link);
+    list_init(&x->ticket.link);
+    timer_init(&x->timer, exchange_on_timer);
+    response_init(&x->response, &x->limits, attempt->is_head_request, attempt->wants_head);
+    sink_init(&x->sink, &sink, exchange_on_sink_ready);
+}
+
+void exchange_deinit(struct exchange *x)
+{
+    assert(x->state == EXCHANGE_DONE && !x->conn);
+    block_free(x->request);
+    response_deinit(&x->response);
+    sink_deinit(&x->sink);
+}
+
+void exchange_begin(struct exchange *x, const struct pool_key *key, bool fresh_conn)
+{
+    struct fault fault = { 0 };
+    struct conn *conn;
+
+    exchange_enter(x, EXCHANGE_WAITING);
+    x->result.started_ns = ring_now_ns(x->env->ring);
+    conn = pool_acquire(x->env->pool, &x->lease, key, fresh_conn, &fault);
+    if (fault_is_set(&fault))
+        exchange_fail(x, fault.code, fault.phase, fault.error, fault.why);
+    else if (conn)
+        exchange_open(x, conn);
+}
+
+void exchange_cancel(struct exchange *x, enum fault_code code)
+{
+    exchange_fail(x, code, exchange_phase(x), 0, NULL);
+}
+
+void exchange_sink_returned(struct exchange *x, size_t bytes, int error)
+{
+    if (x->state != EXCHANGE_DONE)
+        sink_returned(&x->sink, bytes, error);
+}
+
+void exchange_check(const struct exchange *x)
+{
+    assert((x->conn != NULL) == (x->state == EXCHANGE_OPEN));
+    assert(x->state != EXCHANGE_WAITING || x->lease.route);
+    assert(x->state != EXCHANGE_OPEN || timer_is_armed(&x->timer));
+    assert(!fault_is_set(&x->result.fault) || x->state == EXCHANGE_DONE);
+    if (x->state == EXCHANGE_OPEN)
+        response_check(&x->response);
+}

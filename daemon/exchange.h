@@ -1,0 +1,76 @@
+/*
+ * exchange.h - one attempt at one hop on one connection.
+ */
+#ifndef HAULD_EXCHANGE_H
+#define HAULD_EXCHANGE_H
+
+#include "governor.h"
+#include "pool.h"
+#include "response.h"
+#include "sink.h"
+
+struct exchange;
+
+enum exchange_state {
+    EXCHANGE_QUEUED,     /* the governor has not let it start */
+    EXCHANGE_WAITING,    /* no conn yet; on the pool's lists */
+    EXCHANGE_OPEN,       /* conn leased; request and response in progress, each by itself */
+    EXCHANGE_DELIVERING, /* response whole, conn gone; the sink has not handed on all of it */
+    EXCHANGE_DONE,       /* outcome known; on its way to the front */
+};
+
+/* What exchanges of an engine share. */
+struct exchange_env {
+    struct ring *ring;
+    struct timers *timers;
+    struct pool *pool;
+    struct writer *writer;
+    const struct mailbox_front *front;
+    const struct response_limits *limits;
+    uint64_t sink_timeout_ns;
+    /* The exchange is over: result is complete. Called once, never inside exchange_begin,
+     * exchange_cancel or exchange_sink_returned. */
+    void (*on_done)(void *ctx, struct exchange *exchange);
+    void *ctx;
+};
+
+struct exchange {
+    struct exchange_env *env;
+    uint64_t id;
+    struct governor_ticket ticket; /* the engine's */
+    struct pool_lease lease;
+    struct conn *conn;     /* leased iff OPEN */
+    struct block *request; /* ours until sent */
+    struct response_limits limits;
+    struct response response;
+    struct sink sink;
+    struct timer timer;         /* fires at or before deadline_ns */
+    struct ring_deferred later; /* start and end outside the engine's calls */
+    uint64_t deadline_ns;       /* moved with progress; the timer follows when it fires */
+    uint64_t first_byte_timeout_ns;
+    uint64_t idle_timeout_ns;
+    struct attempt_result result;
+    uint8_t state; /* enum exchange_state */
+    bool request_sent;
+    bool wants_head;
+    bool close_after;
+    bool sink_full;
+    bool any_delivered;
+};
+
+/* Takes what it needs of attempt (the request block at once) and stays QUEUED. */
+void exchange_init(struct exchange *x, struct exchange_env *env, const struct attempt *attempt);
+void exchange_deinit(struct exchange *x);
+
+/* The governor said go. key is read during the call. */
+void exchange_begin(struct exchange *x, const struct pool_key *key, bool fresh_conn);
+
+/* Ends it with this fault, in the phase it is in. Fine when DONE already. */
+void exchange_cancel(struct exchange *x, enum fault_code code);
+
+/* See mailbox sink_ready. */
+void exchange_sink_returned(struct exchange *x, size_t bytes, int error);
+
+void exchange_check(const struct exchange *x);
+
+#endif

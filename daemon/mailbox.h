@@ -1,0 +1,107 @@
+/*
+ * mailbox.h - what the front and an engine say to each other, and nothing else.
+ *
+ * The front posts attempts, the engine answers each with exactly one done. With one worker both
+ * tables are called directly, on one thread; with more, they will write to queues: so neither side
+ * keeps a pointer of the other beyond what is said here, and every body is a block that changes its
+ * owner.
+ */
+#ifndef HAULD_MAILBOX_H
+#define HAULD_MAILBOX_H
+
+#include "block.h"
+#include "fault.h"
+#include "span.h"
+#include "wire.h"
+
+/* Where a body goes, as an engine sees it. */
+enum attempt_sink {
+    ATTEMPT_SINK_DISCARD,
+    ATTEMPT_SINK_DATA, /* blocks to the front */
+    ATTEMPT_SINK_FILE, /* the front's open file, written by the writer */
+};
+
+/* One attempt at one hop. Spans and strings are read during start only. */
+struct attempt {
+    uint64_t id;             /* the front's; unique among those not done */
+    uint64_t batch_key;      /* for turns and per-origin bounds */
+    unsigned per_origin_max; /* > 0 */
+    struct span host;
+    uint16_t port;
+    struct span dial_host;
+    uint16_t dial_port;
+    uint8_t address_family; /* 0, 4, 6 */
+    struct span interface;
+    struct span unix_path;
+    struct block *request; /* head and body; the engine's from here on */
+    bool is_head_request;  /* the response has no body */
+    bool wants_head;       /* post head */
+    bool fresh_conn;
+    bool close_after;
+    uint64_t dns_timeout_ns; /* each > 0 */
+    uint64_t connect_timeout_ns;
+    uint64_t first_byte_timeout_ns;
+    uint64_t idle_timeout_ns;
+    uint64_t body_bytes_max; /* 0 = none */
+    enum attempt_sink sink;
+    void *file;          /* struct writer_file; for ATTEMPT_SINK_FILE */
+    size_t window_bytes; /* body bytes the front takes without having returned any */
+};
+
+struct attempt_head {
+    uint16_t status;
+    uint8_t version_major;
+    uint8_t version_minor;
+    uint64_t content_bytes; /* UINT64_MAX unknown */
+    struct span reason;
+    struct span fields; /* wire form */
+    uint16_t fields_count;
+};
+
+/* The end of an attempt. Stamps are CLOCK_MONOTONIC, 0 = not reached. */
+struct attempt_result {
+    struct fault fault;
+    uint16_t status; /* 0 = no final head was received */
+    uint8_t version_major;
+    uint8_t version_minor;
+    bool complete; /* a response was received whole */
+    bool reused;
+    bool replayable; /* a reused connection went stale before any byte of an answer */
+    uint8_t remote_family;
+    uint16_t remote_port;
+    uint8_t remote_address[16];
+    uint64_t wire_bytes;
+    uint64_t body_bytes;
+    uint64_t request_bytes;
+    uint64_t started_ns; /* left the queue */
+    uint64_t resolved_ns;
+    uint64_t connected_ns;
+    uint64_t sent_ns;
+    uint64_t first_byte_ns;
+    uint64_t last_byte_ns;
+    enum wire_cap held_by;
+    struct span content_type; /* during the call */
+};
+
+/* The engine's side. */
+struct mailbox_engine {
+    /* Always answered by one done; inside the call only when there is no memory to put it off. */
+    void (*start)(void *ctx, const struct attempt *attempt);
+    /* done follows with this fault, unless the attempt has ended meanwhile. Unknown ids are fine.
+     */
+    void (*cancel)(void *ctx, uint64_t id, enum fault_code code);
+    /* bytes of the body have reached the client's socket or the file; error is a positive errno of
+     * the file, or 0. */
+    void (*sink_ready)(void *ctx, uint64_t id, size_t bytes, int error);
+    void *ctx;
+};
+
+/* The front's side. */
+struct mailbox_front {
+    void (*head)(void *ctx, uint64_t id, const struct attempt_head *head);
+    void (*body)(void *ctx, uint64_t id, struct block *block); /* the front's from here on */
+    void (*done)(void *ctx, uint64_t id, const struct attempt_result *result);
+    void *ctx;
+};
+
+#endif

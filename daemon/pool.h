@@ -1,0 +1,89 @@
+/*
+ * pool.h - connections kept warm, per route.
+ */
+#ifndef HAULD_POOL_H
+#define HAULD_POOL_H
+
+#include "dial.h"
+#include "wire.h"
+
+struct pool_route;
+
+struct pool_options {
+    unsigned conns_max; /* sockets at once, all routes; > 0 */
+    uint64_t idle_timeout_ns;
+};
+
+struct pool {
+    struct ring *ring;
+    struct timers *timers;
+    struct dialer dialer;
+    struct conns conns;
+    struct pool_options options;
+    struct slab dials;
+    struct pool_route **buckets;
+    unsigned buckets_count;
+    unsigned routes_count;
+    unsigned leased_count;
+    unsigned idle_count;
+    unsigned dialing_count;
+    struct list idle_by_age; /* newest first: the last is evicted first */
+    struct list capped;      /* leases that wait for a socket of their own */
+    struct timer idle_timer;
+    struct ring_deferred serve;
+    uint64_t hash_seed;
+    bool closing;
+};
+
+/* What makes two connections interchangeable. Spans are read during pool_acquire only. */
+struct pool_key {
+    struct span host; /* of the origin */
+    uint16_t port;
+    struct span dial_host; /* where to connect instead, or the same */
+    uint16_t dial_port;
+    uint8_t family; /* enum resolve_family */
+    struct span interface;
+    struct span unix_path;
+};
+
+/* Embedded in who wants a connection. */
+struct pool_lease {
+    /* Later answers of pool_acquire; exactly one of them. */
+    void (*ready)(struct pool_lease *lease, struct conn *conn);
+    void (*failed)(struct pool_lease *lease, const struct fault *fault);
+    struct list link;         /* linked: waiting for the route, or capped */
+    struct pool_route *route; /* NULL: neither waiting nor leased */
+    struct pool_dial *dial;   /* made for us */
+    struct dial_options options;
+    enum wire_cap held_by;
+    uint64_t dial_started_ns; /* stamps of the connection's own making, 0 when reused */
+    uint64_t resolved_ns;
+    uint64_t connected_ns;
+    bool reused; /* the conn has served before */
+};
+
+int pool_init(struct pool *pool, struct ring *ring, struct timers *timers, struct resolve *resolve,
+              const struct pool_options *options);
+void pool_deinit(struct pool *pool); /* nothing leased, waiting or open */
+
+/* An idle conn at once, or NULL: then lease->ready or ->failed comes later. fresh: never an idle
+ * one. When there is no memory for the wait itself, *ret_fault is set and nothing comes later. */
+struct conn *pool_acquire(struct pool *pool, struct pool_lease *lease, const struct pool_key *key,
+                          bool fresh, struct fault *ret_fault);
+
+/* PHASE_QUEUE, PHASE_DNS or PHASE_CONNECT: what a waiting lease waits for. */
+enum phase pool_waiting_phase(const struct pool_lease *lease);
+
+/* Gives up waiting. */
+void pool_cancel(struct pool *pool, struct pool_lease *lease);
+
+/* Ends a lease. The conn is kept if reuse is set and it is quiet, else closed. */
+void pool_release(struct pool *pool, struct pool_lease *lease, struct conn *conn, bool reuse);
+
+/* Closes what is idle and takes no new work; it is over when pool_is_closed. */
+void pool_close(struct pool *pool);
+bool pool_is_closed(const struct pool *pool);
+
+void pool_check(const struct pool *pool);
+
+#endif
