@@ -236,8 +236,7 @@ static void pool_keep_idle(struct pool *pool, struct pool_route *route, struct c
 static bool pool_has_room(const struct pool *pool)
 {
     /* A dial counts whether or not it has its socket already. */
-    return pool->leased_count + pool->idle_count + pool->dialing_count +
-               pool->conns.closing_count <
+    return pool->leased_count + pool->idle_count + pool->dialing_count + pool->conns.closing_count <
            pool->options.conns_max;
 }
 
@@ -418,8 +417,7 @@ void pool_cancel(struct pool *pool, struct pool_lease *lease)
 }
 
 /* A lease of this route that waits for a dial, or else for a socket. */
-static struct pool_lease *pool_first_waiter(const struct pool *pool,
-                                            const struct pool_route *route)
+static struct pool_lease *pool_first_waiter(const struct pool *pool, const struct pool_route *route)
 {
     struct list *first = list_first(&route->waiting);
     struct pool_lease *lease;

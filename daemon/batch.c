@@ -1,0 +1,181 @@
+/*
+ * batch.c - what a client submits together.
+ *
+ *   admit -> planned (until its time) -> waiting (until there is room) -> active -> released
+ *
+ * An item counts as active until its RESULT is in the session's output: so a client that does not
+ * read what it asked for stops its own batch, and nobody else's.
+ */
+#include "batch.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct batch *batch_new(const struct batch_options *options)
+{
+    struct batch *batch = malloc(sizeof(*batch));
+    const struct config *config = options->front->config;
+    unsigned conns_max = options->front->conns_max;
+
+    if (!batch)
+        return NULL;
+    *batch =
+        (struct batch){ .front = options->front,
+                        .events = options->events,
+                        .ctx = options->ctx,
+                        .id = options->id,
+                        .concurrency = options->begin->concurrency ? options->begin->concurrency
+                                                                   : config->concurrency_default,
+                        .per_origin_max = options->begin->max_per_origin
+                                              ? options->begin->max_per_origin
+                                              : config->per_origin_default };
+    if (batch->per_origin_max > conns_max)
+        batch->per_origin_max = conns_max;
+    list_init(&batch->link);
+    list_init(&batch->planned);
+    list_init(&batch->waiting);
+    list_init(&batch->active);
+    return batch;
+}
+
+void batch_free(struct batch *batch)
+{
+    if (!batch)
+        return;
+    assert(batch->released_count == batch->items_count);
+    list_unlink(&batch->link);
+    free(batch);
+}
+
+static void batch_admit_planned(struct batch *batch, struct item *item)
+{
+    struct list *at = batch->planned.prev;
+
+    /* From the end: plans usually come in order. */
+    while (at != &batch->planned &&
+           container_of(at, struct item, link)->fixed.planned_ns > item->fixed.planned_ns)
+        at = at->prev;
+    list_link_front(at, &item->link);
+}
+
+void batch_admit(struct batch *batch, struct item *item)
+{
+    batch->items_count++;
+    if (item->fixed.planned_ns > ring_now_ns(batch->front->ring))
+        batch_admit_planned(batch, item);
+    else
+        list_link_back(&batch->waiting, &item->link);
+}
+
+bool batch_release_planned(struct batch *batch, uint64_t now_ns)
+{
+    struct list *first;
+    bool any = false;
+
+    while ((first = list_first(&batch->planned)) &&
+           container_of(first, struct item, link)->fixed.planned_ns <= now_ns) {
+        list_unlink(first);
+        list_link_back(&batch->waiting, first);
+        any = true;
+    }
+    return any;
+}
+
+uint64_t batch_next_planned_ns(const struct batch *batch)
+{
+    struct list *first = list_first(&batch->planned);
+
+    return first ? container_of(first, struct item, link)->fixed.planned_ns : UINT64_MAX;
+}
+
+static struct item *batch_activate(struct batch *batch, struct list *link)
+{
+    struct item *item = container_of(link, struct item, link);
+
+    list_unlink(link);
+    list_link_back(&batch->active, link);
+    batch->active_count++;
+    item->started = true;
+    return item;
+}
+
+bool batch_pump(struct batch *batch, unsigned count_max)
+{
+    while (batch->active_count < batch->concurrency && !list_is_empty(&batch->waiting)) {
+        struct item *item;
+
+        if (count_max-- == 0)
+            return false;
+        item = batch_activate(batch, list_first(&batch->waiting));
+        if (item->state == ITEM_WAITING)
+            item_start(item);
+    }
+    if (!list_is_empty(&batch->waiting))
+        container_of(batch->waiting.next, struct item, link)->held_by = WIRE_CAP_CONCURRENCY;
+    return true;
+}
+
+static void batch_count(struct batch *batch, const struct item *item)
+{
+    enum fault_code code = item->result.fault.code;
+
+    batch->counts.items++;
+    if (code == FAULT_NONE)
+        batch->counts.ok++;
+    else
+        batch->counts.failed++;
+    if (code == FAULT_CANCELLED_CLIENT || code == FAULT_CANCELLED_DAEMON)
+        batch->counts.cancelled++;
+    if (item->result.reused)
+        batch->counts.reused_conns++;
+    else if (item->result.connected_ns)
+        batch->counts.new_conns++;
+}
+
+void batch_release(struct batch *batch, struct item *item)
+{
+    assert(item->state == ITEM_FINISHED);
+    batch_count(batch, item);
+    list_unlink(&item->link);
+    if (item->started)
+        batch->active_count--;
+    batch->released_count++;
+    item_free(item);
+}
+
+void batch_cancel(struct batch *batch, enum fault_code code)
+{
+    struct list *at, *next;
+
+    /* One that waits finishes at once, and may be released by it. */
+    while ((at = list_first(&batch->planned)) || (at = list_first(&batch->waiting)))
+        item_cancel(batch_activate(batch, at), code);
+    for (at = batch->active.next; at != &batch->active; at = next) {
+        next = at->next;
+        item_cancel(container_of(at, struct item, link), code);
+    }
+}
+
+bool batch_is_done(const struct batch *batch)
+{
+    return batch->ended && batch->released_count == batch->items_count;
+}
+
+void batch_check(const struct batch *batch)
+{
+    uint64_t linked = 0, active = 0;
+
+    for (struct list *at = batch->active.next; at != &batch->active; at = at->next) {
+        const struct item *item = container_of(at, struct item, link);
+
+        item_check(item);
+        assert(item->started);
+        active++;
+    }
+    for (struct list *at = batch->waiting.next; at != &batch->waiting; at = at->next)
+        linked++;
+    for (struct list *at = batch->planned.next; at != &batch->planned; at = at->next)
+        linked++;
+    assert(active == batch->active_count);
+    assert(linked + active == batch->items_count - batch->released_count);
+}

@@ -1,0 +1,59 @@
+/*
+ * batch.h - what a client submits together: order, concurrency, counts.
+ */
+#ifndef HAULD_BATCH_H
+#define HAULD_BATCH_H
+
+#include "item.h"
+
+struct batch {
+    struct list link; /* in its session */
+    struct front *front;
+    const struct item_events *events; /* the session */
+    void *ctx;
+    uint64_t id;             /* the client's */
+    struct list planned;     /* items held until their time, earliest first */
+    struct list waiting;     /* in order of submission */
+    struct list active;      /* started, until released */
+    unsigned concurrency;    /* > 0 */
+    unsigned per_origin_max; /* > 0 */
+    unsigned active_count;
+    uint64_t items_count; /* accepted */
+    uint64_t released_count;
+    struct wire_batch_done counts;
+    bool ended; /* no item follows */
+};
+
+struct batch_options {
+    struct front *front;
+    const struct item_events *events;
+    void *ctx;
+    uint64_t id;
+    const struct wire_batch_begin *begin;
+};
+
+struct batch *batch_new(const struct batch_options *options); /* NULL: out of memory */
+void batch_free(struct batch *batch);                         /* no item left */
+
+/* Admits an item: it waits for its turn, or for its planned time. */
+void batch_admit(struct batch *batch, struct item *item);
+
+/* Starts what may start; at most count_max items, so that no client keeps the loop. Returns false
+ * when more could start right away. */
+bool batch_pump(struct batch *batch, unsigned count_max);
+
+/* Moves items whose time has come to the waiting ones; true if any. */
+bool batch_release_planned(struct batch *batch, uint64_t now_ns);
+uint64_t batch_next_planned_ns(const struct batch *batch); /* UINT64_MAX: none */
+
+/* The item's RESULT is on its way: counts it and frees it. */
+void batch_release(struct batch *batch, struct item *item);
+
+void batch_cancel(struct batch *batch, enum fault_code code);
+
+/* Ended and every item released: BATCH_DONE is due. */
+bool batch_is_done(const struct batch *batch);
+
+void batch_check(const struct batch *batch);
+
+#endif

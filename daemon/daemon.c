@@ -1,0 +1,284 @@
+/*
+ * daemon.c - builds the graph of objects, runs the loop, drains on stop.
+ *
+ *   sessions -> batches -> items ==mailbox==> engine -> exchanges -> conns
+ *                            \_______________ ring, timers __________/
+ *
+ * One turn: the ring submits, waits and dispatches; then the wheel fires; then planned items are
+ * let go. Everything else happens inside those.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#define DAEMON_STOP_NS 1000000000ull /* what is not drained by then is left to the kernel */
+#define DAEMON_ITEMS_MAX (1u << 20)
+#define DAEMON_HEAD_BYTES_MAX (256u << 10)
+#define DAEMON_FIELDS_MAX 1000u
+#define DAEMON_INTERIM_MAX 16u
+#define DAEMON_TRAILER_BYTES_MAX (16u << 10)
+
+static void daemon_stop(struct daemon *d)
+{
+    struct list *at, *next;
+
+    if (d->stopping)
+        return;
+    d->stopping = true;
+    d->stop_deadline_ns = ring_now_ns(d->ring) + DAEMON_STOP_NS;
+    if (d->listener.ring)
+        listener_close(&d->listener);
+    for (at = d->sessions.all.next; at != &d->sessions.all; at = next) {
+        next = at->next;
+        session_drain(container_of(at, struct session, link));
+    }
+    engine_close(&d->engine);
+    resolve_shutdown(d->resolve);
+    writer_shutdown(d->writer);
+}
+
+static void daemon_on_stop_byte(struct ring_op *op, const struct ring_event *event)
+{
+    (void)event; /* a byte, or the end of the pipe: both mean stop */
+    daemon_stop(container_of(op, struct daemon, stop_op));
+}
+
+static void daemon_on_session_gone(void *ctx)
+{
+    struct daemon *d = ctx;
+
+    if (d->private_session)
+        daemon_stop(d);
+    else if (d->listener.ring)
+        listener_on_room(&d->listener);
+}
+
+static void describe_ring(const struct daemon *d, yyjson_mut_doc *doc, yyjson_mut_val *out)
+{
+    const struct ring_counters *c = ring_counters(d->ring);
+    yyjson_mut_val *ring = yyjson_mut_obj_add_obj(doc, out, "ring");
+
+    yyjson_mut_obj_add_strcpy(doc, ring, "tier", ring_tier(d->ring));
+    yyjson_mut_obj_add_uint(doc, ring, "turns", c->turns);
+    yyjson_mut_obj_add_uint(doc, ring, "enters", c->enters);
+    yyjson_mut_obj_add_uint(doc, ring, "sqes", c->sqes);
+    yyjson_mut_obj_add_uint(doc, ring, "cqes", c->cqes);
+    yyjson_mut_obj_add_uint(doc, ring, "receives", c->receives);
+    yyjson_mut_obj_add_uint(doc, ring, "starved", c->starved);
+    yyjson_mut_obj_add_uint(doc, ring, "cq_overflows", c->cq_overflows);
+    yyjson_mut_obj_add_uint(doc, ring, "lost_completions", c->lost_completions);
+}
+
+static void describe_counters(const struct daemon *d, yyjson_mut_doc *doc, yyjson_mut_val *out)
+{
+    const struct resolve_counters *dns = resolve_counters(d->resolve);
+    yyjson_mut_val *counters = yyjson_mut_obj_add_obj(doc, out, "counters");
+
+    yyjson_mut_obj_add_uint(doc, counters, "sessions", d->sessions.count);
+    yyjson_mut_obj_add_uint(doc, counters, "items_accepted", d->front.counters.items_accepted);
+    yyjson_mut_obj_add_uint(doc, counters, "items_ok", d->front.counters.items_ok);
+    yyjson_mut_obj_add_uint(doc, counters, "items_failed", d->front.counters.items_failed);
+    yyjson_mut_obj_add_uint(doc, counters, "attempts", d->engine.counters.started);
+    yyjson_mut_obj_add_uint(doc, counters, "conns_open", d->engine.pool.conns.open_count);
+    yyjson_mut_obj_add_uint(doc, counters, "conns_idle", d->engine.pool.idle_count);
+    yyjson_mut_obj_add_uint(doc, counters, "dns_lookups", dns->lookups);
+    yyjson_mut_obj_add_uint(doc, counters, "dns_cache_hits", dns->cache_hits);
+    yyjson_mut_obj_add_uint(doc, counters, "dns_questions", dns->questions);
+}
+
+static void daemon_describe(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *out)
+{
+    struct daemon *d = ctx;
+    yyjson_mut_val *limits;
+
+    yyjson_mut_obj_add_str(doc, out, "version", HAUL_VERSION);
+    yyjson_mut_obj_add_int(doc, out, "pid", getpid());
+    yyjson_mut_obj_add_uint(doc, out, "uptime_ns", ring_clock_ns(d->ring) - d->started_ns);
+    describe_ring(d, doc, out);
+    limits = yyjson_mut_obj_add_obj(doc, out, "limits");
+    yyjson_mut_obj_add_uint(doc, limits, "connections_max", d->conns_max);
+    yyjson_mut_obj_add_uint(doc, limits, "per_origin_default", d->config.per_origin_default);
+    yyjson_mut_obj_add_uint(doc, limits, "per_origin_total_max",
+                            d->config.per_origin_total_max ? d->config.per_origin_total_max
+                                                           : d->conns_max);
+    yyjson_mut_obj_add_uint(doc, limits, "sessions_max", d->config.sessions_max);
+    describe_counters(d, doc, out);
+}
+
+/* The loop's own services. */
+static int daemon_init_services(struct daemon *d)
+{
+    const struct config *c = &d->config;
+    const struct writer_options writer = { .queue_bytes_max = c->writer_queue_bytes_max };
+    int r;
+
+    timers_init(&d->timers, ring_clock_ns(d->ring));
+    d->resolve_options = (struct resolve_options){
+        .servers = c->dns_servers[0] ? c->dns_servers : NULL,
+        .hosts_path = c->hosts_path[0] ? c->hosts_path : NULL,
+        .cache_entries_max = c->dns_cache_entries_max,
+    };
+    r = resolve_new(&d->resolve, d->ring, &d->timers, &d->resolve_options);
+    if (r < 0)
+        return r;
+    return writer_new(&d->writer, d->ring, &writer);
+}
+
+static int daemon_init_engine(struct daemon *d)
+{
+    const struct config *c = &d->config;
+    const struct mailbox_front mailbox = item_mailbox(&d->front);
+    const struct engine_options options = {
+        .pool = { .conns_max = d->conns_max, .idle_timeout_ns = c->pool_idle_timeout_ns },
+        .limits = { .head_bytes_max = DAEMON_HEAD_BYTES_MAX,
+                    .fields_max = DAEMON_FIELDS_MAX,
+                    .interim_max = DAEMON_INTERIM_MAX,
+                    .trailer_bytes_max = DAEMON_TRAILER_BYTES_MAX },
+        .exchanges_max = DAEMON_ITEMS_MAX,
+        .per_origin_total_max = c->per_origin_total_max,
+        .sink_timeout_ns = c->sink_timeout_ns,
+    };
+
+    return engine_init(&d->engine, d->ring, &d->timers, d->resolve, d->writer, &options, &mailbox);
+}
+
+static void daemon_init_front(struct daemon *d)
+{
+    const struct control_ops ops = { .describe = daemon_describe, .ctx = d };
+
+    d->front = (struct front){ .ring = d->ring,
+                               .timers = &d->timers,
+                               .writer = d->writer,
+                               .config = &d->config,
+                               .engine = engine_mailbox(&d->engine),
+                               .conns_max = d->conns_max };
+    slab_init(&d->front.items, sizeof(struct item), DAEMON_ITEMS_MAX);
+    control_init(&d->control, &ops);
+    d->sessions.front = &d->front;
+    d->sessions.service = &d->control.service;
+    d->sessions.on_gone = daemon_on_session_gone;
+    d->sessions.ctx = d;
+}
+
+int daemon_init(struct daemon *d, const struct config *config, const struct daemon_options *options,
+                struct ring_trouble *ret_trouble)
+{
+    int r;
+
+    *d = (struct daemon){ .config = *config,
+                          .stop_fd = options->stop_fd,
+                          .conns_max = options->conns_max };
+    list_init(&d->sessions.all);
+    r = ring_new(&d->ring, NULL, ret_trouble);
+    if (r < 0)
+        goto fail;
+    d->started_ns = ring_clock_ns(d->ring);
+    r = daemon_init_services(d);
+    if (r < 0)
+        goto fail;
+    r = daemon_init_engine(d);
+    if (r < 0)
+        goto fail;
+    daemon_init_front(d);
+    d->stop_op.done = daemon_on_stop_byte;
+    ring_read(d->ring, &d->stop_op, d->stop_fd, &d->stop_byte, 1);
+    if (options->serve_fd >= 0) {
+        d->private_session = true;
+        r = session_open(&d->sessions, options->serve_fd);
+        if (r < 0)
+            goto fail;
+    }
+    if (options->listen_fd >= 0)
+        listener_open(&d->listener, &d->sessions, &d->timers, options->listen_fd,
+                      config->sessions_max);
+    return 0;
+
+fail:
+    daemon_deinit(d);
+    return r;
+}
+
+static uint64_t daemon_next_planned_ns(const struct daemon *d)
+{
+    uint64_t next_ns = UINT64_MAX;
+
+    for (struct list *at = d->sessions.all.next; at != &d->sessions.all; at = at->next) {
+        uint64_t ns = session_next_planned_ns(container_of(at, struct session, link));
+
+        if (ns < next_ns)
+            next_ns = ns;
+    }
+    return next_ns;
+}
+
+static void daemon_release_planned(struct daemon *d)
+{
+    uint64_t now_ns = ring_now_ns(d->ring);
+
+    for (struct list *at = d->sessions.all.next; at != &d->sessions.all; at = at->next)
+        session_release_planned(container_of(at, struct session, link), now_ns);
+}
+
+static bool daemon_is_over(const struct daemon *d)
+{
+    if (!d->stopping)
+        return false;
+    if (ring_now_ns(d->ring) >= d->stop_deadline_ns)
+        return true;
+    return d->sessions.count == 0 && engine_is_closed(&d->engine) && resolve_is_idle(d->resolve) &&
+           writer_is_idle(d->writer) && (!d->listener.ring || listener_is_closed(&d->listener));
+}
+
+static void daemon_check(const struct daemon *d)
+{
+#ifdef HAUL_WITH_PARANOIA
+    engine_check(&d->engine);
+    timers_check(&d->timers);
+    for (struct list *at = d->sessions.all.next; at != &d->sessions.all; at = at->next)
+        session_check(container_of(at, struct session, link));
+#else
+    (void)d; /* the checks walk everything: for test builds only */
+#endif
+}
+
+int daemon_run(struct daemon *d)
+{
+    while (!daemon_is_over(d)) {
+        uint64_t deadline_ns = timers_next_ns(&d->timers);
+        uint64_t planned_ns = daemon_next_planned_ns(d);
+        int r;
+
+        if (planned_ns < deadline_ns)
+            deadline_ns = planned_ns;
+        if (d->stopping && d->stop_deadline_ns < deadline_ns)
+            deadline_ns = d->stop_deadline_ns;
+        ring_set_load(d->ring, d->engine.pool.leased_count);
+        r = ring_turn(d->ring, deadline_ns);
+        if (r < 0)
+            return r;
+        timers_advance(&d->timers, ring_now_ns(d->ring));
+        daemon_release_planned(d);
+        daemon_check(d);
+    }
+    return 0;
+}
+
+/* Only what is drained is taken apart; after a drain that took too long the process ends here and
+ * the kernel takes the rest. */
+void daemon_deinit(struct daemon *d)
+{
+    bool drained = d->stopping ? d->sessions.count == 0 && engine_is_closed(&d->engine) : true;
+
+    if (d->ring && drained) {
+        engine_deinit(&d->engine);
+        if (d->front.ring)
+            slab_deinit(&d->front.items);
+        resolve_free(d->resolve);
+        writer_free(d->writer);
+        ring_free(d->ring);
+    }
+    if (d->listener.ring)
+        (void)close(d->listener.fd); /* the process ends */
+    d->ring = NULL;
+}

@@ -1,0 +1,110 @@
+/*
+ * item.h - one request as the user means it.
+ *
+ * It owns the attempts, the deadline over all of them and the result; an attempt in an engine is
+ * known by the item's id there. (Hops and retries come with redirects.)
+ */
+#ifndef HAULD_ITEM_H
+#define HAULD_ITEM_H
+
+#include "mailbox.h"
+#include "profile.h"
+#include "slab.h"
+#include "timer.h"
+#include "writer.h"
+
+struct item;
+struct batch;
+
+/* What sessions, batches and items share. */
+struct front {
+    struct ring *ring;
+    struct timers *timers;
+    struct writer *writer;
+    const struct config *config;
+    struct mailbox_engine engine;
+    struct slab items;
+    unsigned conns_max; /* what MaxConnections= came to */
+    struct front_counters {
+        uint64_t items_accepted;
+        uint64_t items_ok;
+        uint64_t items_failed;
+    } counters;
+};
+
+/* Whoever speaks for the client. */
+struct item_events {
+    void (*head)(void *ctx, struct item *item, const struct attempt_head *head);
+    /* The block is the callee's; item_returned follows when it is with the client. */
+    void (*body)(void *ctx, struct item *item, struct block *block);
+    /* The result is complete; the callee ends the item by batch_release. */
+    void (*finished)(void *ctx, struct item *item);
+};
+
+enum item_state {
+    ITEM_WAITING, /* in its batch, not yet started */
+    ITEM_ACTIVE,  /* an attempt is with the engine */
+    ITEM_CLOSING, /* the attempt is over; its file is being written out */
+    ITEM_FINISHED,
+};
+
+struct item {
+    struct list link; /* in its batch: planned, waiting or active */
+    struct front *front;
+    struct batch *batch;
+    const struct profile *profile;
+    struct block *request; /* the REQUEST frame's payload */
+    struct wire_request fixed;
+    struct span method, url, headers, body; /* into request */
+    uint64_t id;                            /* the client's */
+    uint64_t t0_ns;                         /* planned time, or acceptance */
+    struct timer deadline;
+    struct writer_file *file;
+    struct attempt_result result; /* of the last attempt; content_type points into content_type[] */
+    enum wire_cap held_by;
+    uint16_t attempts;
+    uint8_t state; /* enum item_state */
+    uint8_t content_type_bytes;
+    bool started;          /* its batch counts it as active */
+    bool fresh_conn;       /* the next attempt wants a new connection */
+    unsigned blocks_count; /* body blocks that the client's side still holds */
+    char content_type[255];
+};
+
+struct item_options {
+    const struct profile *profile;
+    struct batch *batch;
+    const struct frame *frame;             /* REQUEST */
+    const struct message_request *message; /* decoded from it */
+};
+
+/* NULL when out of memory or at the bound of items. WAITING, not linked. */
+struct item *item_new(struct front *front, const struct item_options *options);
+void item_free(struct item *item); /* FINISHED */
+
+/* Gives it the file its body goes to; fd is taken over in every case. A descriptor that cannot
+ * serve is remembered and fails the item when it starts. */
+void item_take_file(struct item *item, int fd);
+
+/* Starts the first attempt, or finishes it when the request cannot be sent. */
+void item_start(struct item *item);
+
+/* Its result will be this fault, unless it has one. Finishes at once when WAITING. */
+void item_cancel(struct item *item, enum fault_code code);
+
+/* The client's side is through with bytes of a body block. */
+void item_returned(struct item *item, size_t bytes);
+
+/* The RESULT of a FINISHED item, with offsets from t0. delivered_ns is the caller's stamp. message
+ * and content type are spans valid as long as the item. */
+struct message_result item_result(const struct item *item, uint64_t delivered_ns);
+
+/* Bytes it counts for against its session's bound. */
+size_t item_request_bytes(const struct item *item);
+
+/* The front's side of the mailbox; ids are items. */
+struct mailbox_front item_mailbox(struct front *front);
+
+void item_check(const struct item *item);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * profile.c - a PROFILE frame, copied once and decoded once.
+ */
+#include "profile.h"
+
+#include <stdlib.h>
+
+static uint64_t timeout_or(uint64_t asked_ns, uint64_t default_ns, uint64_t ceiling_ns)
+{
+    uint64_t ns = asked_ns ? asked_ns : default_ns;
+
+    return ns < ceiling_ns ? ns : ceiling_ns;
+}
+
+struct profile *profile_new(const struct frame *frame, const struct config *config,
+                            message_error *ret_error)
+{
+    struct profile *profile = malloc(sizeof(*profile) + frame->payload.bytes);
+    const struct wire_profile *fixed;
+    struct frame copy = *frame;
+
+    *ret_error = 0;
+    if (!profile)
+        return NULL;
+    memcpy(profile->bytes, frame->payload.data, frame->payload.bytes);
+    copy.payload.data = profile->bytes;
+    *ret_error = message_decode_profile(&copy, &profile->message);
+    if (*ret_error) {
+        free(profile);
+        return NULL;
+    }
+    fixed = &profile->message.fixed;
+    list_init(&profile->link);
+    profile->id = frame->header.id;
+    profile->dns_timeout_ns =
+        timeout_or(fixed->dns_timeout_ns, config->dns_timeout_ns, config->item_time_max_ns);
+    profile->connect_timeout_ns =
+        timeout_or(fixed->connect_timeout_ns, config->connect_timeout_ns, config->item_time_max_ns);
+    profile->first_byte_timeout_ns = timeout_or(
+        fixed->first_byte_timeout_ns, config->first_byte_timeout_ns, config->item_time_max_ns);
+    profile->idle_timeout_ns =
+        timeout_or(fixed->idle_timeout_ns, config->idle_timeout_ns, config->item_time_max_ns);
+    profile->total_timeout_ns =
+        timeout_or(fixed->total_timeout_ns, config->item_time_max_ns, config->item_time_max_ns);
+    profile->unix_denied = false;
+    return profile;
+}
+
+void profile_free(struct profile *profile)
+{
+    free(profile);
+}
+
+struct message_pin profile_pin(const struct profile *profile, struct span host, uint16_t port)
+{
+    struct span pins = profile->message.pins;
+    struct message_pin pin;
+
+    while (message_next_pin(&pins, &pin)) {
+        if ((pin.port && pin.port != port) ||
+            (pin.host.bytes && !span_equals_nocase(pin.host, host)))
+            continue;
+        if (!pin.to_host.bytes)
+            pin.to_host = host;
+        if (!pin.to_port)
+            pin.to_port = port;
+        return pin;
+    }
+    return (struct message_pin){ .to_host = host, .to_port = port };
+}

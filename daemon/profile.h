@@ -1,0 +1,33 @@
+/*
+ * profile.h - what many requests of one session share.
+ */
+#ifndef HAULD_PROFILE_H
+#define HAULD_PROFILE_H
+
+#include "config.h"
+#include "list.h"
+#include "message.h"
+
+struct profile {
+    struct list link; /* in its session */
+    uint64_t id;
+    struct message_profile message; /* spans into bytes */
+    uint64_t dns_timeout_ns;        /* the defaults filled in */
+    uint64_t connect_timeout_ns;
+    uint64_t first_byte_timeout_ns;
+    uint64_t idle_timeout_ns;
+    uint64_t total_timeout_ns; /* never 0: the daemon's ceiling bounds it */
+    bool unix_denied;          /* the unix path is not allowed to this peer */
+    char bytes[];
+};
+
+/* A copy of a PROFILE frame; NULL with *ret_error 0 when out of memory, else *ret_error says what
+ * is wrong with the frame. */
+struct profile *profile_new(const struct frame *frame, const struct config *config,
+                            message_error *ret_error);
+void profile_free(struct profile *profile);
+
+/* Where to connect for host and port: the first pin that matches, or the same again. */
+struct message_pin profile_pin(const struct profile *profile, struct span host, uint16_t port);
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * session.h - one client: Varlink calls first, the binary stream after the upgrade (PROTOCOL.md).
+ */
+#ifndef HAULD_SESSION_H
+#define HAULD_SESSION_H
+
+#include "batch.h"
+#include "outbox.h"
+#include "table.h"
+#include "varlink.h"
+
+#include <sys/types.h>
+
+#define SESSION_FDS_PER_MESSAGE 253 /* SCM_MAX_FD, net/scm.h */
+
+struct session;
+
+/* What sessions share. */
+struct sessions {
+    struct front *front;
+    const struct varlink_service *service;
+    struct list all;
+    unsigned count;
+    /* A session is gone, its memory given back. */
+    void (*on_gone)(void *ctx);
+    void *ctx;
+};
+
+enum session_state {
+    SESSION_VARLINK, /* JSON messages */
+    SESSION_STREAM,  /* frames */
+    SESSION_REFUSED, /* broke the protocol: the last words are on their way, nothing is read */
+    SESSION_CLOSING, /* gone or given up; drains */
+};
+
+struct session {
+    struct list link; /* in sessions.all */
+    struct sessions *sessions;
+    struct front *front;
+    int fd;
+    struct ucred peer;
+    uint8_t state;       /* enum session_state */
+    bool input_ended;    /* the client has shut its writing half */
+    bool draining;       /* the daemon is stopping: nothing new is admitted */
+    bool work_cancelled; /* with REFUSED and CLOSING */
+    struct ring_op recv_op;
+    struct ring_op hangup_op;  /* after input_ended: tells when the client is wholly gone */
+    struct ring_deferred work; /* pump, or the end of a closing session */
+    struct timer frame_timer;
+    struct timer slow_timer;
+    struct outbox outbox;
+    struct varlink_reader varlink;
+    struct frame_reader frames;
+    struct list profiles;
+    struct list batches;
+    unsigned profiles_count;
+    unsigned batches_count;
+    struct table items;   /* by the client's id: those without a RESULT */
+    size_t request_bytes; /* of those */
+    int64_t body_window;  /* bytes of HEAD and DATA the client takes now; a HEAD may
+                             overdraw it */
+    struct list bodies;   /* blocks that wait for the window, in order */
+    int *fds;             /* descriptors received, in order */
+    unsigned fds_count;
+    char *input; /* receive buffer */
+    struct msghdr message;
+    struct iovec piece;
+    char control[CMSG_SPACE(sizeof(int) * SESSION_FDS_PER_MESSAGE)];
+};
+
+/* Takes fd over in every case. 0 or -errno. */
+int session_open(struct sessions *sessions, int fd);
+
+/* Gives up: items are cancelled, the connection is closed, on_gone follows. */
+void session_close(struct session *session);
+
+/* The daemon stops: says GOAWAY, cancels what runs, closes when the results are read. */
+void session_drain(struct session *session);
+
+/* Starts items whose planned time has come. */
+void session_release_planned(struct session *session, uint64_t now_ns);
+uint64_t session_next_planned_ns(const struct session *session);
+
+void session_check(const struct session *session);
+
+/*
+ * Between the files of this module: session.c (life, bytes), session_intake.c (frames in),
+ * session_delivery.c (results out).
+ */
+void session_take_frame(struct session *session, const struct frame *frame);
+void session_forget_work(struct session *session); /* profiles and batches of a drained session */
+/* Last words; then the session reads nothing more and closes when they are sent. */
+void session_refuse(struct session *session, enum wire_error_code code, const char *why);
+void session_wake(struct session *session); /* runs the work soon */
+bool session_may_start(const struct session *session);
+int session_take_fd(struct session *session); /* the next descriptor received, or -1 */
+void session_deliver_bodies(struct session *session);
+void session_drop_bodies(struct session *session);
+void session_finish_batches(struct session *session); /* BATCH_DONE where due */
+extern const struct item_events session_item_events;
+
+#endif

@@ -1,0 +1,176 @@
+/*
+ * session_delivery.c - heads, bodies and results on their way to the client.
+ *
+ *   body block -> (window) -> DATA in the outbox     RESULT only when none of the item's is left
+ *
+ * A RESULT is the last frame of its item. Small bodies are copied behind their header, so that a
+ * thousand of them are one piece for the kernel; large ones go out as the blocks they came in.
+ */
+#include "session.h"
+
+#include <assert.h>
+
+#define DELIVERY_COPY_BYTES_MAX 4096u
+
+/* Its slot is free again. */
+static void session_release_item(struct session *s, struct item *item)
+{
+    (void)table_remove(&s->items, item->id);
+    s->request_bytes -= item_request_bytes(item);
+    batch_release(item->batch, item);
+    session_wake(s);
+}
+
+static void session_send_result(struct session *s, struct item *item)
+{
+    struct message_result result = item_result(item, ring_now_ns(s->front->ring));
+    char *out = outbox_reserve(&s->outbox, message_result_bytes(&result));
+
+    if (!out) {
+        session_close(s);
+        session_release_item(s, item);
+        return;
+    }
+    message_encode_result(out, item->id, &result);
+    session_release_item(s, item);
+}
+
+static void session_on_item_finished(void *ctx, struct item *item)
+{
+    struct session *s = ctx;
+
+    if (item->blocks_count > 0)
+        return;
+    if (s->state == SESSION_STREAM)
+        session_send_result(s, item);
+    else
+        session_release_item(s, item);
+}
+
+static void session_on_item_head(void *ctx, struct item *item, const struct attempt_head *head)
+{
+    struct session *s = ctx;
+    struct message_head message = {
+        .fixed = { .status = head->status,
+                   .version_major = head->version_major,
+                   .version_minor = head->version_minor,
+                   .content_bytes = head->content_bytes,
+                   .header_count = head->fields_count },
+        .reason = head->reason,
+        .headers = head->fields,
+    };
+    size_t bytes = message_head_bytes(&message);
+    char *out = NULL;
+
+    if (s->state == SESSION_STREAM)
+        out = outbox_reserve(&s->outbox, bytes);
+    if (!out)
+        return;
+    message_encode_head(out, item->id, &message);
+    s->body_window -= (int64_t)(bytes - sizeof(struct wire_header));
+}
+
+/* One block becomes one DATA frame; false when there is no memory for its header. */
+static bool session_send_body(struct session *s, struct item *item, struct block *block)
+{
+    uint32_t body_bytes = (uint32_t)block->bytes;
+    size_t padding = frame_pad(body_bytes) - body_bytes;
+    bool copied = body_bytes <= DELIVERY_COPY_BYTES_MAX;
+    char *out =
+        outbox_reserve(&s->outbox, MESSAGE_DATA_HEAD_BYTES + (copied ? body_bytes + padding : 0));
+
+    if (!out)
+        return false;
+    message_encode_data_head(out, 0, item->id, body_bytes);
+    if (copied) {
+        memcpy(out + MESSAGE_DATA_HEAD_BYTES, block->data, body_bytes);
+        memset(out + MESSAGE_DATA_HEAD_BYTES + body_bytes, 0, padding);
+        block_free(block);
+    } else {
+        memset(block->data + block->bytes, 0, padding);
+        block->bytes += padding;
+        outbox_push_block(&s->outbox, block);
+    }
+    s->body_window -=
+        (int64_t)(MESSAGE_DATA_HEAD_BYTES - sizeof(struct wire_header) + frame_pad(body_bytes));
+    return true;
+}
+
+void session_deliver_bodies(struct session *s)
+{
+    struct list *first;
+
+    while (s->body_window > 0 && (first = list_first(&s->bodies))) {
+        struct block *block = container_of(first, struct block, link);
+        struct item *item = block->ctx;
+        size_t bytes = block->bytes;
+
+        list_unlink(first);
+        if (!session_send_body(s, item, block)) {
+            list_link_front(&s->bodies, first);
+            session_close(s);
+            return;
+        }
+        item_returned(item, bytes);
+        if (item->state == ITEM_FINISHED)
+            session_on_item_finished(s, item);
+    }
+}
+
+static void session_on_item_body(void *ctx, struct item *item, struct block *block)
+{
+    struct session *s = ctx;
+
+    block->ctx = item;
+    list_link_back(&s->bodies, &block->link);
+    session_wake(s);
+}
+
+void session_drop_bodies(struct session *s)
+{
+    struct list *first;
+
+    while ((first = list_pop(&s->bodies))) {
+        struct block *block = container_of(first, struct block, link);
+        struct item *item = block->ctx;
+        size_t bytes = block->bytes;
+
+        block_free(block);
+        item_returned(item, bytes);
+        if (item->state == ITEM_FINISHED)
+            session_on_item_finished(s, item);
+    }
+}
+
+const struct item_events session_item_events = {
+    .head = session_on_item_head,
+    .body = session_on_item_body,
+    .finished = session_on_item_finished,
+};
+
+static void session_send_batch_done(struct session *s, const struct batch *batch)
+{
+    char *out =
+        outbox_reserve(&s->outbox, sizeof(struct wire_header) + sizeof(struct wire_batch_done));
+
+    if (out)
+        message_encode_fixed(out, WIRE_BATCH_DONE, 0, batch->id, &batch->counts,
+                             sizeof(batch->counts));
+}
+
+void session_finish_batches(struct session *s)
+{
+    struct list *at, *next;
+
+    for (at = s->batches.next; at != &s->batches; at = next) {
+        struct batch *batch = container_of(at, struct batch, link);
+
+        next = at->next;
+        if (!batch_is_done(batch))
+            continue;
+        if (s->state == SESSION_STREAM)
+            session_send_batch_done(s, batch);
+        batch_free(batch);
+        s->batches_count--;
+    }
+}
