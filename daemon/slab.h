@@ -12,12 +12,15 @@
 #include <stddef.h>
 
 struct slab {
-    struct list partial; /* chunks with room */
+    struct list partial; /* chunks with room; an empty one is last */
     struct list full;
     size_t object_bytes;
     size_t count; /* objects in use */
     size_t count_max;
     size_t chunks_count;
+    size_t chunk_bytes; /* a power of two, and the alignment of every chunk */
+    unsigned chunk_objects;
+    unsigned empty_chunks; /* 0 or 1 */
 };
 
 void slab_init(struct slab *slab, size_t object_bytes, size_t count_max);

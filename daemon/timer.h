@@ -1,9 +1,10 @@
 /*
  * timer.h - a hierarchical timer wheel: many coarse deadlines, O(1) to arm and to disarm.
  *
- * Pure: time is an argument. The tick is 1 ms (2^20 ns); an entry fires never early, and at most
- * one tick late with respect to the now_ns it is shown. Deadlines further than the wheel's range
- * are held in its last level and re-inserted.
+ * Pure: time is an argument. An entry fires in the first timers_advance that is shown a now_ns at
+ * or after its deadline, never in one before. The tick is 1 ms (2^20 ns): entries whose deadlines
+ * lie in one tick fire in the order in which they were armed. Deadlines further than the wheel's
+ * range are held in its last level and re-inserted.
  */
 #ifndef HAULD_TIMER_H
 #define HAULD_TIMER_H
@@ -24,7 +25,7 @@ struct timer {
 struct timers {
     struct list slots[TIMER_LEVELS][TIMER_SLOTS];
     uint64_t occupied[TIMER_LEVELS]; /* a bit per slot */
-    uint64_t tick;                   /* all before it has fired */
+    uint64_t tick;                   /* of the latest now_ns; all before it has fired */
     struct list firing;
     unsigned count;
 };
@@ -42,8 +43,8 @@ void timers_disarm(struct timers *timers, struct timer *timer); /* fine when not
  * always ends. */
 void timers_advance(struct timers *timers, uint64_t now_ns);
 
-/* A time not after the next deadline (it may be early by coarse levels, never late); UINT64_MAX
- * when empty. */
+/* A time not after the next deadline (it may be early by coarse levels, never late): waiting until
+ * then, advancing and asking again converges in a few steps. UINT64_MAX when empty. */
 uint64_t timers_next_ns(const struct timers *timers);
 
 void timers_check(const struct timers *timers);
