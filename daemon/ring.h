@@ -32,19 +32,24 @@ struct ring_event {
 typedef void (*ring_done)(struct ring_op *op, const struct ring_event *event);
 
 struct ring_op {
-    ring_done done;
+    ring_done done; /* the owner's; all else is the ring's own, to be read at most */
     uint64_t submitted_ns;
-    uint8_t kind; /* the ring's own */
+    int fd;
+    uint8_t kind;
     bool in_flight;
-    bool starved;     /* the ring's own: a receive that waits for buffers */
-    int fd;           /* the ring's own */
-    struct list link; /* the ring's own */
+    bool starved;     /* a receive that waits for buffers */
+    bool cancelled;   /* asked to end: nothing is to be continued any more */
+    int32_t bytes;    /* of a send: all of them */
+    struct span rest; /* of a send: what the kernel has not taken yet */
+    struct list link; /* valid iff starved, or cancelled before the kernel knew of the op */
 };
 
-/* Work put off until after dispatch; embedded in its owner, which must live until it ran. */
+/* Work put off until after dispatch; embedded in its owner, which must live until it ran. Starts
+ * zeroed but for run. */
 struct ring_deferred {
     void (*run)(struct ring_deferred *deferred);
-    struct list link; /* list_is_linked: pending */
+    struct list link; /* the ring's own */
+    bool pending;
 };
 
 struct ring_options {
@@ -97,10 +102,12 @@ int ring_turn(struct ring *ring, uint64_t deadline_ns);
  * load is high. 0 or small: each completion wakes the loop. */
 void ring_set_load(struct ring *ring, unsigned ops_expected);
 
+/* Runs it once, at the end of this turn or, when called from deferred work or from outside a turn,
+ * of the next, which then does not wait. No-op when pending. */
 void ring_defer(struct ring *ring, struct ring_deferred *deferred);
 
-uint64_t
-ring_now_ns(const struct ring *ring);      /* CLOCK_MONOTONIC, read once per turn, after the wait */
+/* CLOCK_MONOTONIC, read once per turn, after the wait. */
+uint64_t ring_now_ns(const struct ring *ring);
 uint64_t ring_clock_ns(struct ring *ring); /* read now */
 uint64_t ring_wall_ns(struct ring *ring);  /* CLOCK_REALTIME, for log and records */
 uint64_t ring_random(struct ring *ring);   /* 64 unpredictable bits */
@@ -113,6 +120,7 @@ void ring_connect(struct ring *ring, struct ring_op *op, int fd, const struct so
                   socklen_t address_bytes); /* *address lives until the event */
 void ring_send(struct ring *ring, struct ring_op *op, int fd,
                struct span bytes); /* all, or error */
+/* The result may be short; descriptors go with the first byte. */
 void ring_sendmsg(struct ring *ring, struct ring_op *op, int fd, const struct msghdr *message);
 void ring_recvmsg(struct ring *ring, struct ring_op *op, int fd, struct msghdr *message);
 /* Into the ring's buffers, event after event until more is false. result 0 is end of file. The ring
