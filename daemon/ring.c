@@ -103,10 +103,12 @@ int ring_new(struct ring **ret_ring, const struct ring_options *options,
     r = ring_probe_behaviour(&tier);
     if (r == 0)
         r = ring_open(&ring, &chosen, &tier);
-    if (r == 0)
-        r = ring_faults_init(ring);
     if (r < 0) {
         ring_probe_explain(r, ret_trouble);
+        return r;
+    }
+    r = ring_faults_init(ring, ret_trouble);
+    if (r < 0) {
         ring_free(ring);
         return r;
     }
@@ -359,6 +361,9 @@ static void ring_complete(struct ring *ring, struct ring_op *op, int32_t result,
     case RING_POLL:
     case RING_READ:
         ring_end_op(ring, op, result);
+        break;
+    case RING_FAULTY:
+        ring_fault_end(ring, op, flags);
         break;
     }
 }

@@ -27,6 +27,7 @@ enum ring_kind {
     RING_ACCEPT,
     RING_POLL,
     RING_READ,
+    RING_FAULTY, /* of a test's plan: ends with op->bytes, whatever the kernel says */
 };
 
 enum ring_call {
@@ -107,6 +108,9 @@ void ring_buffers_deinit(struct ring *ring);
 void ring_buffers_show(struct ring *ring);
 void ring_complete_recv_many(struct ring *ring, struct ring_op *op, int32_t result, uint32_t flags);
 void ring_complete_recv_poll(struct ring *ring, struct ring_op *op, int32_t result);
+char *ring_buffer_data(const struct ring_buffers *buffers, unsigned id);
+/* Takes a buffer back that a completion brought. */
+void ring_buffer_return(struct ring *ring, unsigned id);
 /* Arms the starved ops again for which there are buffers now. */
 void ring_feed_starved(struct ring *ring);
 
@@ -120,19 +124,22 @@ void ring_probe_explain(int error, struct ring_trouble *ret_trouble);
 
 /* ring_faults.c, which is in test builds only. */
 #ifdef HAUL_WITH_FAULTS
-/* Reads the plan from the environment; -EINVAL when it makes no sense. */
-int ring_faults_init(struct ring *ring);
+/* Reads the plan from the environment; -EINVAL with *ret_trouble filled when it makes no sense. */
+int ring_faults_init(struct ring *ring, struct ring_trouble *ret_trouble);
 void ring_faults_deinit(struct ring *ring);
 /* May replace what the freshly filled entry does. */
 void ring_fault_arm(struct ring *ring, struct ring_op *op, struct io_uring_sqe *sqe);
 /* May change the result; true when the completion has been dealt with. */
 bool ring_fault_reap(struct ring *ring, struct ring_op *op, int32_t *result, uint32_t flags);
+/* A completion of a RING_FAULTY op. */
+void ring_fault_end(struct ring *ring, struct ring_op *op, uint32_t flags);
 /* 0, or what the call is to return. */
 int ring_fault_call(struct ring *ring, enum ring_call call);
 #else
-static inline int ring_faults_init(struct ring *ring)
+static inline int ring_faults_init(struct ring *ring, struct ring_trouble *ret_trouble)
 {
     (void)ring;
+    (void)ret_trouble;
     return 0;
 }
 
@@ -156,6 +163,13 @@ static inline bool ring_fault_reap(struct ring *ring, struct ring_op *op, int32_
     (void)result;
     (void)flags;
     return false;
+}
+
+static inline void ring_fault_end(struct ring *ring, struct ring_op *op, uint32_t flags)
+{
+    (void)ring;
+    (void)op;
+    (void)flags;
 }
 
 static inline int ring_fault_call(struct ring *ring, enum ring_call call)

@@ -26,7 +26,7 @@
 #define BUFFERS_MAX 32768     /* the kernel's */
 #define POLLED_RECEIVES_MAX 4 /* per readiness, so that one socket cannot keep the loop */
 
-static char *buffer_data(const struct ring_buffers *buffers, unsigned id)
+char *ring_buffer_data(const struct ring_buffers *buffers, unsigned id)
 {
     return buffers->memory + (size_t)id * buffers->buffer_bytes;
 }
@@ -36,7 +36,7 @@ static void give_buffer(struct ring_buffers *buffers, unsigned id)
 {
     assert(id < buffers->published);
     assert(buffers->available + buffers->added < buffers->published);
-    io_uring_buf_ring_add(buffers->shared, buffer_data(buffers, id), buffers->buffer_bytes,
+    io_uring_buf_ring_add(buffers->shared, ring_buffer_data(buffers, id), buffers->buffer_bytes,
                           (unsigned short)id, io_uring_buf_ring_mask(buffers->entries),
                           (int)buffers->added);
     buffers->added++;
@@ -156,6 +156,13 @@ void ring_feed_starved(struct ring *ring)
     }
 }
 
+void ring_buffer_return(struct ring *ring, unsigned id)
+{
+    assert(ring->buffers.available > 0);
+    ring->buffers.available--;
+    give_buffer(&ring->buffers, id);
+}
+
 /* Three questions to each completion, independent of each other: is there a buffer, what does the
  * result say, does the op go on. */
 void ring_complete_recv_many(struct ring *ring, struct ring_op *op, int32_t result, uint32_t flags)
@@ -168,13 +175,10 @@ void ring_complete_recv_many(struct ring *ring, struct ring_op *op, int32_t resu
     };
     unsigned id = flags >> IORING_CQE_BUFFER_SHIFT;
 
-    if (flags & IORING_CQE_F_BUFFER) {
-        assert(ring->buffers.available > 0);
-        ring->buffers.available--;
-        if (result > 0) {
-            event.bytes = span_of(buffer_data(&ring->buffers, id), (size_t)result);
-            ring->counters.receives++;
-        }
+    if (result > 0) {
+        assert(flags & IORING_CQE_F_BUFFER);
+        event.bytes = span_of(ring_buffer_data(&ring->buffers, id), (size_t)result);
+        ring->counters.receives++;
     }
 
     if (result == -ENOBUFS && !event.more) {
@@ -189,7 +193,7 @@ void ring_complete_recv_many(struct ring *ring, struct ring_op *op, int32_t resu
     op->in_flight = event.more;
     op->done(op, &event);
     if (flags & IORING_CQE_F_BUFFER)
-        give_buffer(&ring->buffers, id);
+        ring_buffer_return(ring, id);
 }
 
 void ring_complete_recv_poll(struct ring *ring, struct ring_op *op, int32_t result)
