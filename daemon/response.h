@@ -17,7 +17,7 @@
 struct response_limits {
     uint32_t head_bytes_max;    /* status line and fields of one response: 256 KiB */
     uint32_t fields_max;        /* 1000 */
-    uint32_t interim_max;       /* 1xx responses before the final one: 16; their heads count
+    uint16_t interim_max;       /* 1xx responses before the final one: 16; their heads count
                                    against head_bytes_max together */
     uint32_t trailer_bytes_max; /* 16 KiB */
     uint64_t body_bytes_max;    /* 0 = none */
@@ -33,11 +33,25 @@ enum response_verdict {
     RESPONSE_BAD,       /* see fault; the connection is unusable */
 };
 
+#define RESPONSE_CONTENT_TYPE_BYTES_MAX 255u
+
+/* What the next byte belongs to; drawn in response.c. */
+enum response_state {
+    RESPONSE_IN_HEAD,     /* status line and fields, of an interim response or of the final one */
+    RESPONSE_IN_LENGTH,   /* a body of Content-Length bytes */
+    RESPONSE_IN_CHUNKS,   /* a chunked body */
+    RESPONSE_IN_TRAILERS, /* after the last chunk */
+    RESPONSE_IN_REST,     /* a body that ends with the connection */
+    RESPONSE_ENDED,       /* the message is whole */
+    RESPONSE_BROKEN,      /* fault is set; nothing more is read */
+    RESPONSE_STATE_COUNT
+};
+
 struct response {
     llhttp_t parser;
     const struct response_limits *limits;
     struct fault fault; /* set with RESPONSE_BAD */
-    uint16_t status;
+    uint16_t status;    /* of the final response, 0 before its head; kept when it is refused */
     uint8_t version_major;
     uint8_t version_minor;
     bool is_head_request;
@@ -46,8 +60,36 @@ struct response {
     bool any_byte;          /* at least one byte of a response was seen */
     uint64_t content_bytes; /* Content-Length of the final head, or UINT64_MAX */
     uint64_t body_bytes;    /* delivered so far, without framing */
-    char *head;             /* owned: fields of the final head when kept; see response_head */
-    /* the module's own, below (the implementer fills this in) */
+    char *head;             /* owned: reason and fields with wants_head, else a Location, or NULL */
+
+    /* The module's own. */
+    uint8_t state;           /* enum response_state */
+    uint8_t field;           /* which field's value is being read, see response_tokens.c */
+    bool head_began;         /* a byte of the current head was seen */
+    bool has_status_line;    /* the current head's is complete */
+    bool has_location;       /* location_* are set */
+    bool closes;             /* an interim response said Connection: close */
+    bool is_coded;           /* a Transfer-Encoding was seen */
+    bool is_coded_otherwise; /* one that cannot be chunked alone */
+    uint8_t chunk_digits;    /* of the chunk size being read */
+    uint8_t content_type_bytes;
+    uint16_t kept_count;   /* fields in head */
+    uint16_t reason_bytes; /* at the front of head */
+    uint16_t interim_count;
+    uint32_t fields_count;  /* interim responses' and trailers included */
+    uint32_t section_bytes; /* received of heads, interim ones included; then of trailers */
+    uint32_t name_bytes;    /* of the field being read */
+    uint32_t value_bytes;   /* likewise; of these, value_trimmed end with no white space */
+    uint32_t value_trimmed;
+    uint32_t kept_bytes; /* used of head */
+    uint32_t kept_capacity;
+    uint32_t location_at; /* in head */
+    uint32_t location_bytes;
+    uint64_t body_left;      /* of the body, or of the chunk */
+    uint64_t overhead_bytes; /* chunked framing so far */
+    size_t piece_bytes;      /* of a chunk, where the last run stopped */
+    char name[18];           /* the front of the field name being read */
+    char content_type[RESPONSE_CONTENT_TYPE_BYTES_MAX];
 };
 
 /* limits must outlive the response. is_head_request: the request was HEAD. */
@@ -55,7 +97,9 @@ void response_init(struct response *response, const struct response_limits *limi
                    bool is_head_request, bool wants_head);
 void response_deinit(struct response *response);
 
-/* Takes bytes from the front of *in and says what they brought. */
+/* Takes bytes from the front of *in and says what they brought. Call it until it says NEED_MORE,
+ * COMPLETE or BAD, also when *in has become empty: the end of a message can be known by then.
+ * COMPLETE and BAD are final; keep_alive is false when bytes are left in *in with COMPLETE. */
 enum response_verdict response_feed(struct response *response, struct span *in,
                                     struct span *ret_body);
 
