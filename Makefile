@@ -5,6 +5,7 @@
 #   make install        under PREFIX (/usr/local)    make test-full    the night's work: hours
 #   make uninstall                                   make bench        beside the peers
 #   make fmt            clang-format                 make coverage     lines and branches reached
+#   make tidy           clang-tidy
 #   make clean          all but .deps/               .ci/run           what a commit must pass
 #
 # Each installs what it lacks first (tools/deps says what, before). DEPS=true leaves that out.
@@ -14,7 +15,7 @@ DEPS ?= tools/deps
 PYTHON ?= /usr/bin/python3
 SANITIZE = -Db_sanitize=address,undefined -Doptimization=1 -Dfaults=true
 
-.PHONY: all demo test test-system test-full bench install uninstall coverage fmt clean deps-%
+.PHONY: all demo test test-system test-full bench install uninstall coverage tidy fmt clean
 
 all: deps-build build/build.ninja
 	ninja -C build
@@ -58,6 +59,9 @@ coverage: deps-test deps-coverage
 	meson test -C build-coverage --print-errorlogs
 	tests/run-system build-coverage
 	gcovr --root . --filter 'proto/' --filter 'daemon/' --filter 'client/' build-coverage
+
+tidy: deps-ci deps-test build-test/build.ninja
+	run-clang-tidy -quiet -p build-test "^$(CURDIR)/(proto|daemon|client)/"
 
 fmt: deps-ci
 	find proto daemon client tests bench -name '*.[ch]' | xargs clang-format -i
