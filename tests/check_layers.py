@@ -27,12 +27,12 @@ LEVELS = {
         'message': 3, 'varlink': 3,
     },
     'daemon': {
-        'slab': 4, 'stats': 4, 'config': 4, 'timer': 4, 'policy': 4,
+        'slab': 4, 'table': 4, 'block': 4, 'stats': 4, 'config': 4, 'timer': 4, 'policy': 4,
         'request': 5, 'response': 5, 'decode': 5, 'redirect': 5, 'retry': 5, 'cookies': 5,
-        'governor': 5, 'tls': 5,
+        'governor': 5, 'profile': 5, 'tls': 5,
         'ring': 6, 'log': 6, 'service': 6,
-        'resolve': 7, 'writer': 7, 'conn': 7,
-        'pool': 8, 'mailbox': 8, 'sink': 8,
+        'resolve': 7, 'writer': 7, 'conn': 7, 'outbox': 7,
+        'dial': 8, 'pool': 8, 'mailbox': 8, 'sink': 8,
         'exchange': 9, 'store': 9,
         'engine': 10,
         'item': 11, 'batch': 11,
@@ -49,7 +49,10 @@ PURE_LEVEL_MAX = 5
 # (includer, included) of one level: why.
 SAME_LEVEL = {
     ('url', 'fault'): 'a refused URL is told by its fault code',
+    ('pool', 'dial'): 'a pool dials for its waiters',
+    ('sink', 'mailbox'): 'bodies leave the engine as blocks of the mailbox',
     ('batch', 'item'): 'a batch owns its items',
+    ('item', 'batch'): 'an item tells its batch of its end',
 }
 
 # (includer, included): allowed by level, forbidden by design.
@@ -102,7 +105,8 @@ ALLOWED_CALLS = {
 
 MALLOC_CALLS = 'malloc calloc realloc reallocarray strdup strndup aligned_alloc'.split()
 ALLOWED_MALLOC = {
-    'slab': 'chunks', 'tls': "OpenSSL's buffers", 'decode': 'the state of the codec',
+    'slab': 'chunks', 'table': 'the slots', 'block': 'the block', 'tls': "OpenSSL's buffers", 'decode': 'the state of the codec',
+    'governor': 'an entry per origin', 'response': 'the head, within its limits',
     'histogram': 'rows, when first hit', 'frame': 'the unfinished frame',
     'varlink': 'the unfinished message, JSON documents',
 }
