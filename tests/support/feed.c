@@ -13,7 +13,7 @@ typedef void run_fn(void *ctx, const struct span *pieces, size_t pieces_count);
 
 static void *must_allocate(size_t bytes)
 {
-    void *block = malloc(bytes ? bytes : 1); /* NULL is for failure only */
+    void *block = malloc(bytes); /* glibc: NULL means failure, also for 0 bytes */
 
     if (!block) {
         fputs("feed: out of memory\n", stderr);
@@ -65,9 +65,9 @@ void feed_every_split(struct span input,
     struct span whole = piece_copy(input.data, input.bytes);
 
     run(ctx, &whole, 1);
+    for (size_t offset = 0; offset <= whole.bytes; offset++)
+        feed_cut(whole, offset, run, ctx);
+    if (whole.bytes > 0)
+        feed_bytes(whole, run, ctx);
     pieces_free(&whole, 1);
-    for (size_t offset = 0; offset <= input.bytes; offset++)
-        feed_cut(input, offset, run, ctx);
-    if (input.bytes > 0)
-        feed_bytes(input, run, ctx);
 }
