@@ -17,21 +17,26 @@ struct writer_options {
     size_t queue_bytes_max; /* 0 = 16 MiB, over all files */
 };
 
-/* One file, of which we own the descriptor. written runs on the loop: error is a positive errno or
- * 0, bytes how much of this file was written or dropped since the last call (after an error the
- * rest is dropped and reported with the same error). */
+/* One file, of which we own the descriptor. Both run on the loop, inside ring_turn. written: error
+ * is a positive errno or 0, bytes how much of this file was written or dropped since the last call
+ * (after an error the rest is dropped and reported with the same error); it also runs, perhaps with
+ * 0 bytes, when there is room again after writer_write said no. It does not run any more after
+ * writer_close: closed then carries the first error of the file. */
 struct writer_file_ops {
     void (*written)(void *ctx, int error, size_t bytes);
     void (*closed)(void *ctx, int error); /* after writer_close: everything is in the file */
 };
 
 int writer_new(struct writer **ret_writer, struct ring *ring, const struct writer_options *options);
-/* Joins the thread; files still open are closed without a call. */
+/* Joins the thread, which first finishes the one write it is in. Files still open are closed
+ * without a call, their queued writes dropped. After writer_shutdown and idleness, see below. NULL
+ * is fine. */
 void writer_free(struct writer *writer);
 
 /* Takes over fd (closed by the writer in the end), which must be a regular file open for writing:
- * otherwise -EBADF, -EISDIR, -EINVAL or the like and fd stays the caller's. Writing starts at fd's
- * current offset, or at the end with O_APPEND. The thread starts with the first file. */
+ * otherwise -EBADF (read-only, O_PATH), -EISDIR, -EINVAL (anything else, O_DIRECT) or the like and
+ * fd stays the caller's. Writing starts at fd's current offset, or at the end with O_APPEND; the
+ * offset of a descriptor that others share is not moved. The thread starts with the first file. */
 int writer_open(struct writer *writer, int fd, const struct writer_file_ops *ops, void *ctx,
                 struct writer_file **ret_file);
 
@@ -39,15 +44,19 @@ int writer_open(struct writer *writer, int fd, const struct writer_file_ops *ops
  * run later. */
 bool writer_write(struct writer *writer, struct writer_file *file, struct span bytes);
 
-/* Forgets what was written: truncates to the offset at open. In order with the writes. */
+/* Forgets what was written: truncates to the offset at open. In order with the writes. An error
+ * before it stays the file's error. */
 void writer_restart(struct writer *writer, struct writer_file *file);
 
 /* Closes after all writes; then closed runs and file is gone. With discard, queued writes are
  * dropped. */
 void writer_close(struct writer *writer, struct writer_file *file, bool discard);
 
-/* For the orderly end: like resolve_shutdown. */
+/* For the orderly end: files that are open are closed with discard and without a call, those that
+ * are closing finish. Then turn the ring until idle; nothing may be opened after it. */
 void writer_shutdown(struct writer *writer);
 bool writer_is_idle(const struct writer *writer);
+
+void writer_check(const struct writer *writer);
 
 #endif
