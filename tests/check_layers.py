@@ -29,9 +29,9 @@ LEVELS = {
     'daemon': {
         'slab': 4, 'table': 4, 'block': 4, 'stats': 4, 'config': 4, 'timer': 4, 'policy': 4,
         'request': 5, 'response': 5, 'decode': 5, 'redirect': 5, 'retry': 5, 'cookies': 5,
-        'governor': 5, 'tls': 5,
+        'governor': 5, 'profile': 5, 'tls': 5,
         'ring': 6, 'log': 6, 'service': 6,
-        'resolve': 7, 'writer': 7, 'conn': 7,
+        'resolve': 7, 'writer': 7, 'conn': 7, 'outbox': 7,
         'dial': 8, 'pool': 8, 'mailbox': 8, 'sink': 8,
         'exchange': 9, 'store': 9,
         'engine': 10,
@@ -52,6 +52,7 @@ SAME_LEVEL = {
     ('pool', 'dial'): 'a pool dials for its waiters',
     ('sink', 'mailbox'): 'bodies leave the engine as blocks of the mailbox',
     ('batch', 'item'): 'a batch owns its items',
+    ('item', 'batch'): 'an item tells its batch of its end',
 }
 
 # (includer, included): allowed by level, forbidden by design.
