@@ -106,6 +106,7 @@ ALLOWED_CALLS = {
 MALLOC_CALLS = 'malloc calloc realloc reallocarray strdup strndup aligned_alloc'.split()
 ALLOWED_MALLOC = {
     'slab': 'chunks', 'table': 'the slots', 'block': 'the block', 'tls': "OpenSSL's buffers", 'decode': 'the state of the codec',
+    'governor': 'an entry per origin', 'response': 'the head, within its limits',
     'histogram': 'rows, when first hit', 'frame': 'the unfinished frame',
     'varlink': 'the unfinished message, JSON documents',
 }
