@@ -158,8 +158,9 @@ static_assert(sizeof(struct wire_request) == 56, "wire layout");
 
 struct wire_credit {
     uint32_t fixed_bytes;
-    uint32_t slots;      /* request slots granted (daemon to client) */
-    uint64_t body_bytes; /* HEAD and DATA bytes consumed (client to daemon) */
+    uint32_t slots;      /* daemon to client: the session's slots, a total and no increment */
+    uint64_t body_bytes; /* client to daemon: payload bytes of HEAD and DATA consumed, padding
+                            included, as they were counted against the window */
 };
 static_assert(sizeof(struct wire_credit) == 16, "wire layout");
 
