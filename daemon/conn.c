@@ -113,7 +113,6 @@ int conn_open(struct conns *conns, const struct conn_target *target,
     conn->recv_op.done = conn_on_received;
     conn->send_op.done = conn_on_connected;
     conn->later.run = conn_on_later;
-    list_init(&conn->later.link);
     list_init(&conn->link);
     list_init(&conn->age_link);
     /* The kernel reads the address when the connect is submitted, maybe after the dial is gone. */
@@ -186,8 +185,7 @@ static void conn_settle(struct conn *conn)
 {
     if (conn->state != CONN_CLOSING || conn->recv_op.in_flight || conn->send_op.in_flight)
         return;
-    if (!list_is_linked(&conn->later.link))
-        ring_defer(conn->conns->ring, &conn->later);
+    ring_defer(conn->conns->ring, &conn->later);
 }
 
 static void conn_on_connected(struct ring_op *op, const struct ring_event *event)
@@ -303,8 +301,7 @@ void conn_resume(struct conn *conn)
     if (!conn->paused || conn->state != CONN_OPEN)
         return;
     conn->paused = false;
-    if (!list_is_linked(&conn->later.link))
-        ring_defer(conn->conns->ring, &conn->later);
+    ring_defer(conn->conns->ring, &conn->later);
 }
 
 void conn_rest(struct conn *conn)

@@ -29,8 +29,7 @@ static void dial_end(struct dial *dial)
     dial->active = false;
     dial->resolving = false;
     timers_disarm(dial->dialer->timers, &dial->timer);
-    if (list_is_linked(&dial->later.link))
-        list_unlink(&dial->later.link);
+    ring_undefer(&dial->later);
 }
 
 static void dial_fail(struct dial *dial)
@@ -273,7 +272,6 @@ void dial_start(struct dial *dial, struct dialer *dialer, const struct dial_rout
                            .options = *options,
                            .active = true,
                            .later.run = dial_begin };
-    list_init(&dial->later.link);
     list_init(&dial->query.link);
     timer_init(&dial->timer, dial_on_timer);
     ring_defer(dialer->ring, &dial->later);

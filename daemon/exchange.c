@@ -59,8 +59,7 @@ static void exchange_finish(struct exchange *x)
 {
     exchange_enter(x, EXCHANGE_DONE);
     timers_disarm(x->env->timers, &x->timer);
-    if (!list_is_linked(&x->later.link))
-        ring_defer(x->env->ring, &x->later);
+    ring_defer(x->env->ring, &x->later);
 }
 
 static void exchange_leave_conn(struct exchange *x, bool reuse)
@@ -338,7 +337,6 @@ void exchange_init(struct exchange *x, struct exchange_env *env, const struct at
     x->lease.failed = exchange_on_lease_failed;
     x->lease.options = (struct dial_options){ .dns_timeout_ns = attempt->dns_timeout_ns,
                                               .connect_timeout_ns = attempt->connect_timeout_ns };
-    list_init(&x->later.link);
     list_init(&x->ticket.link);
     timer_init(&x->timer, exchange_on_timer);
     response_init(&x->response, &x->limits, attempt->is_head_request, attempt->wants_head);

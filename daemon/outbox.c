@@ -21,7 +21,6 @@ void outbox_init(struct outbox *outbox, struct ring *ring, int fd,
     *outbox = (struct outbox){ .ring = ring, .events = events, .ctx = ctx, .fd = fd };
     outbox->op.done = outbox_on_sent;
     outbox->flush.run = outbox_on_flush;
-    list_init(&outbox->flush.link);
     list_init(&outbox->blocks);
 }
 
@@ -30,8 +29,7 @@ void outbox_deinit(struct outbox *outbox)
     if (!outbox->ring)
         return;
     assert(!outbox->op.in_flight);
-    if (list_is_linked(&outbox->flush.link))
-        list_unlink(&outbox->flush.link);
+    ring_undefer(&outbox->flush);
     block_free_all(&outbox->blocks);
     outbox->ring = NULL;
 }
@@ -48,7 +46,7 @@ bool outbox_is_sending(const struct outbox *outbox)
 
 static void outbox_wake(struct outbox *outbox)
 {
-    if (!outbox->op.in_flight && !outbox->failed && !list_is_linked(&outbox->flush.link))
+    if (!outbox->op.in_flight && !outbox->failed)
         ring_defer(outbox->ring, &outbox->flush);
 }
 

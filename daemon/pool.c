@@ -67,7 +67,6 @@ int pool_init(struct pool *pool, struct ring *ring, struct timers *timers, struc
     };
     list_init(&pool->idle_by_age);
     list_init(&pool->capped);
-    list_init(&pool->serve.link);
     timer_init(&pool->idle_timer, pool_on_idle_timer);
     slab_init(&pool->dials, sizeof(struct pool_dial), options->conns_max);
     pool->buckets = calloc(pool->buckets_count, sizeof(struct pool_route *));
@@ -82,8 +81,7 @@ void pool_deinit(struct pool *pool)
         return;
     assert(pool->routes_count == 0);
     timers_disarm(pool->timers, &pool->idle_timer);
-    if (list_is_linked(&pool->serve.link))
-        list_unlink(&pool->serve.link);
+    ring_undefer(&pool->serve);
     conns_deinit(&pool->conns);
     slab_deinit(&pool->dials);
     free(pool->buckets);
@@ -362,8 +360,7 @@ static void pool_on_dial_failed(struct dial *inner, const struct fault *fault)
     pool_dial_end(pool, dial);
     if (lease)
         lease->failed(lease, &copy);
-    if (!list_is_linked(&pool->serve.link))
-        ring_defer(pool->ring, &pool->serve);
+    ring_defer(pool->ring, &pool->serve);
 }
 
 static const struct dial_events pool_dial_events = {
@@ -387,7 +384,7 @@ static void pool_on_conn_gone(void *ctx)
 {
     struct pool *pool = ctx;
 
-    if (!list_is_empty(&pool->capped) && !list_is_linked(&pool->serve.link))
+    if (!list_is_empty(&pool->capped))
         ring_defer(pool->ring, &pool->serve);
 }
 
@@ -409,8 +406,7 @@ void pool_cancel(struct pool *pool, struct pool_lease *lease)
         lease->resolved_ns = dial->dial.resolved_ns;
         dial_cancel(&dial->dial);
         pool_dial_end(pool, dial);
-        if (!list_is_linked(&pool->serve.link))
-            ring_defer(pool->ring, &pool->serve);
+        ring_defer(pool->ring, &pool->serve);
     } else {
         pool_route_drop_if_unused(pool, route);
     }

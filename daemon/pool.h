@@ -59,6 +59,7 @@ struct pool_lease {
     uint64_t dial_started_ns; /* stamps of the connection's own making, 0 when reused */
     uint64_t resolved_ns;
     uint64_t connected_ns;
+    bool fresh;  /* takes no conn that has served before */
     bool reused; /* the conn has served before */
 };
 

@@ -29,9 +29,10 @@ enum resolve_family {
     RESOLVE_IPV6,
 };
 
+/* The texts are copied. */
 struct resolve_options {
-    const char *servers;        /* "127.0.0.1:5353,..."; NULL: /etc/resolv.conf */
-    const char *hosts_path;     /* NULL: /etc/hosts */
+    const char *servers;        /* "127.0.0.1:5353,[::1]:53"; NULL or "": /etc/resolv.conf */
+    const char *hosts_path;     /* NULL or "": /etc/hosts */
     uint64_t timeout_ns;        /* of one try of one server; 0 = 2 s */
     unsigned tries;             /* 0 = 2 */
     unsigned cache_entries_max; /* 0 = 4096 */
@@ -41,15 +42,18 @@ struct resolve_options {
 };
 
 struct resolve_counters {
-    uint64_t lookups, cache_hits, questions, failures;
+    uint64_t lookups;    /* calls of resolve_lookup */
+    uint64_t cache_hits; /* of these, answered by the cache, also with "no such host" */
+    uint64_t questions;  /* put to DNS */
+    uint64_t failures;   /* of these, ended by neither an address nor "no such host" */
 };
 
 struct resolve;
 struct resolve_query;
 
 /* Either fault is unset and addresses_count > 0, or fault says why not. The addresses are valid
- * during the call; in the order in which to try them (RFC 6724 in short: IPv6 and IPv4 interleaved,
- * IPv6 first only when the machine has a route for it). */
+ * during the call, in the order in which to try them: IPv4 first, then the families in turn. The
+ * callback may start and cancel any query, itself included. */
 typedef void (*resolve_done)(struct resolve_query *query, const struct fault *fault,
                              const struct resolve_address *addresses, unsigned addresses_count);
 
@@ -65,9 +69,10 @@ int resolve_new(struct resolve **ret_resolve, struct ring *ring, struct timers *
 /* Queries that are still open are dropped without a call. */
 void resolve_free(struct resolve *resolve);
 
-/* From memory alone (literals are not its business; localhost and *.localhost (RFC 6761), hosts
- * file, cache): returns the number of addresses, 0 when a question is needed, or < 0 when the cache
- * knows that there is no such name (then *ret_fault says so). */
+/* Without asking anybody (literals are not its business): localhost and *.localhost, which are the
+ * loopback addresses whatever the hosts file says (RFC 6761), hosts file, cache. Returns the number
+ * of addresses, written to ret_addresses[RESOLVE_ADDRESSES_MAX]; 0 when a question is needed; or
+ * < 0 when it is known that there is no such name (then *ret_fault says so). */
 int resolve_lookup(struct resolve *resolve, const char *host, enum resolve_family family,
                    struct resolve_address *ret_addresses, struct fault *ret_fault);
 

@@ -34,6 +34,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#define RING_DEFERRED_PASSES 16u
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define SUBMIT_TRIES_MAX 1000
 #define WAIT_BEYOND_MAX 64
@@ -407,17 +408,22 @@ static void ring_end_cancelled(struct ring *ring)
         ring_end_op(ring, container_of(link, struct ring_op, link), -ECANCELED);
 }
 
+/* Deferred work defers more (a result wakes a session, which starts items, which wake an outbox):
+ * all of it belongs to this turn, so that one enter submits what it arms. Bounded all the same. */
 static void ring_run_deferred(struct ring *ring)
 {
     struct list running;
     struct list *link;
 
-    take_all(&ring->deferred, &running);
-    while ((link = list_pop(&running))) {
-        struct ring_deferred *deferred = container_of(link, struct ring_deferred, link);
+    for (unsigned pass = 0; pass < RING_DEFERRED_PASSES && !list_is_empty(&ring->deferred);
+         pass++) {
+        take_all(&ring->deferred, &running);
+        while ((link = list_pop(&running))) {
+            struct ring_deferred *deferred = container_of(link, struct ring_deferred, link);
 
-        deferred->pending = false;
-        deferred->run(deferred);
+            deferred->pending = false;
+            deferred->run(deferred);
+        }
     }
 }
 
@@ -425,11 +431,12 @@ int ring_turn(struct ring *ring, uint64_t deadline_ns)
 {
     int r;
 
-    if (!list_is_empty(&ring->cancelled) || !list_is_empty(&ring->deferred))
-        deadline_ns = 0;
-    ring->counters.turns++;
     if (ring->broken < 0)
         return ring->broken;
+    ring->counters.turns++;
+    ring_run_deferred(ring); /* what timers and planned starts put off since the last turn */
+    if (!list_is_empty(&ring->cancelled) || !list_is_empty(&ring->deferred))
+        deadline_ns = 0;
 
     r = ring_wait(ring, deadline_ns);
     if (r < 0) {

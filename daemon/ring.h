@@ -102,9 +102,18 @@ int ring_turn(struct ring *ring, uint64_t deadline_ns);
  * load is high. 0 or small: each completion wakes the loop. */
 void ring_set_load(struct ring *ring, unsigned ops_expected);
 
-/* Runs it once, at the end of this turn or, when called from deferred work or from outside a turn,
- * of the next, which then does not wait. No-op when pending. */
+/* Runs it once: at the end of this turn, also when called from deferred work (up to a bound of
+ * passes), or at the beginning of the next when called from outside a turn. No-op when pending. */
 void ring_defer(struct ring *ring, struct ring_deferred *deferred);
+
+/* It will not run. Fine when not pending. */
+static inline void ring_undefer(struct ring_deferred *deferred)
+{
+    if (!deferred->pending)
+        return;
+    deferred->pending = false;
+    list_unlink(&deferred->link);
+}
 
 /* CLOCK_MONOTONIC, read once per turn, after the wait. */
 uint64_t ring_now_ns(const struct ring *ring);

@@ -56,8 +56,7 @@ static void session_enter(struct session *s, enum session_state next)
 
 void session_wake(struct session *s)
 {
-    if (!list_is_linked(&s->work.link))
-        ring_defer(s->front->ring, &s->work);
+    ring_defer(s->front->ring, &s->work);
 }
 
 bool session_may_start(const struct session *s)
@@ -112,7 +111,6 @@ int session_open(struct sessions *sessions, int fd)
     s->hangup_op.done = session_on_hangup;
     s->work.run = session_on_work;
     s->body_window = WIRE_BODY_WINDOW_BYTES;
-    list_init(&s->work.link);
     list_init(&s->profiles);
     list_init(&s->batches);
     list_init(&s->bodies);
