@@ -288,6 +288,8 @@ static void recording_a_count_is_recording_so_often(void **state)
             record(t, value);
         assert_int_equal(histogram_record_count(&other, value, i), 0); /* 0 times: nothing */
     }
+    assert_int_equal(histogram_record_count(&other, HISTOGRAM_MAX_NS, 0), 0);
+    assert_int_equal(histogram_record_count(&other, 0, 0), 0);
     assert_int_equal(other.count, t->h.count);
     assert_int_equal(other.min_ns, t->h.min_ns);
     assert_int_equal(other.max_ns, t->h.max_ns);
@@ -325,6 +327,10 @@ static void sees_a_deviation_of_nanoseconds_around_minutes(void **state)
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(histogram_record(&t->h, 600000000001), 0);
     assert_true(histogram_stdev(&t->h) == 0);
+    for (unsigned i = 0; i < 1000; i++) { /* the mean rounds away from the one value */
+        assert_int_equal(histogram_record_count(&t->h, 600000000001, 999983), 0);
+        assert_true(histogram_stdev(&t->h) == 0);
+    }
 }
 
 static void expect_same(const struct histogram *a, const struct histogram *b)
@@ -375,15 +381,19 @@ static void merging_equals_recording_all(void **state)
 static void merging_near_equal_values_keeps_the_deviation(void **state)
 {
     struct scene *t = *state;
-    struct histogram other;
+    struct histogram other, merged;
 
     histogram_init(&other);
+    histogram_init(&merged);
     for (unsigned i = 0; i < 1000; i++) {
         assert_int_equal(histogram_record(&t->h, 600000000000 + (i & 1)), 0);
         assert_int_equal(histogram_record(&other, 600000000100 + (i & 1)), 0);
     }
     assert_int_equal(histogram_merge(&t->h, &other), 0);
     assert_true(fabs(histogram_stdev(&t->h) - 50.0025) < 0.01);
+    assert_int_equal(histogram_merge(&merged, &other), 0);
+    assert_true(fabs(histogram_stdev(&merged) - 0.5) < 0.01);
+    histogram_deinit(&merged);
     histogram_deinit(&other);
 }
 

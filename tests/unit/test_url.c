@@ -280,6 +280,43 @@ static void reads_no_byte_beyond_any_prefix(void **state)
     }
 }
 
+/* The reason names what is wrong first, not what follows from it. */
+static void says_why_it_refuses(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *why;
+    } rows[] = {
+        { "", "the URL is empty" },
+        { " http://a/", "there is white space around the URL" },
+        { "http://a/ ", "there is white space around the URL" },
+        { "http://a\\@b/", "there is a backslash before the path of the URL" },
+        { "http://a\tb/", "there is a control character in the URL" },
+        { "http://a/\r\nb", "there is a control character in the URL" },
+        { "http://a@b@c/", "there is a second '@' before the path; write it as %40" },
+        { "http://::1/", "there is more than one colon; an IPv6 address must stand in brackets" },
+        { "http:///x", "there is no host" },
+        { "http:/x", "a colon without '//' must be followed by a port number" },
+        { "http://a:0/", "the port is not a number from 1 to 65535" },
+        { "http://a%00b/", "a host cannot be percent-encoded" },
+        { "http://a b/", "there is a space in the host" },
+        { "http://1.2.3.4.5/", "the host ends in a number but is not an IPv4 address" },
+        { "http://[fe80::1%eth0]/", "the zone of an IPv6 address must be written %25zone" },
+        { "http://[v1.x]/", "addresses of the IPvFuture form are not supported" },
+        { "http://[::1/", "the bracket of the IPv6 address is not closed" },
+        { "ftp://a/", "the scheme is neither http nor https" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct url url;
+        struct url_fault fault;
+
+        assert_false(parse(span_of_string(rows[i].text), &url, &fault));
+        assert_string_equal(fault.why, rows[i].why);
+    }
+}
+
 static void decodes_percent_escapes(void **state)
 {
     static const struct target_row rows[] = {
@@ -315,6 +352,7 @@ int main(void)
         cmocka_unit_test(knows_a_scheme_only_by_its_slashes),
         cmocka_unit_test(refuses_a_url_over_the_limit),
         cmocka_unit_test(reads_no_byte_beyond_any_prefix),
+        cmocka_unit_test(says_why_it_refuses),
         cmocka_unit_test(decodes_percent_escapes),
     };
 
