@@ -282,7 +282,7 @@ static void recording_a_count_is_recording_so_often(void **state)
 
     histogram_init(&other);
     for (unsigned i = 0; i < 50; i++) {
-        uint64_t value = random_duration(t);
+        uint64_t value = 1000 + random_duration(t) % 1000000000;
 
         for (unsigned n = 0; n < i; n++)
             record(t, value);
