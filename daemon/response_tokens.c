@@ -147,20 +147,27 @@ static enum response_field field_of_name(struct span name)
     return FIELD_OTHER;
 }
 
+static bool response_is_in_framing_value(const struct response *response)
+{
+    return response->field == FIELD_CONTENT_LENGTH || response->field == FIELD_TRANSFER_ENCODING ||
+           response->field == FIELD_CONNECTION;
+}
+
+/*
+ * llhttp looks at its header_state next, to give some values a meaning; 0 is that of a field it
+ * knows nothing about. It gets that for every field but our three: Proxy-Connection is none of our
+ * business, and a trailer must not frame anything (RFC 9110 section 6.5.1).
+ */
 static int on_field_name_complete(llhttp_t *parser)
 {
     struct response *response = response_of(parser);
 
     response->value_bytes = 0;
     response->value_trimmed = 0;
-    if (response->state == RESPONSE_IN_TRAILERS) {
-        /* A trailer must not frame anything (RFC 9110 section 6.5.1). llhttp looks at header_state
-         * next, and 0 is that of a field it knows nothing about. */
-        parser->header_state = 0;
-        return 0;
-    }
-    if (response->name_bytes < sizeof(response->name))
+    if (response->state == RESPONSE_IN_HEAD && response->name_bytes < sizeof(response->name))
         response->field = field_of_name(span_of(response->name, response->name_bytes));
+    if (!response_is_in_framing_value(response))
+        parser->header_state = 0;
     if (response->field == FIELD_TRANSFER_ENCODING) {
         response->is_coded_otherwise = response->is_coded;
         response->is_coded = true;
@@ -293,12 +300,6 @@ llhttp_errno_t response_tokens_run(struct response *response, struct span *in, s
     assert(taken <= bytes);
     span_advance(in, taken);
     return error;
-}
-
-static bool response_is_in_framing_value(const struct response *response)
-{
-    return response->field == FIELD_CONTENT_LENGTH || response->field == FIELD_TRANSFER_ENCODING ||
-           response->field == FIELD_CONNECTION;
 }
 
 /* Stops at tabs, and shows the parser a space in place of one in a framing value. */
