@@ -352,6 +352,8 @@ static enum response_verdict response_feed_chunks(struct response *response, str
 void response_init(struct response *response, const struct response_limits *limits,
                    bool is_head_request, bool wants_head)
 {
+    assert(limits->fields_max <= UINT16_MAX);         /* kept_count */
+    assert(limits->head_bytes_max <= UINT32_MAX / 4); /* kept_capacity */
     *response = (struct response){
         .limits = limits,
         .is_head_request = is_head_request,

@@ -228,7 +228,7 @@ static int on_field_value_complete(llhttp_t *parser)
 {
     struct response *response = response_of(parser);
     enum response_field field = (enum response_field)response->field;
-    uint32_t value_at = response->kept_bytes - response->value_bytes;
+    uint32_t value_at = response->kept_bytes - response->value_bytes; /* if it is kept */
     struct wire_field sizes = { response->name_bytes, response->value_trimmed };
 
     response->field = FIELD_OTHER;
@@ -236,8 +236,7 @@ static int on_field_value_complete(llhttp_t *parser)
     if (response->state != RESPONSE_IN_HEAD)
         return 0;
     if (response->wants_head) {
-        memcpy(response->head + value_at - response->name_bytes - sizeof(sizes), &sizes,
-               sizeof(sizes));
+        memcpy(response->head + value_at - sizes.name_bytes - sizeof(sizes), &sizes, sizeof(sizes));
         response->kept_count++;
     }
     if (response->wants_head || field == FIELD_LOCATION)
