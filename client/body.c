@@ -1,0 +1,102 @@
+/*
+ * body.c - bodies to their places.
+ *
+ * An error of ours does not stop the item at once: its bytes are dropped and the result, when it
+ * comes, is turned into sink/write. That keeps one way out for every item.
+ */
+#include "body.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int body_init(struct body *body, enum body_kind kind, const char *path)
+{
+    *body = BODY_INIT;
+    body->kind = kind;
+    if (!path)
+        return 0;
+    body->path = strdup(path);
+    return body->path ? 0 : -ENOMEM;
+}
+
+void body_deinit(struct body *body)
+{
+    if (body->path || file_is_open(&body->file))
+        file_discard(&body->file);
+    free(body->path);
+    text_deinit(&body->kept);
+    *body = BODY_INIT;
+}
+
+static int body_fail(struct body *body, int r)
+{
+    if (r < 0 && !body->error)
+        body->error = -r;
+    if (r < 0)
+        body->is_dropped = true;
+    return r;
+}
+
+int body_open(struct body *body)
+{
+    if (file_is_open(&body->file))
+        return 0;
+    return body_fail(body, file_open(&body->file, body->path));
+}
+
+void body_write(struct body *body, struct output *output, struct span bytes)
+{
+    if (body->is_dropped)
+        return;
+    body->bytes += bytes.bytes;
+    switch (body->kind) {
+    case BODY_DISCARD:
+    case BODY_DAEMON_FILE:
+        break;
+    case BODY_OUTPUT:
+        output_write(output, bytes);
+        (void)body_fail(body, -output->error); /* kept in body->error */
+        break;
+    case BODY_FILE:
+        if (body_open(body) == 0)
+            (void)body_fail(body, file_write(&body->file, bytes)); /* likewise */
+        break;
+    case BODY_INLINE:
+        text_put_span(&body->kept, bytes);
+        (void)body_fail(body, body->kept.failed ? -ENOMEM : 0); /* likewise */
+        break;
+    }
+}
+
+void body_restart(struct body *body)
+{
+    if (body->bytes == 0)
+        return;
+    switch (body->kind) {
+    case BODY_DISCARD:
+    case BODY_DAEMON_FILE:
+        break;
+    case BODY_OUTPUT:
+        (void)body_fail(body, -ESPIPE); /* what is printed cannot be taken back */
+        break;
+    case BODY_FILE:
+        if (file_is_open(&body->file))
+            (void)body_fail(body, file_restart(&body->file)); /* kept in body->error */
+        break;
+    case BODY_INLINE:
+        text_clear(&body->kept, SIZE_MAX);
+        break;
+    }
+    body->bytes = 0;
+}
+
+void body_finish(struct body *body, bool is_wanted)
+{
+    if (body->kind != BODY_FILE && body->kind != BODY_DAEMON_FILE)
+        return;
+    if (is_wanted && !body->is_dropped && body_open(body) == 0) {
+        (void)body_fail(body, file_commit(&body->file)); /* kept in body->error */
+        return;
+    }
+    file_discard(&body->file);
+}

@@ -1,0 +1,48 @@
+/*
+ * body.h - where the body of one item goes on our side of the socket.
+ */
+#ifndef HAUL_BODY_H
+#define HAUL_BODY_H
+
+#include "file.h"
+#include "output.h"
+#include "text.h"
+
+enum body_kind {
+    BODY_DISCARD,     /* the daemon counts it, nothing arrives */
+    BODY_OUTPUT,      /* to standard output */
+    BODY_FILE,        /* arrives and is written to a file, opened with its first byte */
+    BODY_DAEMON_FILE, /* the daemon writes it to the file we opened */
+    BODY_INLINE,      /* kept for the record */
+};
+
+struct body {
+    enum body_kind kind;
+    bool is_dropped; /* nothing more is wanted: -f and a status of 400 or more, or an error */
+    int error;       /* positive errno of the first failure of ours */
+    uint64_t bytes;  /* taken so far, headers of -i included */
+    char *path;      /* of a file, as the record shows it; owned */
+    struct file file;
+    struct text kept; /* of BODY_INLINE */
+};
+
+#define BODY_INIT ((struct body){ .kind = BODY_DISCARD, .file = FILE_INIT })
+
+/* A body of kind; path is copied, NULL when there is none. 0 or -ENOMEM. */
+int body_init(struct body *body, enum body_kind kind, const char *path);
+void body_deinit(struct body *body);
+
+/* Opens the file of a BODY_FILE or BODY_DAEMON_FILE now; done by body_write otherwise. On failure
+ * the error is kept and returned as -errno. */
+int body_open(struct body *body);
+
+/* Takes bytes; failures are kept in error and the rest is dropped. */
+void body_write(struct body *body, struct output *output, struct span bytes);
+
+/* A new attempt begins. */
+void body_restart(struct body *body);
+
+/* The item has ended. Gives a file its name if the body is wanted, else removes it. */
+void body_finish(struct body *body, bool is_wanted);
+
+#endif

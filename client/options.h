@@ -1,0 +1,158 @@
+/*
+ * options.h - the command line as data (docs/haul.1, "Flags").
+ *
+ * Tables say which flag exists for which verb, what it takes and where it is kept; flags of the
+ * contract that this build lacks are in the tables too, so that they are refused by name and never
+ * ignored. Nothing here opens a file or prints.
+ */
+#ifndef HAUL_OPTIONS_H
+#define HAUL_OPTIONS_H
+
+#include "span.h"
+
+/* Bits, so that a row of the table can name several. */
+enum verb {
+    VERB_GET = 1 << 0,
+    VERB_BATCH = 1 << 1,
+    VERB_PING = 1 << 2,
+    VERB_DOCTOR = 1 << 3,
+    VERB_VERSION = 1 << 4,
+    VERB_HELP = 1 << 5,
+};
+#define VERB_FETCH (VERB_GET | VERB_BATCH)
+#define VERB_ANY (VERB_FETCH | VERB_PING | VERB_DOCTOR | VERB_VERSION | VERB_HELP)
+
+enum records_mode {
+    RECORDS_DEFAULT, /* all for batch, none for get */
+    RECORDS_ALL,
+    RECORDS_FAILED,
+    RECORDS_NONE,
+};
+
+enum color_mode {
+    COLOR_AUTO,
+    COLOR_ALWAYS,
+    COLOR_NEVER,
+};
+
+/* Values point into argv. */
+struct option_list {
+    const char **values;
+    size_t count;
+};
+
+enum data_kind {
+    DATA_FORM,      /* -d: joined with '&' */
+    DATA_RAW,       /* --data-raw, --data-binary */
+    DATA_URLENCODE, /* --data-urlencode */
+    DATA_JSON,      /* --json: appended as it is */
+};
+
+struct data_part {
+    enum data_kind kind;
+    const char *value;
+};
+
+struct options {
+    enum verb verb;  /* get when none is written */
+    bool verb_given;
+    /* global */
+    const char *socket;
+    bool is_private;
+    bool no_private;
+    bool quiet;
+    bool verbose;
+    enum color_mode color;
+    bool help;
+    bool version;
+    /* request */
+    const char *method;
+    struct option_list headers;
+    struct data_part *data;
+    size_t data_count;
+    bool data_in_url; /* -G */
+    const char *user_agent;
+    const char *referer;
+    const char *user;
+    const char *bearer;
+    const char *range;
+    bool head;
+    /* where to */
+    struct option_list resolve;
+    struct option_list connect_to;
+    const char *unix_socket;
+    const char *interface;
+    bool ipv4;
+    bool ipv6;
+    /* time; 0 = not given */
+    uint64_t max_time_ns;
+    uint64_t connect_timeout_ns;
+    uint64_t dns_timeout_ns;
+    uint64_t tls_timeout_ns;
+    uint64_t first_byte_timeout_ns;
+    uint64_t idle_timeout_ns;
+    /* politeness; 0 = not given */
+    uint64_t concurrency;
+    uint64_t max_per_origin;
+    /* body */
+    struct option_list output;
+    bool remote_name; /* -O */
+    const char *output_dir;
+    bool discard;
+    bool body_inline;
+    uint64_t body_bytes_max;
+    /* result */
+    bool fail_status; /* -f */
+    bool silent;
+    bool show_error;
+    bool headers_in_record;
+    bool timeline;
+    struct option_list report;
+    enum records_mode records;
+    bool fail_early;
+    bool serial;
+    bool include_head; /* -i of get */
+    /* input */
+    struct option_list input;
+    struct option_list words; /* what is not a flag, the verb aside */
+};
+
+/* Parses argv[1..]. False: *ret_why is one line for the user, malloc'd, without "haul: ". */
+bool options_parse(struct options *options, int argc, char **argv, char **ret_why);
+void options_deinit(struct options *options);
+
+const char *verb_name(enum verb verb);
+
+/* For the tables' walkers: help, completion and tests. */
+enum option_kind {
+    OPTION_FLAG,     /* bool */
+    OPTION_TEXT,     /* const char * */
+    OPTION_LIST,     /* struct option_list, may repeat */
+    OPTION_DURATION, /* uint64_t ns, more than 0 */
+    OPTION_COUNT,    /* uint64_t, more than 0 */
+    OPTION_BYTES,    /* uint64_t, more than 0 */
+    OPTION_DATA,     /* appends to data; sub says the kind */
+    OPTION_CHOICE,   /* enum; the words are in choices */
+    OPTION_LATER,    /* named by the contract, not in this build */
+    OPTION_REFUSED,  /* never; help says the nearest way */
+};
+
+struct option_row {
+    const char *name; /* without "--" */
+    char letter;      /* 0 = none */
+    unsigned verbs;
+    enum option_kind kind;
+    size_t offset;
+    unsigned sub;
+    const char *choices; /* "auto always never" */
+    const char *argument;
+    const char *help;
+};
+
+extern const struct option_row option_rows[];
+extern const size_t option_rows_count;
+
+/* A verb that the contract names and this build lacks. */
+bool verb_is_later(struct span word);
+
+#endif

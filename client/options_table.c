@@ -1,0 +1,170 @@
+/*
+ * options_table.c - every flag of the contract, one row each.
+ *
+ * A row that applies to two verbs stands once, with both bits. A letter may have a row per verb: -i
+ * is --include of get and --input of batch. The order is that of `haul help`.
+ */
+#include "options.h"
+
+#define AT(member) offsetof(struct options, member)
+#define LATER(long_name, short_letter, for_verbs)                                                  \
+    {                                                                                              \
+        .name = long_name, .letter = short_letter, .verbs = for_verbs, .kind = OPTION_LATER        \
+    }
+#define FLAG(long_name, short_letter, for_verbs, member, text)                                     \
+    {                                                                                              \
+        .name = long_name, .letter = short_letter, .verbs = for_verbs, .kind = OPTION_FLAG,        \
+        .offset = AT(member), .help = text                                                         \
+    }
+#define VALUE(long_name, short_letter, for_verbs, value_kind, member, what, text)                  \
+    {                                                                                              \
+        .name = long_name, .letter = short_letter, .verbs = for_verbs, .kind = value_kind,         \
+        .offset = AT(member), .argument = what, .help = text                                       \
+    }
+#define DATA(long_name, short_letter, data_sub, text)                                              \
+    {                                                                                              \
+        .name = long_name, .letter = short_letter, .verbs = VERB_FETCH, .kind = OPTION_DATA,       \
+        .sub = data_sub, .argument = "DATA", .help = text                                          \
+    }
+
+const struct option_row option_rows[] = {
+    /* request */
+    VALUE("method", 'X', VERB_FETCH, OPTION_TEXT, method, "METHOD", "request method"),
+    VALUE("request", 0, VERB_FETCH, OPTION_TEXT, method, "METHOD", "same as --method"),
+    VALUE("header", 'H', VERB_FETCH, OPTION_LIST, headers, "LINE",
+          "add or replace a field; 'Name:' removes it, 'Name;' sends it empty"),
+    DATA("data", 'd', DATA_FORM, "send a body with POST; repeated: joined with &"),
+    DATA("data-raw", 0, DATA_RAW, "like -d, but @ has no meaning"),
+    DATA("data-binary", 0, DATA_RAW, "like -d, nothing is changed"),
+    DATA("data-urlencode", 0, DATA_URLENCODE, "like -d, percent-encoded: TEXT, =TEXT, NAME=TEXT"),
+    DATA("json", 0, DATA_JSON, "send JSON with POST"),
+    FLAG("get", 'G', VERB_FETCH, data_in_url, "put the data into the query of a GET"),
+    VALUE("user-agent", 'A', VERB_FETCH, OPTION_TEXT, user_agent, "NAME", "User-Agent"),
+    VALUE("referer", 'e', VERB_FETCH, OPTION_TEXT, referer, "URL", "Referer"),
+    VALUE("user", 'u', VERB_FETCH, OPTION_TEXT, user, "USER:PASSWORD", "basic authentication"),
+    VALUE("bearer", 0, VERB_FETCH, OPTION_TEXT, bearer, "TOKEN", "Authorization: Bearer"),
+    VALUE("range", 'r', VERB_FETCH, OPTION_TEXT, range, "FROM-TO", "part of the resource"),
+    FLAG("head", 'I', VERB_FETCH, head, "HEAD: the header only"),
+    /* where to */
+    VALUE("resolve", 0, VERB_FETCH, OPTION_LIST, resolve, "HOST:PORT:ADDR",
+          "use this address instead of asking DNS"),
+    VALUE("connect-to", 0, VERB_FETCH, OPTION_LIST, connect_to, "HOST:PORT:HOST2:PORT2",
+          "connect elsewhere; an empty part matches any or stays"),
+    VALUE("unix-socket", 0, VERB_FETCH, OPTION_TEXT, unix_socket, "PATH",
+          "connect to a unix socket"),
+    VALUE("interface", 0, VERB_FETCH, OPTION_TEXT, interface, "ADDR", "local address to use"),
+    FLAG("ipv4", '4', VERB_FETCH, ipv4, "IPv4 addresses only"),
+    FLAG("ipv6", '6', VERB_FETCH, ipv6, "IPv6 addresses only"),
+    /* time */
+    VALUE("max-time", 'm', VERB_FETCH, OPTION_DURATION, max_time_ns, "TIME",
+          "for the whole item (batch: 5m)"),
+    VALUE("connect-timeout", 0, VERB_FETCH, OPTION_DURATION, connect_timeout_ns, "TIME",
+          "over all addresses (10s)"),
+    VALUE("dns-timeout", 0, VERB_FETCH, OPTION_DURATION, dns_timeout_ns, "TIME", "(5s)"),
+    VALUE("tls-timeout", 0, VERB_FETCH, OPTION_DURATION, tls_timeout_ns, "TIME", "(10s)"),
+    VALUE("ttfb-timeout", 0, VERB_FETCH, OPTION_DURATION, first_byte_timeout_ns, "TIME",
+          "until the first byte of the answer (60s)"),
+    VALUE("idle-timeout", 0, VERB_FETCH, OPTION_DURATION, idle_timeout_ns, "TIME",
+          "between two pieces of a body (60s)"),
+    /* politeness */
+    VALUE("concurrency", 'c', VERB_BATCH, OPTION_COUNT, concurrency, "N",
+          "items in progress at once (100)"),
+    VALUE("max-per-origin", 0, VERB_FETCH, OPTION_COUNT, max_per_origin, "N",
+          "connections per origin (the daemon's 16; a private daemon: -c)"),
+    /* body */
+    VALUE("output", 'o', VERB_FETCH, OPTION_LIST, output, "FILE", "write the body to FILE"),
+    FLAG("remote-name", 'O', VERB_FETCH, remote_name, "name the file after the URL"),
+    VALUE("output-dir", 0, VERB_FETCH, OPTION_TEXT, output_dir, "DIR",
+          "write bodies into DIR, named after their URLs"),
+    FLAG("discard", 0, VERB_FETCH, discard, "count the body, keep nothing (default of batch)"),
+    FLAG("inline", 0, VERB_FETCH, body_inline, "put the body into the record"),
+    VALUE("max-body", 0, VERB_FETCH, OPTION_BYTES, body_bytes_max, "SIZE", "refuse larger bodies"),
+    /* result */
+    FLAG("fail", 'f', VERB_FETCH, fail_status, "a status of 400 or more is a failure"),
+    FLAG("silent", 's', VERB_FETCH, silent, "no progress, summary or error lines"),
+    FLAG("show-error", 'S', VERB_FETCH, show_error, "error lines even with -s"),
+    FLAG("headers", 0, VERB_FETCH, headers_in_record, "put the response header into the record"),
+    FLAG("timeline", 0, VERB_FETCH, timeline, "draw when each request connected, waited, received"),
+    VALUE("report", 0, VERB_FETCH, OPTION_LIST, report, "FILE.json", "write the run as JSON"),
+    { .name = "records",
+      .verbs = VERB_FETCH,
+      .kind = OPTION_CHOICE,
+      .offset = AT(records),
+      .choices = "default all failed none",
+      .argument = "WHICH",
+      .help = "all, failed or none" },
+    FLAG("fail-early", 0, VERB_FETCH, fail_early, "stop at the first failure"),
+    FLAG("serial", 0, VERB_FETCH, serial, "one at a time: the synchronous client"),
+    FLAG("include", 'i', VERB_GET, include_head, "write the response header before the body"),
+    /* input */
+    VALUE("input", 'i', VERB_BATCH, OPTION_LIST, input, "FILE", "a URL or JSON per line; - = stdin"),
+    /* global */
+    VALUE("socket", 0, VERB_ANY, OPTION_TEXT, socket, "PATH", "the daemon's socket"),
+    FLAG("private", 0, VERB_ANY, is_private, "always start a private daemon"),
+    FLAG("no-private", 0, VERB_ANY, no_private, "never start one; exit 4 if none is reachable"),
+    FLAG("quiet", 'q', VERB_ANY, quiet, "nothing on stderr"),
+    FLAG("verbose", 'v', VERB_ANY, verbose, "say more; get: request > and response < lines"),
+    { .name = "color",
+      .verbs = VERB_ANY,
+      .kind = OPTION_CHOICE,
+      .offset = AT(color),
+      .choices = "auto always never",
+      .argument = "WHEN",
+      .help = "auto, always or never" },
+    FLAG("version", 0, VERB_ANY, version, "print the version"),
+    FLAG("help", 'h', VERB_ANY, help, "print this help"),
+    /* in the contract, not in this build */
+    LATER("upload-file", 'T', VERB_FETCH),
+    LATER("netrc", 'n', VERB_FETCH),
+    LATER("cookie", 'b', VERB_FETCH),
+    LATER("cookie-jar", 'c', VERB_GET),
+    LATER("compressed", 0, VERB_FETCH),
+    LATER("location", 'L', VERB_FETCH),
+    LATER("max-redirs", 0, VERB_FETCH),
+    LATER("proto-redir", 0, VERB_FETCH),
+    LATER("proxy", 'x', VERB_FETCH),
+    LATER("noproxy", 0, VERB_FETCH),
+    LATER("public-only", 0, VERB_FETCH),
+    LATER("insecure", 'k', VERB_FETCH),
+    LATER("cacert", 0, VERB_FETCH),
+    LATER("cert", 'E', VERB_FETCH),
+    LATER("key", 0, VERB_FETCH),
+    LATER("tls-min", 0, VERB_FETCH),
+    LATER("tls-max", 0, VERB_FETCH),
+    LATER("retry", 0, VERB_FETCH),
+    LATER("retry-delay", 0, VERB_FETCH),
+    LATER("retry-max-time", 0, VERB_FETCH),
+    LATER("retry-on", 0, VERB_FETCH),
+    LATER("retry-all-methods", 0, VERB_FETCH),
+    LATER("continue-at", 'C', VERB_FETCH),
+    LATER("time-cond", 'z', VERB_FETCH),
+    LATER("etag-save", 0, VERB_FETCH),
+    LATER("etag-compare", 0, VERB_FETCH),
+    LATER("rate", 0, VERB_FETCH),
+    LATER("rate-per-origin", 0, VERB_FETCH),
+    LATER("output-template", 0, VERB_FETCH),
+    LATER("skip-existing", 0, VERB_FETCH),
+    LATER("hash", 0, VERB_FETCH),
+    LATER("expect-hash", 0, VERB_FETCH),
+    LATER("write-out", 'w', VERB_FETCH),
+    /* never: the nearest way */
+    { .name = "form",
+      .letter = 'F',
+      .verbs = VERB_FETCH,
+      .kind = OPTION_REFUSED,
+      .help = "is not offered; send the finished body with --data-binary and "
+              "-H 'Content-Type: multipart/form-data; boundary=...'" },
+    { .name = "config",
+      .letter = 'K',
+      .verbs = VERB_FETCH,
+      .kind = OPTION_REFUSED,
+      .help = "is not offered; put the URLs into a file for `haul batch -i FILE` and the flags "
+              "into a script" },
+    { .name = "parallel",
+      .letter = 'Z',
+      .verbs = VERB_FETCH,
+      .kind = OPTION_REFUSED,
+      .help = "is not offered; `haul batch URL...` fetches in parallel" },
+};
+
+const size_t option_rows_count = sizeof(option_rows) / sizeof(option_rows[0]);

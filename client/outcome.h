@@ -1,0 +1,31 @@
+/*
+ * outcome.h - an item as it ended: what records, tallies, drawings and error lines are made of.
+ */
+#ifndef HAUL_OUTCOME_H
+#define HAUL_OUTCOME_H
+
+#include "fault.h"
+#include "span.h"
+#include "timing.h"
+#include "wire.h"
+
+struct outcome {
+    uint64_t number; /* 1 is the first item of the command */
+    uint64_t line;   /* of the input, 0 = from the command line */
+    struct span label;
+    struct span url;
+    struct span method; /* empty = GET */
+    const struct wire_result *result;
+    struct timing timing;
+    bool is_ok;         /* no fault: a response was received whole, and -f has nothing against it */
+    struct fault fault; /* ours (-f, a sink that failed) or the daemon's */
+    struct span message; /* what happened, in words */
+    struct span content_type;
+    const char *output; /* the file written, or NULL */
+    bool has_headers;
+    struct span headers; /* wire form */
+    bool has_body;
+    struct span body;
+};
+
+#endif

@@ -1,0 +1,365 @@
+/*
+ * plan.c - from flags to a profile.
+ *
+ * Fields: the user's -H lines first, then what the flags stand for (Content-Type of -d, Referer of
+ * -e ...), then the defaults. A name that an -H line has set, emptied or removed is not added
+ * again. Host and Content-Length are made by the daemon.
+ */
+#include "plan.h"
+
+#include "plan_pins.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+__attribute__((format(printf, 2, 3))) static bool fail(char **why, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    if (vasprintf(why, format, args) < 0)
+        *why = NULL;
+    va_end(args);
+    return false;
+}
+
+void plan_put_field(struct text *fields, struct span name, struct span value)
+{
+    char *room = text_reserve(fields, sizeof(struct wire_field) + name.bytes + value.bytes);
+
+    if (room)
+        fields->bytes += message_append_field(room, name, value);
+}
+
+void plan_put_basic(struct text *value, struct span user, struct span password)
+{
+    struct text pair;
+
+    text_init(&pair);
+    text_put_span(&pair, user);
+    text_put_char(&pair, ':');
+    text_put_span(&pair, password);
+    text_put_literal(value, "Basic ");
+    text_put_base64(value, text_span(&pair));
+    text_deinit(&pair);
+}
+
+/* The name of an -H line, which ends at ':' or at a final ';'. */
+static struct span header_line_name(const char *line)
+{
+    return span_of(line, strcspn(line, ":;"));
+}
+
+static bool is_named_by_user(const struct options *options, const char *name)
+{
+    for (size_t i = 0; i < options->headers.count; i++)
+        if (span_equals_nocase(header_line_name(options->headers.values[i]), span_of_string(name)))
+            return true;
+    return false;
+}
+
+static void add_field(struct plan *plan, struct span name, struct span value)
+{
+    plan_put_field(&plan->fields, name, value);
+    plan->field_count++;
+}
+
+static void add_unless_named(struct plan *plan, const struct options *options, const char *name,
+                             const char *value)
+{
+    if (!is_named_by_user(options, name))
+        add_field(plan, span_of_string(name), span_of_string(value));
+}
+
+/* "Name: value" adds, "Name:" removes a default, "Name;" sends the name with nothing. */
+static bool add_header_line(struct plan *plan, const char *line, char **why)
+{
+    struct span name = header_line_name(line);
+    const char *rest = line + name.bytes;
+    size_t bytes;
+
+    if (line[0] == '@')
+        return fail(why, "-H %s: fields from a file are not in this build", line);
+    if (name.bytes == 0 || *rest == '\0')
+        return fail(why, "-H '%s' is no field: write 'Name: value'", line);
+    if (*rest == ';') {
+        if (rest[1] != '\0')
+            return fail(why, "-H '%s' is no field: write 'Name: value'", line);
+        add_field(plan, name, span_of("", 0));
+        return true;
+    }
+    rest++;
+    rest += strspn(rest, " \t");
+    bytes = strlen(rest);
+    while (bytes && (rest[bytes - 1] == ' ' || rest[bytes - 1] == '\t'))
+        bytes--;
+    if (bytes)
+        add_field(plan, name, span_of(rest, bytes));
+    return true;
+}
+
+static bool add_headers(struct plan *plan, const struct options *options, char **why)
+{
+    for (size_t i = 0; i < options->headers.count; i++) {
+        if (plan->field_count >= WIRE_HEADERS_MAX - 8)
+            return fail(why, "more than %u fields", WIRE_HEADERS_MAX - 8);
+        if (!add_header_line(plan, options->headers.values[i], why))
+            return false;
+    }
+    return true;
+}
+
+static bool add_authorization(struct plan *plan, const struct options *options, char **why)
+{
+    const char *colon = options->user ? strchr(options->user, ':') : NULL;
+    struct text value;
+
+    plan->has_authorization = options->user || options->bearer ||
+                              is_named_by_user(options, "Authorization");
+    if (options->user && options->bearer)
+        return fail(why, "-u and --bearer exclude each other");
+    if (options->user && !colon)
+        return fail(why, "-u takes USER:PASSWORD (haul does not ask for a password)");
+    if (is_named_by_user(options, "Authorization"))
+        return true;
+    text_init(&value);
+    if (options->user)
+        plan_put_basic(&value, span_of(options->user, (size_t)(colon - options->user)),
+                       span_of_string(colon + 1));
+    if (options->bearer) {
+        text_put_literal(&value, "Bearer ");
+        text_put_string(&value, options->bearer);
+    }
+    if (value.bytes)
+        add_field(plan, SPAN_LITERAL("Authorization"), text_span(&value));
+    text_deinit(&value);
+    return true;
+}
+
+static void add_defaults(struct plan *plan, const struct options *options)
+{
+    bool is_json = options->data_count && options->data[0].kind == DATA_JSON;
+    const char *agent = options->user_agent ? options->user_agent : "haul/" HAUL_VERSION;
+
+    if (*agent)
+        add_unless_named(plan, options, "User-Agent", agent);
+    add_unless_named(plan, options, "Accept", is_json ? "application/json" : "*/*");
+    if (options->referer && *options->referer)
+        add_unless_named(plan, options, "Referer", options->referer);
+    if (plan->has_body)
+        add_unless_named(plan, options, "Content-Type",
+                         is_json ? "application/json" : "application/x-www-form-urlencoded");
+}
+
+static bool add_range(struct plan *plan, const struct options *options, char **why)
+{
+    struct text value;
+
+    if (!options->range)
+        return true;
+    if (options->range[strspn(options->range, "0123456789-,")] != '\0' ||
+        !strchr(options->range, '-'))
+        return fail(why, "-r takes FROM-TO, as 0-99, 100- or -50, not '%s'", options->range);
+    text_init(&value);
+    text_put_literal(&value, "bytes=");
+    text_put_string(&value, options->range);
+    if (!is_named_by_user(options, "Range"))
+        add_field(plan, SPAN_LITERAL("Range"), text_span(&value));
+    text_deinit(&value);
+    return true;
+}
+
+static void put_percent_encoded(struct text *text, const char *value)
+{
+    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                     "0123456789-._~";
+
+    for (; *value; value++) {
+        if (strchr(unreserved, *value))
+            text_put_char(text, *value);
+        else
+            text_put_format(text, "%%%02X", (unsigned char)*value);
+    }
+}
+
+/* NAME=TEXT keeps the name as it is; =TEXT and TEXT have none. */
+static void put_urlencoded(struct text *text, const char *value)
+{
+    const char *equals = strchr(value, '=');
+
+    if (equals) {
+        text_put(text, value, (size_t)(equals - value) + (equals > value));
+        value = equals + 1;
+    }
+    put_percent_encoded(text, value);
+}
+
+static bool refuse_file(const struct data_part *part, char **why)
+{
+    const char *at = part->value;
+
+    if (part->kind == DATA_URLENCODE && !strchr(part->value, '='))
+        at = strchr(part->value, '@');
+    if (part->kind == DATA_RAW || !at || *at != '@')
+        return true;
+    return fail(why, "data from a file (%s) is not in this build; give the text itself",
+                part->value);
+}
+
+static bool build_body(struct plan *plan, const struct options *options, char **why)
+{
+    for (size_t i = 0; i < options->data_count; i++) {
+        const struct data_part *part = &options->data[i];
+
+        if ((part->kind == DATA_JSON) != (options->data[0].kind == DATA_JSON))
+            return fail(why, "--json and -d exclude each other");
+        if (!refuse_file(part, why))
+            return false;
+        if (i > 0 && part->kind != DATA_JSON)
+            text_put_char(&plan->body, '&');
+        if (part->kind == DATA_URLENCODE)
+            put_urlencoded(&plan->body, part->value);
+        else
+            text_put_string(&plan->body, part->value);
+    }
+    if (plan->body.bytes > WIRE_FRAME_BYTES_MAX - (256u << 10))
+        return fail(why, "a body of more than 768 KiB is not in this build");
+    plan->has_body = options->data_count > 0;
+    return true;
+}
+
+static bool build_method(struct plan *plan, const struct options *options, char **why)
+{
+    if (options->data_in_url) {
+        struct text empty = plan->query;
+
+        plan->query = plan->body;
+        plan->body = empty;
+        plan->has_body = false;
+    }
+    if (options->head && plan->has_body)
+        return fail(why, "-I and -d exclude each other (-G puts the data into the query)");
+    if (plan->has_body)
+        plan->method = SPAN_LITERAL("POST");
+    if (options->head)
+        plan->method = SPAN_LITERAL("HEAD");
+    if (options->method)
+        plan->method = span_of_string(options->method);
+    if (options->method && (plan->method.bytes == 0 || plan->method.bytes > 32))
+        return fail(why, "-X takes a method of 1 to 32 bytes");
+    return true;
+}
+
+static bool build_unix_path(struct plan *plan, const struct options *options, char **why)
+{
+    char *cwd;
+
+    if (!options->unix_socket)
+        return true;
+    if (options->unix_socket[0] != '/') {
+        cwd = getcwd(NULL, 0);
+        if (!cwd)
+            return fail(why, "--unix-socket %s: the working directory has no path",
+                        options->unix_socket);
+        text_put_string(&plan->unix_path, cwd);
+        text_put_char(&plan->unix_path, '/');
+        free(cwd);
+    }
+    text_put_string(&plan->unix_path, options->unix_socket);
+    if (plan->unix_path.bytes > 107)
+        return fail(why, "--unix-socket: a socket's path has at most 107 bytes");
+    return true;
+}
+
+static bool choose_body_mode(struct plan *plan, const struct options *options, char **why)
+{
+    bool to_files = options->output.count || options->remote_name || options->output_dir;
+
+    if (options->discard + options->body_inline + to_files > 1)
+        return fail(why, "--discard, --inline and files exclude each other");
+    plan->body_mode = options->verb == VERB_BATCH ? WIRE_BODY_DISCARD : WIRE_BODY_DATA;
+    if (options->discard)
+        plan->body_mode = WIRE_BODY_DISCARD;
+    if (to_files || options->body_inline)
+        plan->body_mode = WIRE_BODY_DATA;
+    plan->wants_head = options->headers_in_record || options->include_head ||
+                       (options->verb == VERB_GET && (options->head || options->verbose)) ||
+                       (options->fail_status && plan->body_mode == WIRE_BODY_DATA);
+    return true;
+}
+
+static bool fill_profile(struct plan *plan, const struct options *options, char **why)
+{
+    uint64_t body_bytes_max = options->body_bytes_max;
+
+    if (options->ipv4 && options->ipv6)
+        return fail(why, "-4 and -6 exclude each other");
+    if (options->body_inline && (!body_bytes_max || body_bytes_max > PLAN_INLINE_BYTES_MAX))
+        body_bytes_max = PLAN_INLINE_BYTES_MAX;
+    plan->profile = (struct wire_profile){
+        .flags = plan->wants_head ? WIRE_PROFILE_HEAD : 0,
+        .dns_timeout_ns = options->dns_timeout_ns,
+        .connect_timeout_ns = options->connect_timeout_ns,
+        .tls_timeout_ns = options->tls_timeout_ns,
+        .first_byte_timeout_ns = options->first_byte_timeout_ns,
+        .idle_timeout_ns = options->idle_timeout_ns,
+        .total_timeout_ns = options->max_time_ns,
+        .body_bytes_max = body_bytes_max,
+        .body_mode = (uint8_t)plan->body_mode,
+        .address_family = options->ipv4 ? 4 : options->ipv6 ? 6 : 0,
+        .header_count = plan->field_count,
+        .pin_count = plan->pin_count,
+    };
+    if (!options->max_time_ns && options->verb == VERB_BATCH)
+        plan->profile.total_timeout_ns = PLAN_BATCH_TIMEOUT_NS;
+    plan->concurrency = options->concurrency ? (uint32_t)options->concurrency : PLAN_CONCURRENCY;
+    if (options->serial || options->verb == VERB_GET)
+        plan->concurrency = 1;
+    plan->max_per_origin = (uint32_t)options->max_per_origin;
+    return true;
+}
+
+bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
+{
+    bool fits;
+
+    *plan = (struct plan){ 0 };
+    fits = build_body(plan, options, ret_why) && build_method(plan, options, ret_why) &&
+           add_headers(plan, options, ret_why) && add_authorization(plan, options, ret_why) &&
+           add_range(plan, options, ret_why) && build_unix_path(plan, options, ret_why) &&
+           plan_add_pins(plan, options, ret_why) && choose_body_mode(plan, options, ret_why);
+    if (fits)
+        add_defaults(plan, options);
+    if (fits && plan->fields.bytes > WIRE_HEADER_BYTES_MAX)
+        fits = fail(ret_why, "the fields have more than %u bytes", WIRE_HEADER_BYTES_MAX);
+    return fits && fill_profile(plan, options, ret_why);
+}
+
+void plan_deinit(struct plan *plan)
+{
+    text_deinit(&plan->fields);
+    text_deinit(&plan->pins);
+    text_deinit(&plan->body);
+    text_deinit(&plan->query);
+    text_deinit(&plan->unix_path);
+}
+
+int plan_write_profile(const struct plan *plan, struct text *frame)
+{
+    struct message_profile message = {
+        .fixed = plan->profile,
+        .headers = text_span(&plan->fields),
+        .pins = text_span(&plan->pins),
+        .unix_path = text_span(&plan->unix_path),
+        .interface = plan->interface,
+    };
+    char *room = text_reserve(frame, message_profile_bytes(&message));
+
+    if (!room || plan->fields.failed || plan->pins.failed || plan->body.failed)
+        return -ENOMEM;
+    frame->bytes += message_encode_profile(room, PLAN_PROFILE_ID, &message);
+    return 0;
+}

@@ -1,0 +1,53 @@
+/*
+ * plan.h - what all requests of one command share: the profile, method, body and query.
+ *
+ * Pure: options in, wire form out. What curl's users expect of -d, -G, --json, -H 'Name:' and the
+ * like is decided here, once; the daemon gets fields and bytes.
+ */
+#ifndef HAUL_PLAN_H
+#define HAUL_PLAN_H
+
+#include "message.h"
+#include "options.h"
+#include "text.h"
+
+#define PLAN_PROFILE_ID 1u
+#define PLAN_BATCH_ID 1u
+
+#define PLAN_BATCH_TIMEOUT_NS 300000000000ull     /* of an item, when -m does not say */
+#define PLAN_INLINE_BYTES_MAX (64ull << 20)       /* of a body that goes into a record */
+#define PLAN_CONCURRENCY 100u                     /* of batch, when -c does not say */
+
+struct plan {
+    struct text fields; /* wire form: user's fields and the defaults they left */
+    struct text pins;
+    struct text body;
+    struct text query; /* of -G, without '?' */
+    struct text unix_path; /* absolute */
+    struct span interface;
+    uint16_t field_count;
+    uint16_t pin_count;
+    bool has_body;
+    struct span method; /* empty = GET */
+    enum wire_body_mode body_mode;
+    bool wants_head;
+    bool has_authorization; /* the user's own: user:password in a URL yields */
+    struct wire_profile profile;
+    uint32_t concurrency;
+    uint32_t max_per_origin;
+};
+
+/* False: *ret_why is one line for the user, malloc'd. options must outlive the plan. */
+bool plan_init(struct plan *plan, const struct options *options, char **ret_why);
+void plan_deinit(struct plan *plan);
+
+/* The PROFILE frame; 0, or -ENOMEM. */
+int plan_write_profile(const struct plan *plan, struct text *frame);
+
+/* Appends one field in wire form. */
+void plan_put_field(struct text *fields, struct span name, struct span value);
+
+/* "Basic ..." of decoded user and password. */
+void plan_put_basic(struct text *value, struct span user, struct span password);
+
+#endif

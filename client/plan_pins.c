@@ -1,0 +1,145 @@
+/*
+ * plan_pins.c - HOST:PORT:ADDR and HOST1:PORT1:HOST2:PORT2, with IPv6 literals in brackets.
+ *
+ * The last part of --resolve is an address and is taken whole, so brackets are optional there, as
+ * with curl.
+ */
+#include "plan_pins.h"
+
+#include "units.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool fail(char **why, const char *flag, const char *value, const char *expected)
+{
+    if (asprintf(why, "%s takes %s, not '%s'", flag, expected, value) < 0)
+        *why = NULL;
+    return false;
+}
+
+static bool is_address(struct span text)
+{
+    char copy[INET6_ADDRSTRLEN + 1];
+    struct in6_addr address;
+
+    if (text.bytes >= sizeof(copy))
+        return false;
+    memcpy(copy, text.data, text.bytes);
+    copy[text.bytes] = '\0';
+    return inet_pton(AF_INET, copy, &address) == 1 || inet_pton(AF_INET6, copy, &address) == 1;
+}
+
+static struct span without_brackets(struct span text)
+{
+    if (text.bytes >= 2 && text.data[0] == '[' && text.data[text.bytes - 1] == ']')
+        return span_of(text.data + 1, text.bytes - 2);
+    return text;
+}
+
+/* Takes up to the next ':' outside brackets, and the ':'; false when there is none. */
+static bool take_part(struct span *rest, struct span *ret_part)
+{
+    bool in_brackets = false;
+
+    for (size_t i = 0; i < rest->bytes; i++) {
+        char c = rest->data[i];
+
+        in_brackets = c == '[' || (in_brackets && c != ']');
+        if (c == ':' && !in_brackets) {
+            *ret_part = span_of(rest->data, i);
+            span_advance(rest, i + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_port(struct span text, uint16_t *ret_port)
+{
+    uint64_t port;
+
+    if (span_is_empty(text)) {
+        *ret_port = 0;
+        return true;
+    }
+    if (text.bytes > 5 || !units_parse_count(text, &port) || port == 0 || port > 65535)
+        return false;
+    for (size_t i = 0; i < text.bytes; i++)
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+    *ret_port = (uint16_t)port;
+    return true;
+}
+
+static void add_pin(struct plan *plan, const struct message_pin *pin)
+{
+    char *room = text_reserve(&plan->pins, sizeof(struct wire_pin) + pin->host.bytes +
+                                               pin->to_host.bytes);
+
+    if (room)
+        plan->pins.bytes += message_append_pin(room, pin);
+    plan->pin_count++;
+}
+
+static bool parse_resolve(const char *value, struct message_pin *pin)
+{
+    struct span rest = span_of_string(value);
+    struct span port;
+
+    if (!take_part(&rest, &pin->host) || !take_part(&rest, &port))
+        return false;
+    pin->host = without_brackets(pin->host);
+    if (span_equals(pin->host, SPAN_LITERAL("*")))
+        pin->host.bytes = 0;
+    else if (pin->host.bytes == 0)
+        return false;
+    pin->to_host = without_brackets(rest);
+    pin->to_is_address = true;
+    return parse_port(port, &pin->port) && pin->port != 0 && is_address(pin->to_host);
+}
+
+static bool parse_connect_to(const char *value, struct message_pin *pin)
+{
+    struct span rest = span_of_string(value);
+    struct span port, to_port;
+
+    if (!take_part(&rest, &pin->host) || !take_part(&rest, &port) ||
+        !take_part(&rest, &pin->to_host))
+        return false;
+    to_port = rest;
+    pin->host = without_brackets(pin->host);
+    pin->to_host = without_brackets(pin->to_host);
+    pin->to_is_address = is_address(pin->to_host);
+    return parse_port(port, &pin->port) && parse_port(to_port, &pin->to_port);
+}
+
+bool plan_add_pins(struct plan *plan, const struct options *options, char **ret_why)
+{
+    if (options->resolve.count + options->connect_to.count > WIRE_PINS_MAX)
+        return fail(ret_why, "--resolve and --connect-to", "more", "at most 64 rows together");
+    for (size_t i = 0; i < options->resolve.count; i++) {
+        struct message_pin pin = { 0 };
+
+        if (!parse_resolve(options->resolve.values[i], &pin))
+            return fail(ret_why, "--resolve", options->resolve.values[i],
+                        "HOST:PORT:ADDR with one address");
+        add_pin(plan, &pin);
+    }
+    for (size_t i = 0; i < options->connect_to.count; i++) {
+        struct message_pin pin = { 0 };
+
+        if (!parse_connect_to(options->connect_to.values[i], &pin))
+            return fail(ret_why, "--connect-to", options->connect_to.values[i],
+                        "HOST1:PORT1:HOST2:PORT2");
+        add_pin(plan, &pin);
+    }
+    if (options->interface) {
+        plan->interface = span_of_string(options->interface);
+        if (!is_address(plan->interface))
+            return fail(ret_why, "--interface", options->interface,
+                        "a local address (names of interfaces are not in this build)");
+    }
+    return true;
+}

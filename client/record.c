@@ -1,0 +1,328 @@
+/*
+ * record.c - records by hand.
+ *
+ * A record is written a million times in a large batch; the keys are literals whose lengths the
+ * compiler knows, the numbers are formatted by text.c. The order of keys is that of the contract
+ * and never changes; new keys go to the end.
+ */
+#include "record.h"
+
+#include "message.h"
+#include "units.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define NS_PER_SECOND 1000000000
+
+void record_clock_init(struct record_clock *clock, uint64_t monotonic_ns, uint64_t realtime_ns)
+{
+    *clock = (struct record_clock){
+        .realtime_offset_ns = (int64_t)(realtime_ns - monotonic_ns),
+        .second = INT64_MIN,
+    };
+}
+
+void record_put_time(struct text *out, struct record_clock *clock, uint64_t monotonic_ns)
+{
+    int64_t now_ns = (int64_t)monotonic_ns + clock->realtime_offset_ns;
+    char micros[9] = ".000000Z";
+    int64_t fraction = now_ns % NS_PER_SECOND / 1000;
+    time_t second = now_ns / NS_PER_SECOND;
+
+    if (second != clock->second) {
+        struct tm utc;
+
+        (void)gmtime_r(&second, &utc); /* of a clock's value: cannot fail */
+        (void)strftime(clock->text, sizeof(clock->text), "%Y-%m-%dT%H:%M:%S", &utc);
+        clock->second = second;
+    }
+    for (size_t at = 6; fraction > 0; at--, fraction /= 10)
+        micros[at] = (char)('0' + fraction % 10);
+    text_put_string(out, clock->text);
+    text_put(out, micros, 8);
+}
+
+void record_put_effective_url(struct text *out, struct span url)
+{
+    const char *authority = memmem(url.data, url.bytes, "://", 3);
+    size_t bytes = 0;
+    size_t at;
+
+    if (authority) {
+        authority += 3;
+        text_put(out, url.data, (size_t)(authority - url.data));
+        span_advance(&url, (size_t)(authority - url.data));
+    }
+    while (bytes < url.bytes && !memchr("/?#", url.data[bytes], 3))
+        bytes++;
+    for (at = bytes; at > 0 && url.data[at - 1] != '@'; at--)
+        ;
+    text_put(out, url.data + at, bytes - at);
+    span_advance(&url, bytes);
+    if (url.bytes == 0 || url.data[0] != '/')
+        text_put_char(out, '/');
+    for (bytes = 0; bytes < url.bytes && url.data[bytes] != '#'; bytes++)
+        ;
+    text_put(out, url.data, bytes);
+}
+
+/* Most URLs need no change: then they are written as they are, without a copy. */
+static void put_effective_url_json(struct text *out, struct span url)
+{
+    const char *slash = url.bytes > 8 ? memchr(url.data + 8, '/', url.bytes - 8) : NULL;
+    struct text copy;
+
+    if (slash && !memchr(url.data, '@', url.bytes) && !memchr(url.data, '#', url.bytes) &&
+        !memchr(url.data, '?', url.bytes)) {
+        text_put_json(out, url);
+        return;
+    }
+    text_init(&copy);
+    record_put_effective_url(&copy, url);
+    text_put_json(out, text_span(&copy));
+    text_deinit(&copy);
+}
+
+#define PUT_NUMBER(out, key, value)                                                                \
+    (text_put_literal(out, ",\"" key "\":"), text_put_u64(out, value))
+#define PUT_BOOL(out, key, value)                                                                  \
+    ((value) ? text_put_literal(out, ",\"" key "\":true")                                          \
+             : text_put_literal(out, ",\"" key "\":false"))
+#define PUT_SECONDS(out, key, ns)                                                                  \
+    (text_put_literal(out, ",\"" key "\":"), text_put_seconds(out, ns))
+
+static void put_error(struct text *out, const struct outcome *item)
+{
+    if (item->is_ok) {
+        text_put_literal(out, ",\"error\":null");
+        return;
+    }
+    text_put_literal(out, ",\"error\":{\"domain\":");
+    text_put_json(out, span_of_string(fault_domain(item->fault.code)));
+    text_put_literal(out, ",\"code\":");
+    text_put_json(out, span_of_string(fault_name(item->fault.code)));
+    text_put_literal(out, ",\"phase\":");
+    text_put_json(out, span_of_string(phase_name(item->fault.phase)));
+    text_put_literal(out, ",\"message\":");
+    text_put_json(out, item->message);
+    text_put_literal(out, ",\"errno\":");
+    text_put_i64(out, item->fault.error);
+    text_put_char(out, '}');
+}
+
+static void put_remote(struct text *out, const struct wire_result *result)
+{
+    char address[INET6_ADDRSTRLEN] = "";
+    const unsigned char *a = result->remote_address;
+
+    if (result->remote_family == 4)
+        (void)snprintf(address, sizeof(address), "%u.%u.%u.%u", a[0], a[1], a[2], a[3]);
+    else if (result->remote_family == 6)
+        (void)inet_ntop(AF_INET6, a, address, sizeof(address)); /* has room: cannot fail */
+    text_put_literal(out, ",\"remote_ip\":");
+    if (address[0])
+        text_put_json(out, span_of_string(address));
+    else
+        text_put_literal(out, "null");
+    PUT_NUMBER(out, "remote_port", result->remote_port);
+}
+
+static void put_http_version(struct text *out, const struct wire_result *result)
+{
+    text_put_literal(out, ",\"http_version\":");
+    if (result->version_major == 0) {
+        text_put_literal(out, "null");
+        return;
+    }
+    text_put_char(out, '"');
+    text_put_u64(out, result->version_major);
+    text_put_char(out, '.');
+    text_put_u64(out, result->version_minor);
+    text_put_char(out, '"');
+}
+
+static void put_response(struct text *out, const struct outcome *item)
+{
+    const struct wire_result *result = item->result;
+
+    put_http_version(out, result);
+    put_remote(out, result);
+    PUT_BOOL(out, "reused", result->flags & WIRE_RESULT_REUSED);
+    PUT_BOOL(out, "tls_resumed", result->flags & WIRE_RESULT_RESUMED);
+    PUT_NUMBER(out, "size_download", result->body_bytes);
+    PUT_NUMBER(out, "size_wire", result->wire_bytes);
+    text_put_literal(out, ",\"content_type\":");
+    if (item->content_type.bytes)
+        text_put_json(out, item->content_type);
+    else
+        text_put_literal(out, "null");
+    text_put_literal(out, ",\"output\":");
+    if (item->output)
+        text_put_json(out, span_of_string(item->output));
+    else
+        text_put_literal(out, "null");
+    text_put_literal(out, ",\"hash\":null,\"redelivered\":false");
+}
+
+static void put_times(struct text *out, struct record_clock *clock, const struct outcome *item)
+{
+    const struct wire_result *result = item->result;
+    const struct timing *t = &item->timing;
+
+    PUT_SECONDS(out, "time_queue", t->phase_ns[PHASE_QUEUE - PHASE_QUEUE]);
+    PUT_SECONDS(out, "time_namelookup", t->namelookup_ns);
+    PUT_SECONDS(out, "time_connect", t->connect_ns);
+    PUT_SECONDS(out, "time_appconnect", t->appconnect_ns);
+    PUT_SECONDS(out, "time_pretransfer", t->pretransfer_ns);
+    PUT_SECONDS(out, "time_starttransfer", t->starttransfer_ns);
+    PUT_SECONDS(out, "time_total", t->response_ns);
+    PUT_NUMBER(out, "service_ns", t->service_ns);
+    PUT_NUMBER(out, "response_ns", t->response_ns);
+    PUT_NUMBER(out, "late_ns", result->late_ns);
+    text_put_literal(out, ",\"phases\":{\"queue\":");
+    text_put_u64(out, t->phase_ns[PHASE_QUEUE - PHASE_QUEUE]);
+    PUT_NUMBER(out, "dns", t->phase_ns[PHASE_DNS - PHASE_QUEUE]);
+    PUT_NUMBER(out, "connect", t->phase_ns[PHASE_CONNECT - PHASE_QUEUE]);
+    PUT_NUMBER(out, "tls", t->phase_ns[PHASE_TLS - PHASE_QUEUE]);
+    PUT_NUMBER(out, "send", t->phase_ns[PHASE_SEND - PHASE_QUEUE]);
+    PUT_NUMBER(out, "wait", t->phase_ns[PHASE_WAIT - PHASE_QUEUE]);
+    PUT_NUMBER(out, "receive", t->phase_ns[PHASE_RECEIVE - PHASE_QUEUE]);
+    PUT_NUMBER(out, "deliver", t->phase_ns[PHASE_DELIVER - PHASE_QUEUE]);
+    text_put_char(out, '}');
+    PUT_NUMBER(out, "t0_ns", result->t0_ns);
+    text_put_literal(out, ",\"started_at\":\"");
+    record_put_time(out, clock, result->t0_ns);
+    text_put_char(out, '"');
+}
+
+static void put_lower_json(struct text *out, struct span name)
+{
+    char lower[256];
+
+    if (name.bytes > sizeof(lower)) {
+        text_put_json(out, name);
+        return;
+    }
+    for (size_t i = 0; i < name.bytes; i++)
+        lower[i] = name.data[i] >= 'A' && name.data[i] <= 'Z' ? (char)(name.data[i] | 0x20)
+                                                              : name.data[i];
+    text_put_json(out, span_of(lower, name.bytes));
+}
+
+static bool is_first_of_name(struct span headers, const struct message_field *wanted)
+{
+    struct message_field field;
+
+    while (message_next_field(&headers, &field) && field.name.data != wanted->name.data)
+        if (span_equals_nocase(field.name, wanted->name))
+            return false;
+    return true;
+}
+
+/* {"name":["value", ...]}, names in lower case, as curl's %{header_json}. */
+static void put_headers(struct text *out, struct span headers)
+{
+    struct message_field field, other;
+    struct span rest = headers;
+    bool is_first = true;
+
+    text_put_literal(out, ",\"headers\":{");
+    while (message_next_field(&rest, &field)) {
+        struct span following = rest;
+
+        if (!is_first_of_name(headers, &field))
+            continue;
+        if (!is_first)
+            text_put_char(out, ',');
+        is_first = false;
+        put_lower_json(out, field.name);
+        text_put_literal(out, ":[");
+        text_put_json(out, field.value);
+        while (message_next_field(&following, &other)) {
+            if (!span_equals_nocase(other.name, field.name))
+                continue;
+            text_put_char(out, ',');
+            text_put_json(out, other.value);
+        }
+        text_put_char(out, ']');
+    }
+    text_put_char(out, '}');
+}
+
+static void put_body(struct text *out, struct span body)
+{
+    if (text_is_utf8(body)) {
+        text_put_literal(out, ",\"body\":");
+        text_put_json(out, body);
+        return;
+    }
+    text_put_literal(out, ",\"body_base64\":\"");
+    text_put_base64(out, body);
+    text_put_char(out, '"');
+}
+
+void record_write_json(struct text *out, struct record_clock *clock, const struct outcome *item)
+{
+    const struct wire_result *result = item->result;
+
+    text_put_literal(out, "{\"id\":");
+    if (item->label.bytes)
+        text_put_span(out, item->label);
+    else
+        text_put_u64(out, item->number);
+    text_put_literal(out, ",\"url\":");
+    text_put_json(out, item->url);
+    text_put_literal(out, ",\"effective_url\":");
+    put_effective_url_json(out, item->url);
+    text_put_literal(out, ",\"method\":");
+    text_put_json(out, item->method.bytes ? item->method : SPAN_LITERAL("GET"));
+    PUT_NUMBER(out, "status", result->status);
+    PUT_BOOL(out, "ok", item->is_ok);
+    put_error(out, item);
+    text_put_literal(out, ",\"exitcode\":");
+    text_put_i64(out, item->is_ok ? 0 : fault_curl_code(item->fault.code));
+    PUT_NUMBER(out, "attempts", result->attempts);
+    PUT_NUMBER(out, "redirects", result->hops);
+    put_response(out, item);
+    put_times(out, clock, item);
+    if (item->has_headers)
+        put_headers(out, item->headers);
+    if (item->has_body)
+        put_body(out, item->body);
+    text_put_literal(out, "}\n");
+}
+
+/* Bytes a terminal would obey become '?'. */
+static void put_printable(struct text *out, struct span span)
+{
+    for (size_t i = 0; i < span.bytes; i++) {
+        unsigned char c = (unsigned char)span.data[i];
+
+        text_put_char(out, c < 0x20 || c == 0x7f ? '?' : (char)c);
+    }
+}
+
+void record_write_line(struct text *out, const struct outcome *item, bool is_colored)
+{
+    char latency[UNITS_TEXT_BYTES], size[UNITS_TEXT_BYTES];
+    const char *red = is_colored ? "\033[31m" : "";
+    const char *plain = is_colored ? "\033[0m" : "";
+
+    if (item->is_ok) {
+        text_put_format(out, "%3u %8s %9s  ", item->result->status,
+                        units_format_latency(item->timing.response_ns, latency, sizeof(latency)),
+                        units_format_bytes(item->result->body_bytes, size, sizeof(size)));
+    } else {
+        text_put_format(out, "%s%s/%s%s  ", red, fault_domain(item->fault.code),
+                        fault_name(item->fault.code), plain);
+    }
+    put_printable(out, item->url);
+    if (!item->is_ok) {
+        text_put_literal(out, "  ");
+        put_printable(out, item->message);
+    }
+    text_put_char(out, '\n');
+}

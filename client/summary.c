@@ -1,0 +1,196 @@
+/*
+ * summary.c - CLI contract, "Summary of batch".
+ */
+#include "summary.h"
+
+#include "units.h"
+
+#include <stdio.h>
+
+#define CELL_WIDTH 9
+#define ERROR_ROWS_MAX 20u
+#define STATUS_ROWS_MAX 8u
+
+static void put_cell(struct text *out, const char *cell)
+{
+    text_put_format(out, "%*s", CELL_WIDTH, cell);
+}
+
+static void put_latency(struct text *out, uint64_t ns)
+{
+    char cell[UNITS_TEXT_BYTES];
+
+    put_cell(out, ns <= 1 ? "0" : units_format_latency(ns, cell, sizeof(cell)));
+}
+
+static void put_totals(struct text *out, const struct tally *tally)
+{
+    char run[UNITS_TEXT_BYTES], waits[UNITS_TEXT_BYTES], longest[UNITS_TEXT_BYTES];
+    char rate[UNITS_TEXT_BYTES], bytes[UNITS_TEXT_BYTES];
+    uint64_t run_ns = tally->end_ns - tally->start_ns;
+    double seconds = (double)run_ns / 1e9;
+
+    (void)units_format_duration(run_ns, run, sizeof(run));
+    text_put_format(out, "%llu item%s in %s: %llu ok, %llu failed   %s/s   %s\n",
+                    (unsigned long long)tally->requests, tally->requests == 1 ? "" : "s", run,
+                    (unsigned long long)tally->ok, (unsigned long long)tally->failed,
+                    units_format_count(seconds > 0 ? (double)tally->requests / seconds : 0, rate,
+                                       sizeof(rate)),
+                    units_format_bytes(tally->bytes, bytes, sizeof(bytes)));
+    text_put_format(out, "sum of all waits %s \302\267 this run %s \302\267 longest %s\n",
+                    units_format_duration(tally->waits_sum_ns, waits, sizeof(waits)), run,
+                    units_format_duration(tally->longest_ns, longest, sizeof(longest)));
+}
+
+static void put_clock(struct text *out, const char *name, const struct histogram *histogram)
+{
+    static const double quantiles[] = { 0, 0.5, 0.9, 0.99, 0.999, 1 };
+
+    text_put_format(out, "%-8s", name);
+    for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {
+        if (histogram->count)
+            put_latency(out, histogram_quantile(histogram, quantiles[i]));
+        else
+            put_cell(out, "-");
+    }
+    text_put_char(out, '\n');
+}
+
+static void put_latencies(struct text *out, const struct tally *tally)
+{
+    static const char *const heads[] = { "min", "p50", "p90", "p99", "p99.9", "max" };
+
+    text_put_literal(out, "        ");
+    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
+        put_cell(out, heads[i]);
+    text_put_char(out, '\n');
+    put_clock(out, "service", &tally->service);
+    put_clock(out, "response", &tally->response);
+}
+
+static void put_phases(struct text *out, const struct tally *tally)
+{
+    static const struct {
+        const char *name;
+        double quantile;
+    } rows[] = { { "p50", 0.5 }, { "p99", 0.99 }, { "max", 1 } };
+
+    text_put_literal(out, "phase   ");
+    for (unsigned i = 0; i < TIMING_PHASES; i++)
+        put_cell(out, phase_name(PHASE_QUEUE + i));
+    text_put_char(out, '\n');
+    for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+        text_put_format(out, "%-8s", rows[row].name);
+        for (unsigned i = 0; i < TIMING_PHASES; i++)
+            put_latency(out, histogram_quantile(&tally->phases[i], rows[row].quantile));
+        text_put_char(out, '\n');
+    }
+}
+
+static void put_statuses(struct text *out, const struct tally *tally)
+{
+    unsigned rows = 0;
+
+    text_put_literal(out, "status ");
+    for (unsigned status = 0; status < TALLY_STATUS_MAX; status++) {
+        if (!tally->status[status])
+            continue;
+        if (rows == STATUS_ROWS_MAX) {
+            text_put_literal(out, ", ...");
+            break;
+        }
+        text_put_format(out, "%s%u: %llu", rows++ ? ", " : "", status,
+                        (unsigned long long)tally->status[status]);
+    }
+    if (rows == 0)
+        text_put_literal(out, "none");
+    if (tally->failed)
+        text_put_format(out, "      errors: %llu", (unsigned long long)tally->failed);
+    else
+        text_put_literal(out, "      errors: none");
+    text_put_format(out, "      connections: %llu new, %llu reused\n",
+                    (unsigned long long)tally->new_conns,
+                    (unsigned long long)tally->reused_conns);
+}
+
+static void put_errors(struct text *out, const struct tally *tally)
+{
+    unsigned rows = 0;
+
+    for (unsigned code = 1; code < FAULT_CODE_COUNT && rows < ERROR_ROWS_MAX; code++) {
+        char name[48];
+
+        if (!tally->errors[code].count)
+            continue;
+        rows++;
+        (void)snprintf(name, sizeof(name), "%s/%s", fault_domain(code), fault_name(code));
+        text_put_format(out, "  %-22s %9llu  ", name,
+                        (unsigned long long)tally->errors[code].count);
+        for (const char *c = tally->errors[code].example; *c; c++)
+            text_put_char(out, (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c);
+        text_put_char(out, '\n');
+    }
+}
+
+static void put_caps(struct text *out, const struct tally *tally,
+                     const struct summary_limits *limits)
+{
+    unsigned most = 0;
+    char flag[48] = "";
+
+    for (unsigned cap = 1; cap < WIRE_CAP_COUNT; cap++)
+        if (tally->held[cap] > tally->held[most])
+            most = cap;
+    if (tally->held[most] == 0)
+        return;
+    switch ((enum wire_cap)most) {
+    case WIRE_CAP_CONCURRENCY:
+        (void)snprintf(flag, sizeof(flag), "-c %u", limits->concurrency);
+        break;
+    case WIRE_CAP_PER_ORIGIN:
+        (void)snprintf(flag, sizeof(flag), limits->max_per_origin ? "--max-per-origin %u"
+                                                                  : "MaxPerOrigin= (see "
+                                                                    "--max-per-origin)",
+                       limits->max_per_origin);
+        break;
+    case WIRE_CAP_PER_ORIGIN_TOTAL:
+        (void)snprintf(flag, sizeof(flag), "the daemon's MaxPerOriginTotal=");
+        break;
+    case WIRE_CAP_CONNECTIONS:
+        (void)snprintf(flag, sizeof(flag), "the daemon's MaxConnections=");
+        break;
+    case WIRE_CAP_NONE:
+    case WIRE_CAP_COUNT:
+        return;
+    }
+    text_put_format(out, "held back by %s: %llu items waited for it\n", flag,
+                    (unsigned long long)tally->held[most]);
+}
+
+static void put_verdict(struct text *out, const struct tally *tally)
+{
+    char reasons[TALLY_REASONS_MAX][100];
+    size_t count;
+    enum tally_state state = tally_judge(tally, reasons, &count);
+
+    if (state == TALLY_VALID)
+        return;
+    text_put_format(out, "verdict %s:", tally_state_name(state));
+    for (size_t i = 0; i < count; i++)
+        text_put_format(out, "%s %s", i ? ";" : "", reasons[i]);
+    text_put_char(out, '\n');
+}
+
+void summary_write(struct text *out, const struct tally *tally,
+                   const struct summary_limits *limits)
+{
+    put_totals(out, tally);
+    if (tally->response.count) {
+        put_latencies(out, tally);
+        put_phases(out, tally);
+    }
+    put_statuses(out, tally);
+    put_errors(out, tally);
+    put_caps(out, tally, limits);
+    put_verdict(out, tally);
+}

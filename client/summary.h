@@ -1,0 +1,18 @@
+/*
+ * summary.h - a run in a dozen lines, for stderr.
+ */
+#ifndef HAUL_SUMMARY_H
+#define HAUL_SUMMARY_H
+
+#include "tally.h"
+#include "text.h"
+
+struct summary_limits {
+    uint32_t concurrency;    /* what -c was, for the line that names the cap */
+    uint32_t max_per_origin; /* 0 = the daemon's default */
+};
+
+void summary_write(struct text *out, const struct tally *tally,
+                   const struct summary_limits *limits);
+
+#endif

@@ -1,0 +1,190 @@
+/*
+ * tally.c - the sums of a run.
+ *
+ * "Waits" are what a client that fetched one by one would have waited for: from leaving the queue
+ * to the delivery, of every item, added up. The sum over-estimates the one-by-one time of a server
+ * that queues by itself.
+ */
+#include "tally.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NS_PER_SECOND 1000000000ull
+
+void tally_init(struct tally *tally, uint64_t start_ns, bool has_series)
+{
+    *tally = (struct tally){ .start_ns = start_ns, .end_ns = start_ns, .has_series = has_series };
+    histogram_init(&tally->service);
+    histogram_init(&tally->response);
+    histogram_init(&tally->lateness);
+    histogram_init(&tally->second);
+    for (size_t i = 0; i < TIMING_PHASES; i++)
+        histogram_init(&tally->phases[i]);
+}
+
+void tally_deinit(struct tally *tally)
+{
+    histogram_deinit(&tally->service);
+    histogram_deinit(&tally->response);
+    histogram_deinit(&tally->lateness);
+    histogram_deinit(&tally->second);
+    for (size_t i = 0; i < TIMING_PHASES; i++)
+        histogram_deinit(&tally->phases[i]);
+    free(tally->seconds);
+    tally->seconds = NULL;
+    tally->seconds_count = tally->seconds_capacity = 0;
+}
+
+static void tally_record(struct tally *tally, struct histogram *histogram, uint64_t value_ns)
+{
+    if (histogram_record(histogram, value_ns) < 0)
+        tally->failed_memory = true;
+}
+
+static void tally_add_error(struct tally *tally, const struct outcome *item)
+{
+    struct tally_error *error = &tally->errors[item->fault.code % FAULT_CODE_COUNT];
+
+    if (error->count++ == 0)
+        (void)snprintf(error->example, sizeof(error->example), "%.*s: %.*s",
+                       (int)item->message.bytes, item->message.data, (int)item->url.bytes,
+                       item->url.data);
+    if (item->fault.code == FAULT_LOCAL_NO_DESCRIPTORS ||
+        item->fault.code == FAULT_LOCAL_NO_PORTS || item->fault.code == FAULT_LOCAL_NO_MEMORY)
+        tally->local_faults++;
+}
+
+static void tally_close_second(struct tally *tally)
+{
+    struct tally_second *row;
+
+    if (tally->seconds_count == 0)
+        return;
+    row = &tally->seconds[tally->seconds_count - 1];
+    row->p50_ns = histogram_quantile(&tally->second, 0.5);
+    row->p99_ns = histogram_quantile(&tally->second, 0.99);
+    row->max_ns = tally->second.count ? tally->second.max_ns : 0;
+}
+
+/* The row of a moment; items come in the order they ended, nearly, so only the last row is open. */
+static struct tally_second *tally_second_at(struct tally *tally, uint64_t now_ns)
+{
+    uint64_t index = now_ns > tally->start_ns ? (now_ns - tally->start_ns) / NS_PER_SECOND : 0;
+
+    if (index >= TALLY_SECONDS_MAX)
+        index = TALLY_SECONDS_MAX - 1;
+    while (tally->seconds_count <= index) {
+        if (tally->seconds_count == tally->seconds_capacity) {
+            size_t capacity = tally->seconds_capacity ? tally->seconds_capacity * 2 : 64;
+            struct tally_second *seconds =
+                realloc(tally->seconds, capacity * sizeof(*tally->seconds));
+
+            if (!seconds) {
+                tally->failed_memory = true;
+                return NULL;
+            }
+            tally->seconds = seconds;
+            tally->seconds_capacity = capacity;
+        }
+        tally_close_second(tally);
+        histogram_deinit(&tally->second);
+        histogram_init(&tally->second);
+        tally->seconds[tally->seconds_count++] = (struct tally_second){ 0 };
+    }
+    return &tally->seconds[tally->seconds_count - 1];
+}
+
+static void tally_add_series(struct tally *tally, const struct outcome *item, uint64_t end_ns)
+{
+    struct tally_second *row = tally_second_at(tally, end_ns);
+
+    if (!row)
+        return;
+    row->requests++;
+    row->failed += !item->is_ok;
+    row->bytes += item->result->body_bytes;
+    tally_record(tally, &tally->second, item->timing.response_ns);
+}
+
+static void tally_add_times(struct tally *tally, const struct outcome *item)
+{
+    const struct timing *t = &item->timing;
+    uint64_t wait_ns = t->response_ns - t->phase_ns[PHASE_QUEUE - PHASE_QUEUE];
+
+    if (t->service_ns)
+        tally_record(tally, &tally->service, t->service_ns);
+    tally_record(tally, &tally->response, t->response_ns);
+    for (size_t i = 0; i < TIMING_PHASES; i++)
+        tally_record(tally, &tally->phases[i], t->phase_ns[i]);
+    tally->waits_sum_ns += wait_ns;
+    if (wait_ns > tally->longest_ns)
+        tally->longest_ns = wait_ns;
+}
+
+void tally_add(struct tally *tally, const struct outcome *item)
+{
+    const struct wire_result *result = item->result;
+    uint64_t end_ns = result->t0_ns + item->timing.response_ns;
+
+    tally->requests++;
+    tally->ok += item->is_ok;
+    tally->failed += !item->is_ok;
+    tally->bytes += result->body_bytes;
+    if (result->status && result->status < TALLY_STATUS_MAX)
+        tally->status[result->status]++;
+    if (result->held_by && result->held_by < WIRE_CAP_COUNT)
+        tally->held[result->held_by]++;
+    if (result->flags & WIRE_RESULT_REUSED)
+        tally->reused_conns++;
+    else if (result->remote_family && result->sent_ns != WIRE_NOT_REACHED)
+        tally->new_conns++;
+    if (!item->is_ok)
+        tally_add_error(tally, item);
+    if (item->fault.phase != PHASE_INPUT)
+        tally_add_times(tally, item);
+    if (end_ns > tally->end_ns)
+        tally->end_ns = end_ns;
+    if (tally->has_series)
+        tally_add_series(tally, item, end_ns);
+}
+
+void tally_finish(struct tally *tally)
+{
+    tally_close_second(tally);
+}
+
+enum tally_state tally_judge(const struct tally *tally, char reasons[TALLY_REASONS_MAX][100],
+                             size_t *ret_count)
+{
+    enum tally_state state = TALLY_VALID;
+
+    *ret_count = 0;
+    if ((double)tally->local_faults > TALLY_LOCAL_FAULTS_MAX * (double)tally->requests) {
+        state = TALLY_INVALID;
+        (void)snprintf(reasons[(*ret_count)++], 100,
+                       "%llu of %llu items failed at a limit of this machine (local/*)",
+                       (unsigned long long)tally->local_faults,
+                       (unsigned long long)tally->requests);
+    }
+    if (tally->cpu_share_max > TALLY_CPU_MAX) {
+        state = state == TALLY_VALID ? TALLY_SUSPECT : state;
+        (void)snprintf(reasons[(*ret_count)++], 100,
+                       "our own processes used %.0f %% of a core in one second",
+                       tally->cpu_share_max * 100);
+    }
+    return state;
+}
+
+const char *tally_state_name(enum tally_state state)
+{
+    switch (state) {
+    case TALLY_VALID:
+        return "VALID";
+    case TALLY_SUSPECT:
+        return "SUSPECT";
+    case TALLY_INVALID:
+        return "INVALID";
+    }
+    return "INVALID";
+}

@@ -1,0 +1,87 @@
+/*
+ * tally.h - what a run adds up to: counts, latencies, errors, and whether to believe them.
+ *
+ * Memory does not grow with the number of items. Every item that went to the daemon is in the
+ * histograms, failed ones too; lines that were refused before any I/O are counted only.
+ */
+#ifndef HAUL_TALLY_H
+#define HAUL_TALLY_H
+
+#include "histogram.h"
+#include "outcome.h"
+
+#define TALLY_STATUS_MAX 1000u
+#define TALLY_EXAMPLE_BYTES 200u
+#define TALLY_SECONDS_MAX 86400u /* rows of the time series; later seconds go into the last row */
+
+/* More than this share of faults of domain local: the machine, not the origin, was measured. */
+#define TALLY_LOCAL_FAULTS_MAX 0.01
+/* More than this share of a core in any second: the times include our own queueing. */
+#define TALLY_CPU_MAX 0.90
+
+struct tally_error {
+    uint64_t count;
+    char example[TALLY_EXAMPLE_BYTES]; /* "message: url" of the first */
+};
+
+/* One second of the run; response times of the items that ended in it. */
+struct tally_second {
+    uint64_t requests;
+    uint64_t failed;
+    uint64_t bytes;
+    uint64_t p50_ns;
+    uint64_t p99_ns;
+    uint64_t max_ns;
+};
+
+enum tally_state {
+    TALLY_VALID,
+    TALLY_SUSPECT,
+    TALLY_INVALID,
+};
+
+struct tally {
+    uint64_t start_ns; /* of the run, monotonic */
+    uint64_t end_ns;   /* when the last item ended */
+    uint64_t requests;
+    uint64_t ok;
+    uint64_t failed;
+    uint64_t bytes; /* bodies as delivered */
+    uint64_t waits_sum_ns;
+    uint64_t longest_ns;
+    uint64_t new_conns;
+    uint64_t reused_conns;
+    uint64_t local_faults;
+    uint64_t held[WIRE_CAP_COUNT];
+    struct histogram service;
+    struct histogram response;
+    struct histogram lateness;
+    struct histogram phases[TIMING_PHASES];
+    uint64_t status[TALLY_STATUS_MAX];
+    struct tally_error errors[FAULT_CODE_COUNT];
+    double cpu_share_max; /* of one core, in any second, of haul or of its private daemon */
+    /* time series, when wanted */
+    bool has_series;
+    struct tally_second *seconds;
+    size_t seconds_count;
+    size_t seconds_capacity;
+    struct histogram second; /* of the last row */
+    bool failed_memory;
+};
+
+void tally_init(struct tally *tally, uint64_t start_ns, bool has_series);
+void tally_deinit(struct tally *tally);
+
+void tally_add(struct tally *tally, const struct outcome *item);
+
+/* Closes the last row of the series; call once, at the end. */
+void tally_finish(struct tally *tally);
+
+/* Writes up to two reasons, one clause each. */
+#define TALLY_REASONS_MAX 2
+enum tally_state tally_judge(const struct tally *tally, char reasons[TALLY_REASONS_MAX][100],
+                             size_t *ret_count);
+
+const char *tally_state_name(enum tally_state state);
+
+#endif

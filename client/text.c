@@ -1,0 +1,300 @@
+/*
+ * text.c - bytes under construction.
+ *
+ * A record is some forty short writes, a million times: numbers and strings are formatted by hand
+ * here, because printf costs more than the request did. Strings are copied in runs between the
+ * bytes that need escaping.
+ */
+#include "text.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TEXT_CAPACITY_MIN 256u
+
+void text_init(struct text *text)
+{
+    *text = (struct text){ 0 };
+}
+
+void text_deinit(struct text *text)
+{
+    free(text->data);
+    *text = (struct text){ 0 };
+}
+
+void text_clear(struct text *text, size_t keep_bytes)
+{
+    text->bytes = 0;
+    text->failed = false;
+    if (text->capacity > keep_bytes) {
+        free(text->data);
+        text->data = NULL;
+        text->capacity = 0;
+    }
+}
+
+char *text_reserve(struct text *text, size_t bytes)
+{
+    size_t capacity = text->capacity ? text->capacity : TEXT_CAPACITY_MIN;
+    char *data;
+
+    if (text->capacity - text->bytes >= bytes && text->data)
+        return text->data + text->bytes;
+    while (capacity - text->bytes < bytes) {
+        if (capacity > SIZE_MAX / 4) {
+            text->failed = true;
+            return NULL;
+        }
+        capacity *= 2;
+    }
+    data = realloc(text->data, capacity);
+    if (!data) {
+        text->failed = true;
+        return NULL;
+    }
+    text->data = data;
+    text->capacity = capacity;
+    return data + text->bytes;
+}
+
+void text_drop(struct text *text, size_t bytes)
+{
+    assert(bytes <= text->bytes);
+    if (bytes == 0)
+        return;
+    text->bytes -= bytes;
+    memmove(text->data, text->data + bytes, text->bytes);
+}
+
+void text_put_string(struct text *text, const char *string)
+{
+    text_put(text, string, strlen(string));
+}
+
+void text_put_char(struct text *text, char c)
+{
+    text_put(text, &c, 1);
+}
+
+void text_put_u64(struct text *text, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    text_put(text, digits + at, sizeof(digits) - at);
+}
+
+void text_put_i64(struct text *text, int64_t value)
+{
+    if (value < 0)
+        text_put_char(text, '-');
+    text_put_u64(text, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
+void text_put_format(struct text *text, const char *format, ...)
+{
+    char *room;
+    va_list args;
+    int bytes;
+
+    va_start(args, format);
+    bytes = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (bytes <= 0)
+        return;
+    room = text_reserve(text, (size_t)bytes + 1);
+    if (!room)
+        return;
+    va_start(args, format);
+    (void)vsnprintf(room, (size_t)bytes + 1, format, args);
+    va_end(args);
+    text->bytes += (size_t)bytes;
+}
+
+void text_put_seconds(struct text *text, uint64_t ns)
+{
+    uint64_t micros = ns / 1000 % 1000000;
+    char decimals[7] = ".000000";
+
+    text_put_u64(text, ns / 1000000000);
+    for (size_t at = 6; micros; at--, micros /= 10)
+        decimals[at] = (char)('0' + micros % 10);
+    text_put(text, decimals, sizeof(decimals));
+}
+
+void text_put_double(struct text *text, double value)
+{
+    char digits[40];
+    char *comma;
+
+    if (!isfinite(value)) {
+        text_put_literal(text, "null");
+        return;
+    }
+    (void)snprintf(digits, sizeof(digits), "%.6g", value);
+    comma = strchr(digits, ','); /* a locale must not reach a file */
+    if (comma)
+        *comma = '.';
+    text_put_string(text, digits);
+}
+
+/* Bytes of the UTF-8 sequence at the front of span (Unicode table 3-7), 0 if it is none. */
+static size_t utf8_sequence(struct span span)
+{
+    const unsigned char *s = (const unsigned char *)span.data;
+    unsigned char low = 0x80;
+    unsigned char high = 0xbf;
+    size_t bytes;
+
+    if (s[0] < 0x80)
+        return 1;
+    if (s[0] >= 0xc2 && s[0] <= 0xdf) {
+        bytes = 2;
+    } else if (s[0] >= 0xe0 && s[0] <= 0xef) {
+        bytes = 3;
+        low = s[0] == 0xe0 ? 0xa0 : 0x80;
+        high = s[0] == 0xed ? 0x9f : 0xbf;
+    } else if (s[0] >= 0xf0 && s[0] <= 0xf4) {
+        bytes = 4;
+        low = s[0] == 0xf0 ? 0x90 : 0x80;
+        high = s[0] == 0xf4 ? 0x8f : 0xbf;
+    } else {
+        return 0;
+    }
+    if (span.bytes < bytes || s[1] < low || s[1] > high)
+        return 0;
+    for (size_t i = 2; i < bytes; i++)
+        if (s[i] < 0x80 || s[i] > 0xbf)
+            return 0;
+    return bytes;
+}
+
+bool text_is_utf8(struct span span)
+{
+    while (span.bytes) {
+        size_t bytes = utf8_sequence(span);
+
+        if (bytes == 0)
+            return false;
+        span_advance(&span, bytes);
+    }
+    return true;
+}
+
+/* One byte that may not stand for itself. */
+static void put_escaped(struct text *text, unsigned char c)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char letters[256] = { ['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
+                                       ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't' };
+    char escape[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+
+    if (letters[c]) {
+        escape[1] = letters[c];
+        text_put(text, escape, 2);
+        return;
+    }
+    text_put(text, escape, sizeof(escape));
+}
+
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+void text_put_json(struct text *text, struct span span)
+{
+    text_put_char(text, '"');
+    while (span.bytes) {
+        size_t run = 0;
+
+        while (run < span.bytes && is_plain((unsigned char)span.data[run]))
+            run++;
+        text_put(text, span.data, run);
+        span_advance(&span, run);
+        if (span.bytes == 0)
+            break;
+        if ((unsigned char)span.data[0] < 0x80) {
+            put_escaped(text, (unsigned char)span.data[0]);
+            span_advance(&span, 1);
+            continue;
+        }
+        run = utf8_sequence(span);
+        if (run == 0)
+            text_put_literal(text, "\\ufffd");
+        else
+            text_put(text, span.data, run);
+        span_advance(&span, run ? run : 1);
+    }
+    text_put_char(text, '"');
+}
+
+void text_put_base64(struct text *text, struct span span)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t bytes = (span.bytes + 2) / 3 * 4;
+    char *out = text_reserve(text, bytes);
+
+    if (!out)
+        return;
+    text->bytes += bytes;
+    while (span.bytes) {
+        const unsigned char *s = (const unsigned char *)span.data;
+        size_t have = span.bytes < 3 ? span.bytes : 3;
+        unsigned bits = (unsigned)s[0] << 16;
+
+        bits |= have > 1 ? (unsigned)s[1] << 8 : 0;
+        bits |= have > 2 ? s[2] : 0;
+        *out++ = digits[bits >> 18];
+        *out++ = digits[bits >> 12 & 63];
+        *out++ = have > 1 ? digits[bits >> 6 & 63] : '=';
+        *out++ = have > 2 ? digits[bits & 63] : '=';
+        span_advance(&span, have);
+    }
+}
+
+static int base64_value(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+bool text_put_base64_decoded(struct text *text, struct span span)
+{
+    size_t before = text->bytes;
+    unsigned bits = 0;
+    unsigned bits_count = 0;
+
+    if (span.bytes % 4 != 0)
+        return false;
+    for (int i = 0; i < 2 && span.bytes && span.data[span.bytes - 1] == '='; i++)
+        span.bytes--;
+    for (; span.bytes; span_advance(&span, 1)) {
+        int value = base64_value(span.data[0]);
+
+        if (value < 0) {
+            text->bytes = before;
+            return false;
+        }
+        bits = bits << 6 | (unsigned)value;
+        bits_count += 6;
+        if (bits_count >= 8) {
+            bits_count -= 8;
+            text_put_char(text, (char)(bits >> bits_count & 0xff));
+        }
+    }
+    return true;
+}
