@@ -1,0 +1,109 @@
+"""Fixtures of the system tests. support.py has the tools, origin.py the servers."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from origin import Origin  # noqa: E402
+from support import Daemon, find_binary, poll_until, run_haul  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def binaries(request):
+    """A missing build is one clear line, not a hundred failures; test_tools.py needs none."""
+    if all(item.path.name == "test_tools.py" for item in request.session.items):
+        return
+    try:
+        find_binary("haul"), find_binary("hauld")
+    except FileNotFoundError as error:
+        pytest.exit(str(error), returncode=1)
+
+
+class SharedDaemon:
+    """One daemon for the tests of a module; a new one if a test has brought it down."""
+
+    def __init__(self):
+        self.daemon = None
+
+    def get(self):
+        if self.daemon is None or not self.daemon.is_alive():
+            self.daemon = Daemon()
+        return self.daemon
+
+
+@pytest.fixture(scope="module")
+def shared_daemon():
+    shared = SharedDaemon()
+    yield shared
+    if shared.daemon is not None and shared.daemon.is_alive():
+        shared.daemon.stop()
+
+
+@pytest.fixture
+def daemon(shared_daemon):
+    """A daemon that other tests have used and will use: it must outlive every case."""
+    daemon = shared_daemon.get()
+    yield daemon
+    daemon.assert_alive()
+
+
+@pytest.fixture
+def start_daemon():
+    """Starts daemons of the test's own: start_daemon(args=..., config=..., limits=...)."""
+    started = []
+
+    def start(**options):
+        started.append(Daemon(**options))
+        return started[-1]
+
+    yield start
+    failures = []
+    for daemon in started:
+        try:
+            daemon.stop()
+        except AssertionError as failure:
+            failures.append(str(failure))
+    assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def origin():
+    """A server that answers 200 "ok" to everything, keep-alive."""
+    with Origin() as server:
+        yield server
+
+
+@pytest.fixture
+def start_origin():
+    """Origins of the test's own, closed at its end: start_origin(script, ..., options)."""
+    started = []
+
+    def start(*scripts, **options):
+        started.append(Origin(*scripts, **options))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+    failures = [text for server in started for text in server.failures]
+    assert not failures, "the origin saw: " + "; ".join(failures)
+
+
+@pytest.fixture
+def batch(daemon):
+    """haul batch over the shared daemon: batch(URL or flag, ..., stdin=...)."""
+    return lambda *args, **kw: run_haul("batch", *args, daemon=daemon, **kw)
+
+
+@pytest.fixture
+def get(daemon):
+    """haul get over the shared daemon."""
+    return lambda *args, **kw: run_haul("get", *args, daemon=daemon, **kw)
+
+
+@pytest.fixture
+def until():
+    return poll_until
