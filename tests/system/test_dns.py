@@ -1,0 +1,154 @@
+"""CASES E: names. A mock server answers by script; nothing else is ever asked."""
+
+import pytest
+
+from mock_dns import (A, AAAA, CNAME, EMPTY_PACKET, GARBAGE, MockDns, NXDOMAIN, REFUSED, SEQUENCE,
+                      SERVFAIL, TRUNCATED, WRONG_ID, WRONG_QUESTION)
+from origin import dead_port
+from support import assert_fails, assert_succeeds, run_haul
+
+
+@pytest.fixture
+def named(start_daemon, tmp_path):
+    """A daemon that asks a mock: named(rules, hosts text) -> (mock, daemon)."""
+    mocks = []
+
+    def start(rules=None, hosts="", config=""):
+        mocks.append(MockDns(rules))
+        (tmp_path / "hosts").write_text(hosts)
+        (tmp_path / "hosts").chmod(0o644)
+        daemon = start_daemon(config=f"DNSServers={mocks[-1].address}\n"
+                                     f"HostsFile={tmp_path}/hosts\n{config}")
+        return mocks[-1], daemon
+
+    yield start
+    for mock in mocks:
+        mock.close()
+
+
+FAILURES = {
+    "NXDOMAIN": (NXDOMAIN, ("dns/not_found",)),
+    "empty_answer": ([], ("dns/not_found",)),
+    "SERVFAIL": (SERVFAIL, ("dns/failed",)),
+    "REFUSED": (REFUSED, ("dns/failed",)),
+    "garbage": (GARBAGE, ("dns/failed", "timeout/dns")),
+    "empty_packet": (EMPTY_PACKET, ("dns/failed", "timeout/dns")),
+    "forged_id": (WRONG_ID, ("dns/failed", "timeout/dns")),
+    "forged_question": (WRONG_QUESTION, ("dns/failed", "timeout/dns")),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_says_why_a_name_has_no_address(name, named):
+    rule, errors = FAILURES[name]
+    _, daemon = named({"x.test": rule})
+    record = run_haul("batch", "--dns-timeout", "1s", "http://x.test/", daemon=daemon) \
+        .expect(1).record
+    assert_fails(record, *errors)
+    assert record["error"]["phase"] == "dns", record
+    assert "x.test" in record["url"]
+
+
+def test_get_exits_with_curls_number_and_names_the_host(named):
+    _, daemon = named()
+    assert "gone.test" in run_haul("get", "http://gone.test/", daemon=daemon).expect(6).err
+
+
+@pytest.mark.parametrize("rule", [
+    [A("127.0.0.1")], [A("127.0.0.1"), AAAA("::1")], TRUNCATED([A("127.0.0.1")]),
+], ids=["A_only", "A_and_AAAA", "truncated_then_TCP"])
+def test_finds_an_origin_by_name(rule, named, origin):
+    _, daemon = named({"good.test": rule})
+    record = run_haul("batch", origin.url(host="good.test"), daemon=daemon).expect(0).record
+    assert_succeeds(record)
+    assert (record["remote_ip"], record["remote_port"]) == ("127.0.0.1", origin.port)
+    assert origin.requests[0].field("Host") == f"good.test:{origin.port}"
+
+
+def test_finds_an_origin_with_an_AAAA_record_only(named, start_origin):
+    try:
+        origin = start_origin(host="::1")
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    _, daemon = named({"six.test": [AAAA("::1")]})
+    record = run_haul("batch", origin.url(host="six.test"), daemon=daemon).expect(0).record
+    assert record["remote_ip"] == "::1"
+
+
+def test_follows_an_alias(named, origin):
+    # One answer with the alias and the address, as a recursive server gives it.
+    _, daemon = named({"alias.test": [CNAME("real.test"), A("127.0.0.1")],
+                       "real.test": [A("127.0.0.1")]})
+    run = run_haul("batch", "--dns-timeout", "1s", origin.url(host="alias.test"), daemon=daemon)
+    assert run.record["error"] is None or run.record["error"]["domain"] == "dns", run
+
+
+def test_tries_the_next_address_when_one_refuses(named, origin):
+    _, daemon = named({"two.test": [A("127.0.0.77"), A("127.0.0.1")]})
+    record = run_haul("batch", origin.url(host="two.test"), daemon=daemon).expect(0).record
+    assert record["remote_ip"] == "127.0.0.1"
+
+
+def test_asks_once_for_many_items_and_remembers(named, origin):
+    mock, daemon = named({"good.test": [A("127.0.0.1")]})
+    urls = [origin.url(f"/{i}", host="good.test") for i in range(20)]
+    run_haul("batch", *urls, daemon=daemon).expect(0)
+    run_haul("batch", *urls, daemon=daemon).expect(0)
+    assert mock.queries_of("good.test", "A") == 1
+
+
+def test_asks_again_after_a_server_failure(named, origin):
+    mock, daemon = named({"flaky.test": SEQUENCE(SERVFAIL, SERVFAIL, SERVFAIL, SERVFAIL)})
+    url = origin.url(host="flaky.test")
+    run_haul("batch", "--dns-timeout", "1s", url, daemon=daemon).expect(1)
+    mock.rules["flaky.test"] = [A("127.0.0.1")]
+    run_haul("batch", url, daemon=daemon).expect(0)
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost.", "x.localhost"])
+def test_localhost_is_loopback_and_no_question(host, named, origin):
+    mock, daemon = named({"localhost": [A("127.0.0.99")], "x.localhost": [A("127.0.0.99")]})
+    record = run_haul("batch", origin.url(host=host), daemon=daemon).expect(0).record
+    assert record["remote_ip"] == "127.0.0.1"
+    assert mock.queries == []
+
+
+def test_the_hosts_file_comes_before_dns(named, origin):
+    mock, daemon = named({"h.test": [A("127.0.0.99")]}, hosts="127.0.0.1 other H.test # comment\n")
+    run_haul("batch", origin.url(host="h.test"), daemon=daemon).expect(0)
+    assert mock.queries == []
+
+
+NAMES = {
+    "label_of_63": ("a" * 63 + ".test", ("dns/not_found",)),
+    "label_of_64": ("a" * 64 + ".test", ("input/url", "dns/not_found")),
+    "name_of_256": (".".join(["a" * 50] * 5) + ".ab", ("input/url",)),
+    "empty_label": ("a..b", ("input/url",)),
+    "leading_dot": (".a.test", ("input/url",)),
+    "leading_hyphen": ("-a.test", ("input/url", "dns/not_found")),
+    "underscore": ("_x.test", ("dns/not_found",)),
+    "trailing_dot": ("a.test.", ("dns/not_found",)),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_names_are_refused_or_asked_for(name, named):
+    host, errors = NAMES[name]
+    _, daemon = named()
+    record = run_haul("batch", f"http://{host}/", daemon=daemon).expect(1).record
+    assert_fails(record, *errors)
+
+
+def test_a_pinned_address_asks_nobody(named, origin):
+    mock, daemon = named()
+    pin = f"pinned.test:{origin.port}:127.0.0.1"
+    run_haul("batch", "--resolve", pin, origin.url(host="pinned.test"), daemon=daemon).expect(0)
+    assert mock.queries == []
+
+
+def test_connect_to_goes_elsewhere_with_the_host_unchanged(batch, origin):
+    port, keep = dead_port()
+    with keep:
+        batch("--connect-to", f"a.test:{port}:127.0.0.1:{origin.port}",
+              f"http://a.test:{port}/x").expect(0)
+    assert origin.requests[0].field("Host") == f"a.test:{port}"
