@@ -1,0 +1,193 @@
+"""A client that speaks the daemon's protocol as badly as a test wants it to (proto/PROTOCOL.md).
+
+The well-behaved one is examples/haul_client.py; this one has no opinion: frames are built from
+numbers, any of which may be wrong.
+"""
+
+import array
+import json
+import socket
+import struct
+
+PROFILE, BATCH_BEGIN, BATCH_END, REQUEST, CANCEL, CREDIT, PING = 1, 2, 3, 4, 5, 6, 7
+HEAD, DATA, RESULT, BATCH_DONE, PONG, GOAWAY, ERROR = 65, 66, 67, 68, 69, 70, 71
+DISCARD, TO_DATA, TO_FD, OF_PROFILE = 0, 1, 2, 255
+ERRORS = {1: "MALFORMED", 2: "TYPE", 3: "RESERVED", 4: "UNKNOWN_ID", 5: "DUPLICATE", 6: "SLOTS",
+          7: "FDS", 8: "TIMEOUT", 9: "SLOW", 10: "LIMIT"}
+FAULTS = {0: None, 1: "input/url", 2: "input/scheme", 3: "input/argument", 4: "input/too_big",
+          5: "policy/denied", 6: "admission/busy", 11: "connect/refused", 24: "timeout/total",
+          25: "http/empty", 34: "sink/write", 35: "sink/slow", 36: "cancelled/client",
+          38: "local/no_descriptors"}
+
+
+def frame(kind, ident, payload=b"", flags=0, fd_count=0, length=None):
+    payload += bytes(-len(payload) % 8)
+    return struct.pack("<IBBHQ", 16 + len(payload) if length is None else length, kind, flags,
+                       fd_count, ident) + payload
+
+
+def profile(ident=1, body_mode=DISCARD, flags=0, total_s=0, body_max=0, reserved=0, header_count=0,
+            headers=b"", unix_path=b""):
+    fixed = struct.pack("<II7QBBHIHHHH", 80, flags, 0, 0, 0, 0, 0, int(total_s * 1e9), body_max,
+                        body_mode, 0, header_count, len(headers), 0, len(unix_path), 0, reserved)
+    return frame(PROFILE, ident, fixed + headers + unix_path)
+
+
+def batch_begin(ident=1, concurrency=0, max_per_origin=0):
+    return frame(BATCH_BEGIN, ident, struct.pack("<IIII", 16, concurrency, max_per_origin, 0))
+
+
+def batch_end(ident=1):
+    return frame(BATCH_END, ident, struct.pack("<II", 8, 0))
+
+
+def request(ident, url, batch=1, profile=1, body_mode=OF_PROFILE, fd_count=0, method=b"",
+            **lengths):
+    """lengths: url_bytes=, header_bytes=, header_count=, body_bytes=, fixed_bytes= to lie with."""
+    url = url.encode() if isinstance(url, str) else url
+    say = {"fixed_bytes": 56, "url_bytes": len(url), "header_bytes": 0, "body_bytes": 0,
+           "header_count": 0, "flags": 0, "planned_ns": 0} | lengths
+    fixed = struct.pack("<IIQQQQIIIHBB", say["fixed_bytes"], say["flags"], batch, profile,
+                        say["planned_ns"], 0, say["url_bytes"], say["header_bytes"],
+                        say["body_bytes"], say["header_count"], len(method), body_mode)
+    return frame(REQUEST, ident, fixed + method + url, fd_count=fd_count)
+
+
+def credit(body_bytes):
+    return frame(CREDIT, 0, struct.pack("<IIQ", 16, 0, body_bytes))
+
+
+def ping(ident=1):
+    return frame(PING, ident)
+
+
+class Closed(Exception):
+    """The daemon has ended the session."""
+
+
+class Frame:
+    def __init__(self, kind, flags, ident, payload):
+        self.kind, self.flags, self.id, self.payload = kind, flags, ident, payload
+
+    @property
+    def status(self):
+        return struct.unpack_from("<H", self.payload, 12)[0]
+
+    @property
+    def fault(self):
+        """"domain/code" of a RESULT, None when it succeeded, "#n" for one not listed here."""
+        number = struct.unpack_from("<H", self.payload, 4)[0]
+        return FAULTS.get(number, f"#{number}")
+
+    @property
+    def error(self):
+        return ERRORS[struct.unpack_from("<I", self.payload, 4)[0]]
+
+    @property
+    def counts(self):
+        """(items, ok, failed, cancelled) of a BATCH_DONE."""
+        return struct.unpack_from("<4Q", self.payload, 8)
+
+    @property
+    def body(self):
+        size = struct.unpack_from("<Q", self.payload)[0]
+        return self.payload[8:8 + size]
+
+
+class Session:
+    """One connection to a daemon, upgraded to the stream unless told otherwise."""
+
+    def __init__(self, daemon, upgrade=True):
+        self.sock = daemon.connect()
+        self.unread = b""
+        self.grants = self.open() if upgrade else None
+
+    def call(self, method, parameters=None, **more):
+        """One Varlink call; the reply as a dict."""
+        message = {"method": method, "parameters": parameters or {}} | more
+        self.send(json.dumps(message).encode() + b"\0")
+        return self.reply()
+
+    def reply(self):
+        while b"\0" not in self.unread:
+            self.fill()
+        message, _, self.unread = self.unread.partition(b"\0")
+        return json.loads(message)
+
+    def open(self):
+        reply = self.call("io.haul.Stream.Open", {"version": 1, "features": []}, upgrade=True)
+        assert "error" not in reply, reply
+        return reply["parameters"]
+
+    def send(self, *parts):
+        self.sock.sendall(b"".join(parts))
+
+    def send_with_fds(self, data, fds):
+        """The descriptors come with the first byte of data."""
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
+        sent = self.sock.sendmsg([data], rights)
+        self.sock.sendall(data[sent:])
+
+    def fill(self):
+        try:
+            data = self.sock.recv(1 << 16)
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            raise Closed
+        self.unread += data
+
+    def frame(self):
+        """The next frame of the daemon."""
+        while len(self.unread) < 16:
+            self.fill()
+        length, kind, flags, _, ident = struct.unpack_from("<IBBHQ", self.unread)
+        while len(self.unread) < length:
+            self.fill()
+        payload, self.unread = self.unread[16:length], self.unread[length:]
+        return Frame(kind, flags, ident, payload)
+
+    def frames_until(self, kind):
+        """All frames up to and including the first of that kind."""
+        frames = []
+        while not frames or frames[-1].kind != kind:
+            frames.append(self.frame())
+        return frames
+
+    def results(self, count):
+        """{item id: RESULT} of so many items; each must come once."""
+        found = {}
+        while len(found) < count:
+            one = self.frame()
+            if one.kind == RESULT:
+                assert one.id not in found, f"two results of item {one.id}"
+                found[one.id] = one
+            assert one.kind != ERROR, one.error
+        return found
+
+    def refusal(self):
+        """Reads until the daemon refuses and closes; the name of the error."""
+        frames = self.frames_until(ERROR)
+        try:
+            extra = self.frame()
+            raise AssertionError(f"frame type {extra.kind} after ERROR")
+        except Closed:
+            return frames[-1].error
+
+    def is_closed(self):
+        """Reads everything that comes until the daemon closes."""
+        try:
+            while True:
+                self.unread = b""
+                self.fill()
+        except Closed:
+            return True
+
+    def close(self):
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

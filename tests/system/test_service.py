@@ -1,0 +1,170 @@
+"""hauld as a service: a socket that was bound before it, and word to the service manager."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+
+import pytest
+
+from support import (TOP, WAIT_S, clean_env, end_group, find_binary, poll_until, run_haul,
+                     short_dir)
+
+
+class Listening:
+    """What run_haul wants of a daemon: where it listens."""
+
+    def __init__(self, path):
+        self.socket = str(path)
+
+
+@contextlib.contextmanager
+def started(command, **options):
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, start_new_session=True,
+                               **{"env": clean_env(), **options})
+    try:
+        yield process
+    finally:
+        end_group(process)
+        process.stderr.close()
+
+
+def with_inherited(listener, count=1, pid=None, **more):
+    """The command and options of a hauld that finds `count` sockets at 3, as systemd starts it."""
+    script = (f"LISTEN_PID={pid or '$$'} LISTEN_FDS={count} exec \"$@\" 3<&{listener.fileno()} "
+              f"4<&{listener.fileno()}")
+    return (["/bin/bash", "-c", script, "start", find_binary("hauld"), *more.get("args", ())],
+            {"pass_fds": [listener.fileno()]})
+
+
+@pytest.mark.skipif(not shutil.which("systemd-socket-activate"), reason="no systemd here")
+def test_socket_activation_serves_the_first_client(origin):
+    with short_dir() as folder:
+        path = folder / "s"
+        command = ["systemd-socket-activate", f"--listen={path}", find_binary("hauld")]
+        with started(command):
+            poll_until(path.exists, "the socket is there")
+            run = run_haul("get", origin.url(), daemon=Listening(path)).expect(0)
+            assert run.out == b"ok"
+
+
+def test_serves_on_the_socket_it_was_given(origin):
+    with short_dir() as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "s"))
+        listener.listen(16)
+        command, options = with_inherited(listener)
+        with started(command, **options):
+            run_haul("get", origin.url(), daemon=Listening(folder / "s")).expect(0)
+            assert (folder / "s").exists()
+
+
+@pytest.mark.parametrize("kind", ["tcp", "datagram", "two"])
+def test_refuses_sockets_that_are_not_its_own_kind(kind):
+    with short_dir() as folder:
+        listener = socket.socket(*{"tcp": (socket.AF_INET, socket.SOCK_STREAM),
+                                   "datagram": (socket.AF_UNIX, socket.SOCK_DGRAM),
+                                   "two": (socket.AF_UNIX, socket.SOCK_STREAM)}[kind])
+        with listener:
+            listener.bind(("127.0.0.1", 0) if kind == "tcp" else str(folder / "s"))
+            if kind != "datagram":
+                listener.listen(4)
+            command, options = with_inherited(listener, count=2 if kind == "two" else 1)
+            with started(command, **options) as process:
+                _, err = process.communicate(timeout=WAIT_S)
+                assert process.returncode not in (0, None, -11), err
+                assert b"socket" in err, err
+
+
+def test_sockets_of_another_process_are_ignored(origin):
+    with short_dir() as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "theirs"))
+        listener.listen(4)
+        ours = folder / "ours"
+        command, options = with_inherited(listener, pid=1, args=["--socket", str(ours)])
+        with started(command, **options):
+            poll_until(ours.exists, "its own socket is there")
+            run_haul("get", origin.url(), daemon=Listening(ours)).expect(0)
+
+
+def read_notices(sock, until_text):
+    text = ""
+    sock.settimeout(WAIT_S)
+    while until_text not in text:
+        text += sock.recv(4096).decode() + "\n"
+    return text
+
+
+@pytest.mark.parametrize("is_abstract", [False, True], ids=["path", "abstract"])
+def test_says_ready_once_it_accepts_and_stopping_when_it_stops(is_abstract):
+    with short_dir() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        name = f"{folder}/notify"
+        manager.bind("\0" + name if is_abstract else name)
+        path = str(folder / "s")
+        environment = clean_env(NOTIFY_SOCKET="@" + name if is_abstract else name)
+        with started([find_binary("hauld"), "--socket", path], env=environment) as process:
+            assert "READY=1" in read_notices(manager, "READY=1")
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(path)  # ready means: no polling needed
+            process.send_signal(signal.SIGTERM)
+            assert "STOPPING=1" in read_notices(manager, "STOPPING=1")
+            assert process.wait(WAIT_S) == 0
+            assert not os.path.exists(path)
+
+
+def test_sigterm_ends_it_with_0_though_a_client_is_there():
+    with short_dir() as folder:
+        path = folder / "s"
+        with started([find_binary("hauld"), "--socket", str(path)]) as process:
+            poll_until(path.exists, "the socket is there")
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(path))
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(WAIT_S) == 0
+
+
+def test_its_socket_is_for_its_own_user(start_daemon):
+    mode = stat.S_IMODE(os.stat(start_daemon().socket).st_mode)
+    assert mode & 0o007 == 0, oct(mode)
+
+
+def test_a_second_daemon_on_the_same_socket_is_refused(start_daemon, origin):
+    first = start_daemon()
+    done = subprocess.run([find_binary("hauld"), "--socket", first.socket], capture_output=True,
+                          timeout=WAIT_S, env=clean_env())
+    assert done.returncode != 0
+    assert first.socket.encode() in done.stderr, done
+    run_haul("get", origin.url(), daemon=first).expect(0)
+
+
+def test_a_stale_socket_file_is_replaced(start_daemon, origin):
+    with short_dir() as folder:
+        path = str(folder / "s")
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(path)
+        with started([find_binary("hauld"), "--socket", path]):
+            def answers():
+                with socket.socket(socket.AF_UNIX) as probe:
+                    return probe.connect_ex(path) == 0
+            poll_until(answers, "it listens in the place of the dead one")
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
+@pytest.mark.parametrize("name", ["hauld.service", "hauld.socket"])
+def test_the_unit_files_are_in_order(name, tmp_path):
+    source = TOP / "systemd"
+    if not source.is_dir() or not list(source.glob("hauld.s*")):
+        pytest.skip("no unit files yet")
+    for unit in source.glob("hauld.s*"):
+        text = unit.read_text().replace("@bindir@", "/bin").replace("@BINDIR@", "/bin")
+        lines = ["ExecStart=/bin/true" if line.startswith("ExecStart=") else line
+                 for line in text.splitlines()]
+        target = unit.name.removesuffix(".in")
+        (tmp_path / target).write_text("\n".join(lines) + "\n")
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(tmp_path / name)],
+                          capture_output=True, text=True, timeout=30)
+    complaints = [line for line in done.stderr.splitlines() if "hauld" in line]
+    assert (done.returncode, complaints) == (0, []), done.stderr
