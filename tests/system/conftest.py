@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from origin import Origin  # noqa: E402
+from stream import Session  # noqa: E402
 from support import Daemon, find_binary, poll_until, run_haul  # noqa: E402
 
 
@@ -102,6 +103,20 @@ def batch(daemon):
 def get(daemon):
     """haul get over the shared daemon."""
     return lambda *args, **kw: run_haul("get", *args, daemon=daemon, **kw)
+
+
+@pytest.fixture
+def session(daemon):
+    """A raw stream to the shared daemon."""
+    with Session(daemon) as session:
+        yield session
+
+
+@pytest.fixture
+def still_serves(daemon, origin):
+    """After the test: a well-behaved client notices nothing."""
+    yield
+    assert run_haul("get", origin.url(), daemon=daemon).expect(0).out == b"ok"
 
 
 @pytest.fixture

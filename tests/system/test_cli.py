@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from origin import answer, dead_port, expect_request, fin, hang, repeat, send, sleep
+from origin import answer, dead_port, expect_request, fin, repeat, send, sleep
 from support import (CURL_CODES, PHASES, RECORD_KEYS, WAIT_S, assert_fails, assert_succeeds,
                      clean_env, end_group, find_binary, run_haul, spawn_haul)
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from support import TOP, assert_succeeds, run_haul
+from support import TOP, assert_succeeds
 
 sys.path.insert(0, str(TOP / "examples" / "slow-api"))
 

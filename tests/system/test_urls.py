@@ -6,7 +6,7 @@ import json
 import pytest
 
 from origin import Origin
-from support import assert_fails, assert_succeeds, error_name, run_haul
+from support import assert_fails, assert_succeeds, error_name
 
 REFUSED = {  # CASES H01-H04: each must be refused before any I/O
     "port_0": "http://127.0.0.1:0/",
