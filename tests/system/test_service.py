@@ -155,15 +155,12 @@ def test_a_stale_socket_file_is_replaced(start_daemon, origin):
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
 @pytest.mark.parametrize("name", ["hauld.service", "hauld.socket"])
 def test_the_unit_files_are_in_order(name, tmp_path):
-    source = TOP / "systemd"
-    if not source.is_dir() or not list(source.glob("hauld.s*")):
-        pytest.skip("no unit files yet")
-    for unit in source.glob("hauld.s*"):
-        text = unit.read_text().replace("@bindir@", "/bin").replace("@BINDIR@", "/bin")
-        lines = ["ExecStart=/bin/true" if line.startswith("ExecStart=") else line
-                 for line in text.splitlines()]
-        target = unit.name.removesuffix(".in")
-        (tmp_path / target).write_text("\n".join(lines) + "\n")
+    units = [*(TOP / "systemd").glob("hauld.service*"), *(TOP / "systemd").glob("hauld.socket*")]
+    for unit in units:
+        lines = unit.read_text().replace("@bindir@", "/bin").splitlines()
+        lines = ["ExecStart=/bin/true" if line.startswith("ExecStart=") else line for line in lines
+                 if not line.startswith(("User=", "Group=", "SocketGroup="))]
+        (tmp_path / unit.name.removesuffix(".in")).write_text("\n".join(lines) + "\n")
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(tmp_path / name)],
                           capture_output=True, text=True, timeout=30)
     complaints = [line for line in done.stderr.splitlines() if "hauld" in line]
