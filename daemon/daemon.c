@@ -270,6 +270,8 @@ void daemon_deinit(struct daemon *d)
 {
     bool drained = d->stopping ? d->sessions.count == 0 && engine_is_closed(&d->engine) : true;
 
+    if (d->ring && d->listener.ring)
+        ring_close(d->ring, d->listener.fd);
     if (d->ring && drained) {
         engine_deinit(&d->engine);
         if (d->front.ring)
@@ -278,7 +280,5 @@ void daemon_deinit(struct daemon *d)
         writer_free(d->writer);
         ring_free(d->ring);
     }
-    if (d->listener.ring)
-        (void)close(d->listener.fd); /* the process ends */
     d->ring = NULL;
 }

@@ -21,7 +21,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <unistd.h>
 
 #define ITEM_WINDOW_BYTES_MIN (16u << 10)
 #define ITEM_WINDOW_BYTES_MAX (256u << 10)
@@ -152,7 +151,7 @@ void item_take_file(struct item *item, int fd)
 
     if (r == 0)
         return;
-    (void)close(fd); /* it never became ours to write */
+    ring_close(item->front->ring, fd);
     fault_set(&item->result.fault, FAULT_SINK_WRITE, PHASE_DELIVER, -r,
               "the descriptor is not a regular file open for writing");
 }

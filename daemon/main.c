@@ -4,6 +4,7 @@
  * hauld runs in the foreground and logs to stderr or the journal, as service managers want it.
  */
 #include "daemon.h"
+#include "listen_socket.h"
 #include "log.h"
 #include "service.h"
 
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define EXIT_USAGE 2
@@ -24,7 +24,6 @@
 
 #define CONFIG_DEFAULT_PATH "/etc/hauld/hauld.conf"
 #define DESCRIPTORS_RESERVED 64u /* sessions' files, listener, ring, DNS, log */
-#define LISTEN_BACKLOG 128
 
 struct arguments {
     const char *config_path; /* NULL: the default, which may be absent */
@@ -280,64 +279,6 @@ static int choose_socket_path(struct config *config)
     return set_from_argv(config, "Socket", path, "socket");
 }
 
-/* Makes the folder of path if it is missing. */
-static void make_parent(const char *path)
-{
-    char folder[CONFIG_SOCKET_ROOM];
-    char *slash;
-
-    (void)snprintf(folder, sizeof(folder), "%s", path);
-    slash = strrchr(folder, '/');
-    if (!slash || slash == folder)
-        return;
-    *slash = '\0';
-    (void)mkdir(folder, 0755); /* bind says what is wrong */
-}
-
-/* A socket file that nobody listens on is a left-over; one that answers belongs to another hauld.
- */
-static int remove_stale_socket(const struct sockaddr_un *address)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int r;
-
-    if (fd < 0)
-        return -errno;
-    r = connect(fd, (const struct sockaddr *)address, sizeof(*address));
-    (void)close(fd);
-    if (r == 0)
-        return -EADDRINUSE;
-    return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
-}
-
-static int bind_socket(const char *path)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    struct stat info;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int r = 0;
-
-    if (fd < 0)
-        return -errno;
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    make_parent(path);
-    if (lstat(path, &info) == 0) {
-        r = S_ISSOCK(info.st_mode) ? remove_stale_socket(&address) : -EEXIST;
-        if (r < 0)
-            goto fail;
-    }
-    if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0660) < 0 ||
-        listen(fd, LISTEN_BACKLOG) < 0) {
-        r = -errno;
-        goto fail;
-    }
-    return fd;
-
-fail:
-    (void)close(fd);
-    return r;
-}
-
 /* The inherited socket, or one of our own: *ret_fd, or an exit code. */
 static int open_listener(struct config *config, bool *ret_ours, int *ret_fd)
 {
@@ -360,7 +301,7 @@ static int open_listener(struct config *config, bool *ret_ours, int *ret_fd)
     r = choose_socket_path(config);
     if (r)
         return r;
-    *ret_fd = bind_socket(config->socket_path);
+    *ret_fd = listen_socket_open(config->socket_path);
     if (*ret_fd >= 0) {
         *ret_ours = true;
         return 0;

@@ -30,7 +30,7 @@ LEVELS = {
         'slab': 4, 'table': 4, 'block': 4, 'stats': 4, 'config': 4, 'timer': 4, 'policy': 4,
         'request': 5, 'response': 5, 'decode': 5, 'redirect': 5, 'retry': 5, 'cookies': 5,
         'governor': 5, 'profile': 5, 'tls': 5,
-        'ring': 6, 'log': 6, 'service': 6,
+        'ring': 6, 'log': 6, 'service': 6, 'listen_socket': 6,
         'resolve': 7, 'writer': 7, 'conn': 7, 'outbox': 7,
         'dial': 8, 'pool': 8, 'mailbox': 8, 'sink': 8,
         'exchange': 9, 'store': 9,
@@ -96,6 +96,12 @@ ALLOWED_CALLS = {
     ('resolve', 'close'): 'the same',
     ('session', 'close'): 'descriptors that a client passed',
     ('sink', 'close'): 'the same',
+    ('listen_socket', 'socket'): 'the listening socket, made before there is a ring',
+    ('listen_socket', 'bind'): 'the same',
+    ('listen_socket', 'listen'): 'the same',
+    ('listen_socket', 'connect'): 'does another daemon answer there?',
+    ('listen_socket', 'close'): 'the same',
+    ('main', 'write'): 'the stop pipe, from the signal handler',
     ('main', 'open'): 'config files',
     ('main', 'read'): 'the same',
     ('main', 'close'): 'the same',
@@ -105,7 +111,8 @@ ALLOWED_CALLS = {
 
 MALLOC_CALLS = 'malloc calloc realloc reallocarray strdup strndup aligned_alloc'.split()
 ALLOWED_MALLOC = {
-    'slab': 'chunks', 'table': 'the slots', 'block': 'the block', 'tls': "OpenSSL's buffers", 'decode': 'the state of the codec',
+    'slab': 'chunks', 'table': 'the slots', 'block': 'the block', 'profile': 'a profile',
+    'tls': "OpenSSL's buffers", 'decode': 'the state of the codec',
     'governor': 'an entry per origin', 'response': 'the head, within its limits',
     'histogram': 'rows, when first hit', 'frame': 'the unfinished frame',
     'varlink': 'the unfinished message, JSON documents',
