@@ -76,7 +76,7 @@ static void hex_add_line(struct protocol_hex *hex, const char *text, unsigned li
 {
     text += strspn(text, " ");
     while (*text && *text != '#') {
-        unsigned byte;
+        unsigned byte = 0;
         int used = 0;
 
         if (strcspn(text, " #") != 2 || sscanf(text, "%2x%n", &byte, &used) != 1 || used != 2)
