@@ -18,7 +18,7 @@ import haul_client  # noqa: E402
 
 URL = "http://127.0.0.1:8080/a"
 INFO = b'{"parameters":{"product":"hauld","interfaces":["io.haul.Stream"]}}\0'
-REFUSAL = b'{"error":"io.haul.Stream.VersionNotSupported","parameters":{"version_min":2}}\0'
+REFUSAL = b'{"error":"io.haul.Stream.VersionMismatch","parameters":{"version":2}}\0'
 
 
 def examples():
@@ -201,7 +201,7 @@ def test_says_why_it_may_not_open_a_stream(daemon, tmp_path):
     daemon(b"", opened=REFUSAL)
     done = run_client(tmp_path)
     assert done.returncode == 1
-    assert b"io.haul.Stream.VersionNotSupported" in done.stderr
+    assert b"io.haul.Stream.VersionMismatch" in done.stderr
 
 
 def test_says_that_nobody_listens(tmp_path):
