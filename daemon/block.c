@@ -13,6 +13,7 @@ struct block *block_new(size_t capacity)
         return NULL;
     list_init(&block->link);
     block->ctx = NULL;
+    block->is_frame = false;
     block->bytes = 0;
     block->capacity = capacity;
     return block;

@@ -11,8 +11,9 @@
 
 struct block {
     struct list link;
-    void *ctx;    /* the present owner's own */
-    size_t bytes; /* used */
+    void *ctx;     /* the present owner's own */
+    bool is_frame; /* likewise */
+    size_t bytes;  /* used */
     size_t capacity;
     char data[];
 };

@@ -7,8 +7,7 @@
  *
  * Reading is one recvmsg at a time, because descriptors come with bytes and belong to the frame
  * that declares them, not to the read that brought them. We stop reading while a client owes us
- * attention: too much output unread, or as many request bytes as it may have. So a slow client
- * stops itself.
+ * attention: too much output unread. So a slow client stops itself.
  *
  * A client that shuts only its writing half still gets its results; one that is gone altogether is
  * noticed by the hang-up, and all it asked for is cancelled.
@@ -67,8 +66,7 @@ bool session_may_start(const struct session *s)
 static bool session_may_read(const struct session *s)
 {
     return (s->state == SESSION_VARLINK || s->state == SESSION_STREAM) && !s->input_ended &&
-           s->outbox.bytes_queued < SESSION_OUTPUT_BYTES_MAX &&
-           s->request_bytes < WIRE_REQUEST_BYTES_PER_SESSION;
+           s->outbox.bytes_queued < SESSION_OUTPUT_BYTES_MAX;
 }
 
 static void session_arm_input(struct session *s)
@@ -431,6 +429,7 @@ static bool session_collect_fds(struct session *s)
 static void session_on_end_of_input(struct session *s)
 {
     s->input_ended = true;
+    timers_disarm(s->front->timers, &s->frame_timer); /* what is half will stay so */
     if (s->state != SESSION_STREAM) {
         if (outbox_is_empty(&s->outbox))
             session_close(s);

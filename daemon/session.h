@@ -57,8 +57,7 @@ struct session {
     unsigned batches_count;
     struct table items;   /* by the client's id: those without a RESULT */
     size_t request_bytes; /* of those */
-    int64_t body_window;  /* bytes of HEAD and DATA the client takes now; a HEAD may
-                             overdraw it */
+    size_t body_window;   /* payload bytes of HEAD and DATA the client takes now */
     struct list bodies;   /* blocks that wait for the window, in order */
     int *fds;             /* descriptors received, in order */
     unsigned fds_count;

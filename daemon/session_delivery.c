@@ -1,7 +1,8 @@
 /*
  * session_delivery.c - heads, bodies and results on their way to the client.
  *
- *   body block -> (window) -> DATA in the outbox     RESULT only when none of the item's is left
+ *   head, body -> (window) -> HEAD, DATA in the outbox   RESULT only when none of the item's is
+ * left
  *
  * A RESULT is the last frame of its item. Small bodies are copied behind their header, so that a
  * thousand of them are one piece for the kernel; large ones go out as the blocks they came in.
@@ -59,15 +60,29 @@ static void session_on_item_head(void *ctx, struct item *item, const struct atte
         .reason = head->reason,
         .headers = head->fields,
     };
-    size_t bytes = message_head_bytes(&message);
-    char *out = NULL;
+    struct block *block;
 
-    if (s->state == SESSION_STREAM)
-        out = outbox_reserve(&s->outbox, bytes);
-    if (!out)
+    if (s->state != SESSION_STREAM)
         return;
-    message_encode_head(out, item->id, &message);
-    s->body_window -= (int64_t)(bytes - sizeof(struct wire_header));
+    block = block_new(message_head_bytes(&message));
+    if (!block) {
+        session_close(s);
+        return;
+    }
+    block->bytes = message_encode_head(block->data, item->id, &message);
+    block->is_frame = true;
+    block->ctx = item;
+    item->blocks_count++;
+    list_link_back(&s->bodies, &block->link);
+    session_wake(s);
+}
+
+/* What a block will use up of the client's window: the payload of its frame. */
+static size_t delivery_payload_bytes(const struct block *block)
+{
+    if (block->is_frame)
+        return block->bytes - sizeof(struct wire_header);
+    return MESSAGE_DATA_HEAD_BYTES - sizeof(struct wire_header) + frame_pad(block->bytes);
 }
 
 /* One block becomes one DATA frame; false when there is no memory for its header. */
@@ -100,18 +115,24 @@ void session_deliver_bodies(struct session *s)
 {
     struct list *first;
 
-    while (s->body_window > 0 && (first = list_first(&s->bodies))) {
+    while ((first = list_first(&s->bodies))) {
         struct block *block = container_of(first, struct block, link);
+        size_t payload_bytes = delivery_payload_bytes(block);
+        size_t body_bytes = block->is_frame ? 0 : block->bytes;
         struct item *item = block->ctx;
-        size_t bytes = block->bytes;
 
+        if (payload_bytes > s->body_window)
+            return;
         list_unlink(first);
-        if (!session_send_body(s, item, block)) {
+        if (block->is_frame) {
+            outbox_push_block(&s->outbox, block);
+        } else if (!session_send_body(s, item, block)) {
             list_link_front(&s->bodies, first);
             session_close(s);
             return;
         }
-        item_returned(item, bytes);
+        s->body_window -= payload_bytes;
+        item_returned(item, body_bytes);
         if (item->state == ITEM_FINISHED)
             session_on_item_finished(s, item);
     }
@@ -133,7 +154,7 @@ void session_drop_bodies(struct session *s)
     while ((first = list_pop(&s->bodies))) {
         struct block *block = container_of(first, struct block, link);
         struct item *item = block->ctx;
-        size_t bytes = block->bytes;
+        size_t bytes = block->is_frame ? 0 : block->bytes;
 
         block_free(block);
         item_returned(item, bytes);

@@ -152,8 +152,9 @@ static void session_on_request(struct session *s, const struct frame *frame)
         session_refuse(s, WIRE_ERROR_DUPLICATE, "an item with this id is live");
         return;
     }
-    if (s->items.count >= WIRE_SLOTS_PER_SESSION) {
-        session_refuse(s, WIRE_ERROR_SLOTS, "more requests than slots");
+    if (s->items.count >= WIRE_SLOTS_PER_SESSION ||
+        s->request_bytes + frame->payload.bytes > WIRE_REQUEST_BYTES_PER_SESSION) {
+        session_refuse(s, WIRE_ERROR_SLOTS, "more requests than slots, or 64 MiB of them");
         return;
     }
     to_file = message.fixed.body_mode == WIRE_BODY_FD ||
@@ -196,11 +197,11 @@ static void session_on_credit(struct session *s, const struct frame *frame)
     struct wire_credit credit;
     message_error error = message_decode_credit(frame, &credit);
 
-    if (error || credit.body_bytes > (uint64_t)(WIRE_BODY_WINDOW_BYTES - s->body_window)) {
+    if (error || credit.body_bytes > WIRE_BODY_WINDOW_BYTES - s->body_window) {
         session_refuse(s, error ? error : WIRE_ERROR_MALFORMED, "CREDIT for more than was sent");
         return;
     }
-    s->body_window += (int64_t)credit.body_bytes;
+    s->body_window += credit.body_bytes;
     session_deliver_bodies(s);
 }
 

@@ -75,8 +75,8 @@ enum wire_body_mode {
     WIRE_BODY_FD = 2,      /* the regular file whose descriptor came with the REQUEST */
 };
 
-/* A profile is what many requests share. Its id is in the frame header; a session may name the
- * same id again to replace it, items already accepted keep the old one. */
+/* A profile is what many requests share. Its id is in the frame header; it holds for the rest of
+ * the session, and its id is not used again. */
 struct wire_profile {
     uint32_t fixed_bytes;
     uint32_t flags;          /* WIRE_PROFILE_* */
