@@ -47,8 +47,7 @@ void client_close(struct client *client)
 
 bool client_has_room(const struct client *client, size_t frame_bytes)
 {
-    return client->slots_used < client->slots &&
-           client->request_bytes_free >= frame_bytes;
+    return client->slots_used < client->slots && client->request_bytes_free >= frame_bytes;
 }
 
 int client_send_frame(struct client *client, struct span frame)
@@ -57,11 +56,11 @@ int client_send_frame(struct client *client, struct span frame)
     return client->output.failed ? -ENOMEM : 0;
 }
 
-static int client_send_fixed(struct client *client, enum wire_type type, uint8_t flags,
-                             uint64_t id, const void *payload, size_t payload_bytes)
+static int client_send_fixed(struct client *client, enum wire_type type, uint8_t flags, uint64_t id,
+                             const void *payload, size_t payload_bytes)
 {
-    char *room = text_reserve(&client->output,
-                              sizeof(struct wire_header) + frame_pad(payload_bytes));
+    char *room =
+        text_reserve(&client->output, sizeof(struct wire_header) + frame_pad(payload_bytes));
 
     if (!room)
         return -ENOMEM;

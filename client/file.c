@@ -139,8 +139,7 @@ int file_open(struct file *file, const char *path)
     if (r < 0)
         return r;
     exists = stat(file->path, &st) == 0;
-    if (descriptor_of(file->path) >= 0 ||
-        (exists && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+    if (descriptor_of(file->path) >= 0 || (exists && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
         r = open_in_place(file);
     else if (exists && S_ISDIR(st.st_mode))
         r = -EISDIR;

@@ -27,7 +27,8 @@ void filename_set_deinit(struct filename_set *set);
 /* Appends the name for a URL's path (as struct url has it). */
 void filename_of_path(struct text *out, struct span path);
 
-/* out holds a name and nothing else: appends number when it was taken, and takes it. 0 or -ENOMEM. */
+/* out holds a name and nothing else: appends number when it was taken, and takes it. 0 or -ENOMEM.
+ */
 int filename_claim(struct filename_set *set, struct text *out, uint64_t number);
 
 /* True when no part of the path is "..", and it is not absolute. */

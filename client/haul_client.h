@@ -43,7 +43,7 @@ struct client {
     uint32_t slots_used; /* requests without a result */
     uint64_t request_bytes_free;
     uint64_t body_window;
-    uint64_t consumed_bytes; /* of bodies and heads, not yet credited back */
+    uint64_t consumed_bytes;    /* of bodies and heads, not yet credited back */
     char why[CLIENT_WHY_BYTES]; /* of the failure that closed it; empty = none */
 };
 

@@ -156,8 +156,7 @@ enum input_kind input_parse(struct input_parser *parser, struct span line,
     ret_item->url = line;
     if (line.bytes > WIRE_URL_BYTES_MAX) {
         ret_item->url.bytes = 256;
-        return input_refuse(parser, ret_item, FAULT_INPUT_TOO_BIG,
-                            "a URL has at most 65536 bytes");
+        return input_refuse(parser, ret_item, FAULT_INPUT_TOO_BIG, "a URL has at most 65536 bytes");
     }
     return INPUT_ITEM;
 }

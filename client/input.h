@@ -14,7 +14,8 @@
 #include <yyjson.h>
 
 #define INPUT_READ_BYTES (256u << 10)
-#define INPUT_LINE_BYTES_MAX (1u << 20) /* a JSON line with its body; a URL has a limit of its own */
+#define INPUT_LINE_BYTES_MAX                                                                       \
+    (1u << 20) /* a JSON line with its body; a URL has a limit of its own */
 #define INPUT_LABEL_BYTES_MAX 1024u
 #define INPUT_WHY_BYTES 160u
 

@@ -189,15 +189,9 @@ static const struct {
     const char *name;
     bool (*read)(struct json_line *line, yyjson_val *value);
 } keys[] = {
-    { "url", read_url },
-    { "id", read_id },
-    { "method", read_method },
-    { "headers", read_headers },
-    { "body", read_body },
-    { "body_base64", read_body_base64 },
-    { "output", read_output },
-    { "timeout", read_timeout },
-    { "expect_hash", read_expect_hash },
+    { "url", read_url },         { "id", read_id },           { "method", read_method },
+    { "headers", read_headers }, { "body", read_body },       { "body_base64", read_body_base64 },
+    { "output", read_output },   { "timeout", read_timeout }, { "expect_hash", read_expect_hash },
 };
 
 static bool read_key(struct json_line *line, yyjson_val *key)

@@ -28,9 +28,9 @@ static const struct verb_row verbs[] = {
 };
 
 static const char *const verbs_later[] = {
-    "bench", "report",     "compare",    "top",    "stats", "origins", "inflight", "metrics",
-    "reload", "drain",     "introspect", "completion", "submit", "jobs", "status", "wait",
-    "watch", "results",    "cancel",     "retry",  "remove",
+    "bench",   "report", "compare", "top",        "stats",      "origins", "inflight",
+    "metrics", "reload", "drain",   "introspect", "completion", "submit",  "jobs",
+    "status",  "wait",   "watch",   "results",    "cancel",     "retry",   "remove",
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

@@ -54,7 +54,7 @@ struct data_part {
 };
 
 struct options {
-    enum verb verb;  /* get when none is written */
+    enum verb verb; /* get when none is written */
     bool verb_given;
     /* global */
     const char *socket;

@@ -97,7 +97,8 @@ const struct option_row option_rows[] = {
     FLAG("serial", 0, VERB_FETCH, serial, "one at a time: the synchronous client"),
     FLAG("include", 'i', VERB_GET, include_head, "write the response header before the body"),
     /* input */
-    VALUE("input", 'i', VERB_BATCH, OPTION_LIST, input, "FILE", "a URL or JSON per line; - = stdin"),
+    VALUE("input", 'i', VERB_BATCH, OPTION_LIST, input, "FILE",
+          "a URL or JSON per line; - = stdin"),
     /* global */
     VALUE("socket", 0, VERB_ANY, OPTION_TEXT, socket, "PATH", "the daemon's socket"),
     FLAG("private", 0, VERB_ANY, is_private, "always start a private daemon"),

@@ -117,8 +117,8 @@ static bool add_authorization(struct plan *plan, const struct options *options, 
     const char *colon = options->user ? strchr(options->user, ':') : NULL;
     struct text value;
 
-    plan->has_authorization = options->user || options->bearer ||
-                              is_named_by_user(options, "Authorization");
+    plan->has_authorization =
+        options->user || options->bearer || is_named_by_user(options, "Authorization");
     if (options->user && options->bearer)
         return fail(why, "-u and --bearer exclude each other");
     if (options->user && !colon)
@@ -309,7 +309,9 @@ static bool fill_profile(struct plan *plan, const struct options *options, char 
         .total_timeout_ns = options->max_time_ns,
         .body_bytes_max = body_bytes_max,
         .body_mode = (uint8_t)plan->body_mode,
-        .address_family = options->ipv4 ? 4 : options->ipv6 ? 6 : 0,
+        .address_family = options->ipv4   ? 4
+                          : options->ipv6 ? 6
+                                          : 0,
         .header_count = plan->field_count,
         .pin_count = plan->pin_count,
     };

@@ -14,15 +14,15 @@
 #define PLAN_PROFILE_ID 1u
 #define PLAN_BATCH_ID 1u
 
-#define PLAN_BATCH_TIMEOUT_NS 300000000000ull     /* of an item, when -m does not say */
-#define PLAN_INLINE_BYTES_MAX (64ull << 20)       /* of a body that goes into a record */
-#define PLAN_CONCURRENCY 100u                     /* of batch, when -c does not say */
+#define PLAN_BATCH_TIMEOUT_NS 300000000000ull /* of an item, when -m does not say */
+#define PLAN_INLINE_BYTES_MAX (64ull << 20)   /* of a body that goes into a record */
+#define PLAN_CONCURRENCY 100u                 /* of batch, when -c does not say */
 
 struct plan {
     struct text fields; /* wire form: user's fields and the defaults they left */
     struct text pins;
     struct text body;
-    struct text query; /* of -G, without '?' */
+    struct text query;     /* of -G, without '?' */
     struct text unix_path; /* absolute */
     struct span interface;
     uint16_t field_count;

@@ -75,8 +75,8 @@ static bool parse_port(struct span text, uint16_t *ret_port)
 
 static void add_pin(struct plan *plan, const struct message_pin *pin)
 {
-    char *room = text_reserve(&plan->pins, sizeof(struct wire_pin) + pin->host.bytes +
-                                               pin->to_host.bytes);
+    char *room =
+        text_reserve(&plan->pins, sizeof(struct wire_pin) + pin->host.bytes + pin->to_host.bytes);
 
     if (room)
         plan->pins.bytes += message_append_pin(room, pin);

@@ -13,8 +13,8 @@ void progress_init(struct progress *progress, uint64_t start_ns, bool is_wanted)
     };
 }
 
-void progress_write(struct progress *progress, struct text *out,
-                    const struct progress_state *state, uint64_t now_ns)
+void progress_write(struct progress *progress, struct text *out, const struct progress_state *state,
+                    uint64_t now_ns)
 {
     char rate[UNITS_TEXT_BYTES], eta[UNITS_TEXT_BYTES];
     uint64_t spent_ns = now_ns - progress->start_ns;

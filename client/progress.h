@@ -31,7 +31,7 @@ static inline bool progress_is_due(const struct progress *progress, uint64_t now
 }
 
 /* Writes the line, without LF, and sets when the next is due. */
-void progress_write(struct progress *progress, struct text *out,
-                    const struct progress_state *state, uint64_t now_ns);
+void progress_write(struct progress *progress, struct text *out, const struct progress_state *state,
+                    uint64_t now_ns);
 
 #endif

@@ -105,8 +105,10 @@ static enum exit_code start_private(struct reach *reach, struct client *client,
     status = private_stop(&reach->daemon, STOP_TIMEOUT_MS);
     if (status == EXITS_NO_IO_URING)
         return EXITS_NO_IO_URING; /* it has said why itself */
-    say_error(say, "the private daemon did not come up: %s (its exit status: %d); see "
-                   "`haul doctor`", client->why, status);
+    say_error(say,
+              "the private daemon did not come up: %s (its exit status: %d); see "
+              "`haul doctor`",
+              client->why, status);
     return EXITS_UNREACHABLE;
 }
 

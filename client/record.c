@@ -207,8 +207,8 @@ static void put_lower_json(struct text *out, struct span name)
         return;
     }
     for (size_t i = 0; i < name.bytes; i++)
-        lower[i] = name.data[i] >= 'A' && name.data[i] <= 'Z' ? (char)(name.data[i] | 0x20)
-                                                              : name.data[i];
+        lower[i] =
+            name.data[i] >= 'A' && name.data[i] <= 'Z' ? (char)(name.data[i] | 0x20) : name.data[i];
     text_put_json(out, span_of(lower, name.bytes));
 }
 

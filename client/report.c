@@ -21,7 +21,7 @@ static void put_latency(struct text *out, const struct histogram *h)
         const char *key;
         double quantile;
     } quantiles[] = {
-        { "p50_ns", 0.5 },  { "p75_ns", 0.75 },   { "p90_ns", 0.9 },      { "p95_ns", 0.95 },
+        { "p50_ns", 0.5 },  { "p75_ns", 0.75 },    { "p90_ns", 0.9 },       { "p95_ns", 0.95 },
         { "p99_ns", 0.99 }, { "p99_9_ns", 0.999 }, { "p99_99_ns", 0.9999 },
     };
 
@@ -60,9 +60,10 @@ static void put_histogram(struct text *out, const struct histogram *h)
 /* The word before is a flag whose value must not be kept. */
 static bool is_secret_flag(const char *flag)
 {
-    static const char *const flags[] = { "-u", "--user", "--bearer", "-H", "--header",
-                                         "-d", "--data", "--data-raw", "--data-binary",
-                                         "--data-urlencode", "--json" };
+    static const char *const flags[] = {
+        "-u",         "--user",        "--bearer",         "-H",    "--header", "-d", "--data",
+        "--data-raw", "--data-binary", "--data-urlencode", "--json"
+    };
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
         if (strcmp(flag, flags[i]) == 0)

@@ -31,12 +31,12 @@ static void put_totals(struct text *out, const struct tally *tally)
     double seconds = (double)run_ns / 1e9;
 
     (void)units_format_duration(run_ns, run, sizeof(run));
-    text_put_format(out, "%llu item%s in %s: %llu ok, %llu failed   %s/s   %s\n",
-                    (unsigned long long)tally->requests, tally->requests == 1 ? "" : "s", run,
-                    (unsigned long long)tally->ok, (unsigned long long)tally->failed,
-                    units_format_count(seconds > 0 ? (double)tally->requests / seconds : 0, rate,
-                                       sizeof(rate)),
-                    units_format_bytes(tally->bytes, bytes, sizeof(bytes)));
+    text_put_format(
+        out, "%llu item%s in %s: %llu ok, %llu failed   %s/s   %s\n",
+        (unsigned long long)tally->requests, tally->requests == 1 ? "" : "s", run,
+        (unsigned long long)tally->ok, (unsigned long long)tally->failed,
+        units_format_count(seconds > 0 ? (double)tally->requests / seconds : 0, rate, sizeof(rate)),
+        units_format_bytes(tally->bytes, bytes, sizeof(bytes)));
     text_put_format(out, "sum of all waits %s \302\267 this run %s \302\267 longest %s\n",
                     units_format_duration(tally->waits_sum_ns, waits, sizeof(waits)), run,
                     units_format_duration(tally->longest_ns, longest, sizeof(longest)));
@@ -109,8 +109,7 @@ static void put_statuses(struct text *out, const struct tally *tally)
     else
         text_put_literal(out, "      errors: none");
     text_put_format(out, "      connections: %llu new, %llu reused\n",
-                    (unsigned long long)tally->new_conns,
-                    (unsigned long long)tally->reused_conns);
+                    (unsigned long long)tally->new_conns, (unsigned long long)tally->reused_conns);
 }
 
 static void put_errors(struct text *out, const struct tally *tally)
@@ -148,9 +147,10 @@ static void put_caps(struct text *out, const struct tally *tally,
         (void)snprintf(flag, sizeof(flag), "-c %u", limits->concurrency);
         break;
     case WIRE_CAP_PER_ORIGIN:
-        (void)snprintf(flag, sizeof(flag), limits->max_per_origin ? "--max-per-origin %u"
-                                                                  : "MaxPerOrigin= (see "
-                                                                    "--max-per-origin)",
+        (void)snprintf(flag, sizeof(flag),
+                       limits->max_per_origin ? "--max-per-origin %u"
+                                              : "MaxPerOrigin= (see "
+                                                "--max-per-origin)",
                        limits->max_per_origin);
         break;
     case WIRE_CAP_PER_ORIGIN_TOTAL:
@@ -181,8 +181,7 @@ static void put_verdict(struct text *out, const struct tally *tally)
     text_put_char(out, '\n');
 }
 
-void summary_write(struct text *out, const struct tally *tally,
-                   const struct summary_limits *limits)
+void summary_write(struct text *out, const struct tally *tally, const struct summary_limits *limits)
 {
     put_totals(out, tally);
     if (tally->response.count) {

@@ -80,7 +80,8 @@ void text_put_double(struct text *text, double value);
 /* RFC 4648, with padding. */
 void text_put_base64(struct text *text, struct span span);
 
-/* Decodes base64; false when it is none (white space is not allowed), the text is then unchanged. */
+/* Decodes base64; false when it is none (white space is not allowed), the text is then unchanged.
+ */
 bool text_put_base64_decoded(struct text *text, struct span span);
 
 bool text_is_utf8(struct span span);

@@ -1,0 +1,103 @@
+/*
+ * cmd_get.c - haul get: one after the other, like curl, with curl's exit codes.
+ *
+ * With several URLs the exit code is that of the first one that failed, whichever finished last.
+ */
+#include "verbs.h"
+
+#include "exits.h"
+#include "fetch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int usage_error(struct say *say, char *why)
+{
+    say_error(say, "%s", why ? why : "out of memory");
+    free(why);
+    return EXITS_USAGE;
+}
+
+__attribute__((format(printf, 1, 2))) static char *line(const char *format, ...)
+{
+    va_list args;
+    char *text;
+
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0)
+        text = strdup("out of memory");
+    va_end(args);
+    return text;
+}
+
+/* Only .json exists so far; the others are named by the contract. */
+static char *check_report(const char *path)
+{
+    static const char *const later[] = { ".html", ".hgrm", ".hlog", ".csv" };
+    const char *slash = strrchr(path, '/');
+    const char *dot = strrchr(slash ? slash : path, '.');
+
+    if (strncmp(path, "/dev/", 5) == 0 || (dot && strcmp(dot, ".json") == 0))
+        return NULL;
+    for (size_t i = 0; dot && i < sizeof(later) / sizeof(later[0]); i++)
+        if (strcmp(dot, later[i]) == 0)
+            return line("--report %s: %s is not in this build; .json is", path, later[i] + 1);
+    return line("--report %s: the name must end in .json", path);
+}
+
+char *check_fetch_options(const struct options *options)
+{
+    char *why = NULL;
+
+    if (options->is_private && options->no_private)
+        return line("--private and --no-private exclude each other");
+    if (options->remote_name && options->output.count)
+        return line("-o and -O exclude each other");
+    if (options->output.count > options->words.count)
+        return line("more -o than URLs");
+    for (size_t i = 0; !why && i < options->report.count; i++)
+        why = check_report(options->report.values[i]);
+    return why;
+}
+
+static char *check_get(const struct options *options)
+{
+    bool has_records = options->records == RECORDS_ALL || options->records == RECORDS_FAILED;
+    bool body_to_stdout = !options->output.count && !options->remote_name && !options->output_dir &&
+                          !options->discard && !options->body_inline;
+
+    if (options->words.count == 0)
+        return line("get needs a URL; see `haul help get`");
+    if (has_records && body_to_stdout)
+        return line("records and bodies would mix on standard output: add -o FILE, --output-dir, "
+                    "--discard or --inline");
+    if (options->headers_in_record && !has_records && !options->body_inline)
+        return line("--headers puts them into the record: add --records all, or use -i");
+    return check_fetch_options(options);
+}
+
+/* DIR of --output-dir need not exist; its parent must. */
+int cmd_get(const struct command *command)
+{
+    char *why = check_get(command->options);
+    struct fetch fetch;
+    enum exit_code exit, told;
+    int code;
+
+    if (why)
+        return usage_error(command->say, why);
+    if (!fetch_init(&fetch, command->options, command->say, &why)) {
+        fetch_deinit(&fetch);
+        return usage_error(command->say, why);
+    }
+    exit = fetch_run(&fetch);
+    told = fetch_tell(&fetch, command->argc, command->argv);
+    code = fetch.first_curl_code;
+    if (exit != EXITS_OK)
+        code = (int)exit;
+    else if (code == 0)
+        code = (int)told;
+    fetch_deinit(&fetch);
+    return code;
+}

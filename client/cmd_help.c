@@ -1,0 +1,97 @@
+/*
+ * cmd_help.c - haul help: made from the table of flags, so that it cannot go stale.
+ */
+#include "verbs.h"
+
+#include "exits.h"
+
+#include <stdio.h>
+
+void help_short(void)
+{
+    fputs("haul - fetch HTTP, one or a million, through one warm daemon\n"
+          "\n"
+          "  haul get URL...              fetch and print, with curl's flags and exit codes\n"
+          "  haul batch -i FILE           fetch a list; records on stdout, summary on stderr\n"
+          "  haul ping                    is a daemon there?\n"
+          "  haul doctor                  check this machine and say what to do\n"
+          "  haul help VERB               the flags of a verb\n"
+          "  haul version                 (haul URL is haul get URL)\n",
+          stdout);
+}
+
+static void print_row(const struct option_row *row)
+{
+    char flag[64];
+    int bytes = snprintf(flag, sizeof(flag), "  %c%c%s --%s%s%s", row->letter ? '-' : ' ',
+                         row->letter ? row->letter : ' ', row->letter ? "," : " ", row->name,
+                         row->argument ? " " : "", row->argument ? row->argument : "");
+
+    printf("%-36s %s%s\n", flag, bytes > 36 ? " " : "", row->help ? row->help : "");
+}
+
+static void print_flags(unsigned verb, bool want_global)
+{
+    for (size_t i = 0; i < option_rows_count; i++) {
+        const struct option_row *row = &option_rows[i];
+
+        if (!(row->verbs & verb) || row->kind == OPTION_LATER || row->kind == OPTION_REFUSED)
+            continue;
+        if ((row->verbs == VERB_ANY) == want_global)
+            print_row(row);
+    }
+}
+
+static bool print_verb(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum verb verb;
+        const char *usage;
+    } rows[] = {
+        { "get", VERB_GET, "haul get [FLAGS] URL...\n\nFetches and prints the body.\n" },
+        { "batch", VERB_BATCH,
+          "haul batch [FLAGS] [-i FILE] [URL...]\n\nFetches a list: one URL or JSON object per "
+          "line. A record per item on stdout in\norder of completion, summary and latency on "
+          "stderr. \"Sum of all waits\" adds up what\neach item took; a server that queues by "
+          "itself makes it larger than fetching one by\none would take.\n" },
+        { "ping", VERB_PING, "haul ping\n\nAsks the daemon for a sign of life.\n" },
+        { "doctor", VERB_DOCTOR, "haul doctor\n\nChecks this machine and says what to do.\n" },
+        { "version", VERB_VERSION, "haul version\n" },
+        { "help", VERB_HELP, "haul help [VERB]\n" },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (strcmp(rows[i].name, name) != 0)
+            continue;
+        fputs(rows[i].usage, stdout);
+        if (rows[i].verb & VERB_FETCH) {
+            puts("\nFlags:");
+            print_flags(rows[i].verb, false);
+        }
+        puts("\nGlobal flags:");
+        print_flags(rows[i].verb, true);
+        return true;
+    }
+    return false;
+}
+
+int cmd_help(const struct command *command)
+{
+    const struct options *options = command->options;
+    const char *name = options->words.count ? options->words.values[0] : NULL;
+
+    if (options->help && options->verb_given && options->verb != VERB_HELP)
+        name = verb_name(options->verb);
+    if (!name) {
+        help_short();
+        return EXITS_OK;
+    }
+    if (print_verb(name))
+        return EXITS_OK;
+    if (verb_is_later(span_of_string(name)))
+        say_error(command->say, "%s: not in this build", name);
+    else
+        say_error(command->say, "'%s' is no verb; see `haul help`", name);
+    return EXITS_USAGE;
+}

@@ -1,0 +1,342 @@
+/*
+ * fetch.c - the loop.
+ *
+ * A turn: take items from the input while the window has room, send, wait, receive. Whatever is
+ * slow (input, daemon, reader of our output) only stops what depends on it.
+ *
+ * Under load each turn would carry a handful of results, and both processes would spend their time
+ * waking each other. So when results come in numbers and the daemon has enough to do, we sleep for
+ * half a millisecond before reading again: turns become larger and fewer, nobody waits for us.
+ */
+#include "fetch.h"
+
+#include "interrupt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_SECOND 1000000000ull
+#define NAP_NS 500000
+#define NAP_RESULTS_MIN 32u
+
+uint64_t fetch_now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail */
+    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t realtime_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
+    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
+static bool records_go_to_output(const struct options *options)
+{
+    return options->verb == VERB_BATCH || options->body_inline ||
+           (options->records != RECORDS_DEFAULT && options->records != RECORDS_NONE);
+}
+
+static void fetch_choose_records(struct fetch *fetch)
+{
+    const struct options *options = fetch->options;
+
+    fetch->records = options->records;
+    if (options->records == RECORDS_DEFAULT)
+        fetch->records = records_go_to_output(options) ? RECORDS_ALL : RECORDS_NONE;
+    fetch->is_human = options->verb == VERB_BATCH && isatty(STDOUT_FILENO) && !options->body_inline;
+}
+
+/* A descriptor per file being written; the usual soft limit is too low for a large -c. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* then we live with what we have */
+    }
+}
+
+bool fetch_init(struct fetch *fetch, const struct options *options, struct say *say, char **ret_why)
+{
+    *fetch = (struct fetch){ .options = options, .say = say, .client.fd = -1 };
+    fetch->reach.daemon = PRIVATE_DAEMON_NONE;
+    fetch->start_ns = fetch_now_ns();
+    input_init(&fetch->input, -1);
+    input_parser_init(&fetch->parser);
+    output_init(&fetch->output, STDOUT_FILENO);
+    filename_set_init(&fetch->names);
+    tally_init(&fetch->tally, fetch->start_ns, options->report.count > 0);
+    record_clock_init(&fetch->clock, fetch->start_ns, realtime_ns());
+    progress_init(&fetch->progress, fetch->start_ns,
+                  say->wants_notes && say->is_terminal && options->verb == VERB_BATCH);
+    fetch_set_handlers(fetch);
+    fetch_choose_records(fetch);
+    if (!plan_init(&fetch->plan, options, ret_why))
+        return false;
+    fetch->window = fetch->plan.concurrency * 4;
+    if (fetch->window < FETCH_WINDOW_MIN)
+        fetch->window = FETCH_WINDOW_MIN;
+    if (fetch->window > WIRE_SLOTS_PER_SESSION)
+        fetch->window = WIRE_SLOTS_PER_SESSION;
+    if (options->verb == VERB_GET || options->serial)
+        fetch->window = 1;
+    items_init(&fetch->items, fetch->window + 1);
+    raise_descriptor_limit();
+    return true;
+}
+
+void fetch_deinit(struct fetch *fetch)
+{
+    items_deinit(&fetch->items);
+    plan_deinit(&fetch->plan);
+    if (fetch->input.fd > STDIN_FILENO)
+        (void)close(fetch->input.fd); /* only read from */
+    input_deinit(&fetch->input);
+    input_parser_deinit(&fetch->parser);
+    output_deinit(&fetch->output);
+    filename_set_deinit(&fetch->names);
+    tally_deinit(&fetch->tally);
+    text_deinit(&fetch->fields);
+    text_deinit(&fetch->name);
+    text_deinit(&fetch->line);
+    reach_close(&fetch->reach, &fetch->client);
+}
+
+/* ---- the loop ---- */
+
+static void fetch_lose(struct fetch *fetch)
+{
+    say_error(fetch->say, "%s", fetch->client.why);
+    fetch->is_lost = true;
+    fetch->input_ended = true;
+    fetch_fail_all(fetch, FAULT_CANCELLED_DAEMON, fetch->client.why);
+}
+
+static bool fetch_is_over(const struct fetch *fetch)
+{
+    return fetch->input_ended && fetch->items.used == 0;
+}
+
+static void fetch_end_batch(struct fetch *fetch)
+{
+    if (!fetch->is_begun || fetch->is_ended || !client_is_open(&fetch->client))
+        return;
+    fetch->is_ended = true;
+    (void)client_end_batch(&fetch->client, PLAN_BATCH_ID); /* without it, closing ends it */
+}
+
+void fetch_cancel(struct fetch *fetch)
+{
+    if (fetch->is_cancelled)
+        return;
+    fetch->is_cancelled = true;
+    fetch->input_ended = true;
+    fetch->cancel_deadline_ns = fetch_now_ns() + FETCH_CANCEL_NS;
+    if (fetch->is_begun && client_is_open(&fetch->client))
+        (void)client_cancel_batch(&fetch->client, PLAN_BATCH_ID); /* the deadline covers it */
+}
+
+static void fetch_check_interrupt(struct fetch *fetch)
+{
+    if (!interrupt_is_pending() || fetch->is_interrupted)
+        return;
+    interrupt_take();
+    fetch->is_interrupted = true;
+    fetch_cancel(fetch);
+}
+
+static void fetch_check_output(struct fetch *fetch)
+{
+    if (!fetch->output.error || fetch->exit == EXITS_OUTPUT)
+        return;
+    fetch->exit = EXITS_OUTPUT;
+    say_error(fetch->say, "(23) sink/write: standard output: %s", strerror(fetch->output.error));
+    fetch_cancel(fetch);
+}
+
+static uint64_t daemon_cpu_ns(const struct fetch *fetch)
+{
+    struct timespec used;
+    clockid_t clock;
+
+    if (!reach_is_private(&fetch->reach) ||
+        clock_getcpuclockid(fetch->reach.daemon.pid, &clock) != 0 ||
+        clock_gettime(clock, &used) < 0)
+        return 0;
+    return (uint64_t)used.tv_sec * NS_PER_SECOND + (uint64_t)used.tv_nsec;
+}
+
+/* Once a second, when there is a turn anyway: the share of a core that we or our daemon used. */
+static void fetch_sample_cpu(struct fetch *fetch, uint64_t now_ns)
+{
+    uint64_t passed_ns = now_ns - fetch->cpu_sampled_ns;
+    uint64_t own_ns, daemon_ns, most_ns;
+    struct timespec used;
+
+    if (passed_ns < NS_PER_SECOND)
+        return;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used); /* cannot fail */
+    own_ns = (uint64_t)used.tv_sec * NS_PER_SECOND + (uint64_t)used.tv_nsec;
+    daemon_ns = daemon_cpu_ns(fetch);
+    most_ns = own_ns - fetch->cpu_own_ns;
+    if (daemon_ns > fetch->cpu_daemon_ns && daemon_ns - fetch->cpu_daemon_ns > most_ns)
+        most_ns = daemon_ns - fetch->cpu_daemon_ns;
+    if (fetch->cpu_sampled_ns && (double)most_ns / (double)passed_ns > fetch->tally.cpu_share_max)
+        fetch->tally.cpu_share_max = (double)most_ns / (double)passed_ns;
+    fetch->cpu_sampled_ns = now_ns;
+    fetch->cpu_own_ns = own_ns;
+    fetch->cpu_daemon_ns = daemon_ns;
+}
+
+/* Known once the input has ended; before that a file's size gives an estimate. */
+static uint64_t fetch_estimate_total(const struct fetch *fetch)
+{
+    uint64_t used_bytes = fetch->input.bytes_read - (fetch->input.buffer.bytes - fetch->input.at);
+
+    if (fetch->input_ended)
+        return fetch->number;
+    if (!fetch->input_file_bytes || !used_bytes)
+        return 0;
+    return (uint64_t)((double)fetch->number * (double)fetch->input_file_bytes / (double)used_bytes);
+}
+
+static void fetch_show_progress(struct fetch *fetch, uint64_t now_ns)
+{
+    struct progress_state state = {
+        .done = fetch->tally.requests,
+        .failed = fetch->tally.failed,
+        .total = fetch_estimate_total(fetch),
+    };
+
+    if (!progress_is_due(&fetch->progress, now_ns))
+        return;
+    text_clear(&fetch->line, SIZE_MAX);
+    progress_write(&fetch->progress, &fetch->line, &state, now_ns);
+    say_progress(fetch->say, text_span(&fetch->line));
+}
+
+/* Many results came and the daemon has enough to do while we sleep. */
+static bool fetch_is_busy(const struct fetch *fetch)
+{
+    return fetch->results_count >= NAP_RESULTS_MIN && !fetch->is_cancelled &&
+           fetch->items.used > fetch->plan.concurrency + 2 * fetch->results_count;
+}
+
+static uint64_t fetch_timeout_ns(const struct fetch *fetch, uint64_t now_ns)
+{
+    uint64_t due_ns = fetch->progress.next_ns;
+
+    if (fetch->is_cancelled && fetch->cancel_deadline_ns < due_ns)
+        due_ns = fetch->cancel_deadline_ns;
+    if (due_ns == UINT64_MAX)
+        return UINT64_MAX;
+    return due_ns > now_ns ? due_ns - now_ns : 0;
+}
+
+static void fetch_take_input(struct fetch *fetch)
+{
+    int r = input_read(&fetch->input);
+
+    if (r < 0) {
+        say_error(fetch->say, "reading the input: %s", strerror(-r));
+        fetch->has_input_error = true;
+        fetch->input.ended = true;
+    }
+    fetch->wants_input = false;
+}
+
+enum {
+    POLL_CLIENT,
+    POLL_INPUT,
+    POLL_OUTPUT,
+    POLL_COUNT
+};
+
+static void fetch_wait(struct fetch *fetch, uint64_t now_ns)
+{
+    bool has_output = client_has_output(&fetch->client);
+    bool is_open = client_is_open(&fetch->client);
+    struct pollfd fds[POLL_COUNT] = {
+        [POLL_CLIENT] = { .fd = is_open ? fetch->client.fd : -1,
+                          .events = (short)(POLLIN | (has_output ? POLLOUT : 0)) },
+        [POLL_INPUT] = { .fd = fetch->wants_input && !fetch->input_ended ? fetch->input.fd : -1,
+                         .events = POLLIN },
+        [POLL_OUTPUT] = { .fd = output_is_waiting(&fetch->output) ? fetch->output.fd : -1,
+                          .events = POLLOUT },
+    };
+    const struct timespec nap = { .tv_nsec = NAP_NS };
+
+    if (fetch_is_busy(fetch))
+        (void)nanosleep(&nap, NULL); /* woken early is as good */
+    fetch->results_count = 0;
+    if (interrupt_poll(fds, POLL_COUNT, fetch_timeout_ns(fetch, now_ns)) <= 0)
+        return;
+    if (fds[POLL_OUTPUT].revents)
+        output_flush(&fetch->output);
+    if (fds[POLL_INPUT].revents)
+        fetch_take_input(fetch);
+    if (fds[POLL_CLIENT].revents & ~POLLOUT && client_receive(&fetch->client) < 0)
+        fetch_lose(fetch);
+}
+
+/* What was printed may be credited back once it has left. */
+static void fetch_give_back(struct fetch *fetch)
+{
+    if (fetch->withheld_bytes == 0 || output_is_waiting(&fetch->output))
+        return;
+    client_consume(&fetch->client, fetch->withheld_bytes);
+    fetch->withheld_bytes = 0;
+}
+
+static void fetch_turn(struct fetch *fetch)
+{
+    uint64_t now_ns = fetch_now_ns();
+
+    fetch_check_interrupt(fetch);
+    fetch_check_output(fetch);
+    if (!fetch->input_ended)
+        fetch_submit(fetch);
+    if (fetch->input_ended)
+        fetch_end_batch(fetch);
+    if (!fetch_is_busy(fetch))
+        output_flush(&fetch->output);
+    fetch_give_back(fetch);
+    if (client_is_open(&fetch->client) && client_flush(&fetch->client) < 0)
+        fetch_lose(fetch);
+    fetch_show_progress(fetch, now_ns);
+    fetch_sample_cpu(fetch, now_ns);
+    if (fetch->is_cancelled && now_ns >= fetch->cancel_deadline_ns)
+        fetch_fail_all(fetch, FAULT_CANCELLED_CLIENT, "cancelled");
+    if (!fetch_is_over(fetch))
+        fetch_wait(fetch, now_ns);
+}
+
+enum exit_code fetch_run(struct fetch *fetch)
+{
+    while (!fetch_is_over(fetch))
+        fetch_turn(fetch);
+    fetch_end_batch(fetch);
+    if (client_is_open(&fetch->client))
+        (void)client_flush(&fetch->client); /* closing ends the batch as well */
+    output_drain(&fetch->output);
+    fetch_check_output(fetch);
+    say_progress(fetch->say, span_of("", 0));
+    tally_finish(&fetch->tally);
+    if (fetch->is_interrupted)
+        return EXITS_INTERRUPTED;
+    if (fetch->exit == EXITS_OK && (fetch->has_input_error || fetch->is_lost))
+        return fetch->options->verb == VERB_GET ? EXITS_CANCELLED : EXITS_FAILED;
+    return fetch->exit;
+}

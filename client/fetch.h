@@ -1,0 +1,125 @@
+/*
+ * fetch.h - one command's work: items in, requests out, results to wherever they are wanted.
+ *
+ * get and batch are the same run with other settings: get has one item outstanding and bodies on
+ * standard output, batch has many and records there.
+ */
+#ifndef HAUL_FETCH_H
+#define HAUL_FETCH_H
+
+#include "filename.h"
+#include "input.h"
+#include "items.h"
+#include "output.h"
+#include "plan.h"
+#include "progress.h"
+#include "reach.h"
+#include "record.h"
+#include "say.h"
+#include "tally.h"
+#include "timeline.h"
+
+#define FETCH_WINDOW_MIN 1024u        /* items outstanding, whatever -c */
+#define FETCH_LINES_SAID_MAX 20u      /* bad input lines with a message each */
+#define FETCH_HUMAN_LINES_MAX 1000u   /* items with a line each on a terminal; then failures only */
+#define FETCH_CANCEL_NS 2000000000ull /* for the results of a cancelled batch to come */
+
+struct fetch {
+    const struct options *options;
+    struct say *say;
+    struct plan plan;
+    struct client client;
+    struct reach reach;
+    struct client_handlers handlers;
+    enum records_mode records;
+    bool is_human; /* lines for people in place of JSON records */
+    uint32_t window;
+
+    /* input */
+    size_t words_at; /* next word that is a URL */
+    size_t files_at; /* next -i */
+    struct input input;
+    uint64_t input_file_bytes; /* size of a regular file, 0 = unknown */
+    bool input_is_file;
+    bool wants_input; /* nothing complete in the buffer */
+    bool input_ended; /* no item follows */
+    struct input_parser parser;
+    struct text fields; /* of the item being built */
+    struct text name;   /* likewise, of its file */
+    struct filename_set names;
+
+    /* run */
+    struct items items;
+    uint64_t number;         /* of the item last taken from the input */
+    uint64_t withheld_bytes; /* window bytes whose body still waits in output */
+    uint32_t results_count;  /* in this turn of the loop */
+    bool is_begun;           /* BATCH_BEGIN was sent */
+    bool is_ended;           /* BATCH_END was sent */
+    bool is_cancelled;
+    bool is_interrupted;
+    bool is_lost; /* the daemon went away */
+    bool has_input_error;
+    uint64_t cancel_deadline_ns;
+    enum exit_code exit; /* of what went wrong outside of items */
+    int first_curl_code; /* of the first item that failed, in order; 0 = none */
+    uint64_t first_failed_number;
+
+    /* output */
+    struct output output;
+    struct record_clock clock;
+    struct tally tally;
+    struct timeline timeline;
+    struct progress progress;
+    struct text line;
+    uint64_t lines_said;
+    uint64_t start_ns;
+    uint64_t cpu_sampled_ns;
+    uint64_t cpu_own_ns;
+    uint64_t cpu_daemon_ns;
+};
+
+/* False: *ret_why is one line for the user, malloc'd. options and say must outlive the fetch. */
+bool fetch_init(struct fetch *fetch, const struct options *options, struct say *say,
+                char **ret_why);
+void fetch_deinit(struct fetch *fetch);
+
+/* Runs to the end. Not EXITS_OK: something outside of the items went wrong, and has been said. */
+enum exit_code fetch_run(struct fetch *fetch);
+
+/* Summary, timeline and reports, as far as asked for. */
+enum exit_code fetch_tell(struct fetch *fetch, int argc, char **argv);
+
+uint64_t fetch_now_ns(void);
+
+/* ---- for fetch_*.c only ---- */
+
+/* Takes items from the input while there is room for them. */
+void fetch_submit(struct fetch *fetch);
+
+/* Stops taking items and asks the daemon to end the ones it has. */
+void fetch_cancel(struct fetch *fetch);
+
+/* Ends an item here, without the daemon. why is copied nowhere: it must live through the call. */
+void fetch_fail_item(struct fetch *fetch, struct item *item, const struct fault *fault,
+                     struct span why);
+
+/* Ends all items the daemon had, after it went away. */
+void fetch_fail_all(struct fetch *fetch, enum fault_code code, const char *why);
+
+void fetch_set_handlers(struct fetch *fetch);
+
+/* Chooses where the item's body goes and opens the file if the daemon is to write it. url is NULL
+ * when it was not parsed. False: *ret_fault and *ret_why say why not. */
+struct url;
+bool fetch_choose_body(struct fetch *fetch, struct item *item, const struct input_item *in,
+                       const struct url *url, struct fault *ret_fault, const char **ret_why);
+
+/* True when the name of a body's file is made from the URL. */
+bool fetch_names_files(const struct fetch *fetch);
+
+/* -v of get. */
+void fetch_show_request(struct fetch *fetch, const struct url *url,
+                        const struct message_request *request);
+void fetch_show_head(struct fetch *fetch, const struct message_head *head);
+
+#endif

@@ -1,0 +1,121 @@
+/*
+ * fetch_body.c - where an item's body goes.
+ */
+#include "fetch.h"
+
+#include "url.h"
+
+#include <errno.h>
+
+bool fetch_names_files(const struct fetch *fetch)
+{
+    const struct options *options = fetch->options;
+
+    return options->remote_name || (options->output_dir && options->output.count == 0);
+}
+
+static bool refuse(struct fault *ret_fault, const char **ret_why, enum fault_code code,
+                   enum phase phase, int error, const char *why)
+{
+    *ret_fault = (struct fault){ 0 };
+    fault_set(ret_fault, code, phase, error, NULL);
+    *ret_why = why;
+    return false;
+}
+
+/* The n-th -o belongs to the n-th URL of the command line; NULL when there is none. */
+static const char *output_of(const struct fetch *fetch, const struct item *item)
+{
+    const struct option_list *list = &fetch->options->output;
+
+    return item->line == 0 && item->number <= list->count ? list->values[item->number - 1] : NULL;
+}
+
+/* fetch->name becomes the path of a file, with its NUL. */
+static int put_path(struct fetch *fetch, struct span name)
+{
+    const char *directory = fetch->options->output_dir;
+    struct text path;
+
+    text_init(&path);
+    if (directory && *directory && (name.bytes == 0 || name.data[0] != '/')) {
+        text_put_string(&path, directory);
+        if (directory[strlen(directory) - 1] != '/')
+            text_put_char(&path, '/');
+    }
+    text_put_span(&path, name);
+    text_put_char(&path, '\0');
+    text_deinit(&fetch->name);
+    fetch->name = path;
+    return path.failed ? -ENOMEM : 0;
+}
+
+/* Builds the path of the item's file in fetch->name. */
+static int build_path(struct fetch *fetch, const struct item *item, struct span given,
+                      const struct url *url)
+{
+    struct text name;
+    int r = 0;
+
+    if (given.bytes)
+        return put_path(fetch, given);
+    text_init(&name);
+    filename_of_path(&name, url->path);
+    r = filename_claim(&fetch->names, &name, item->number);
+    if (r == 0)
+        r = put_path(fetch, text_span(&name));
+    text_deinit(&name);
+    return r;
+}
+
+/* A regular file that only one writer touches can be the daemon's business. */
+static bool daemon_may_write(const struct fetch *fetch)
+{
+    const struct options *options = fetch->options;
+
+    return options->verb == VERB_GET && !options->include_head && !options->head;
+}
+
+static bool choose_file(struct fetch *fetch, struct item *item, struct fault *ret_fault,
+                        const char **ret_why)
+{
+    enum body_kind kind = daemon_may_write(fetch) ? BODY_DAEMON_FILE : BODY_FILE;
+    int r = body_init(&item->body, kind, fetch->name.data);
+
+    if (r == 0 && kind == BODY_DAEMON_FILE)
+        r = body_open(&item->body);
+    if (r < 0)
+        return refuse(ret_fault, ret_why, FAULT_SINK_WRITE, PHASE_INPUT, -r, strerror(-r));
+    if (kind == BODY_DAEMON_FILE && !file_is_temporary(&item->body.file))
+        item->body.kind = BODY_FILE; /* a device or a FIFO: we write, in place */
+    return true;
+}
+
+bool fetch_choose_body(struct fetch *fetch, struct item *item, const struct input_item *in,
+                       const struct url *url, struct fault *ret_fault, const char **ret_why)
+{
+    const char *given = output_of(fetch, item);
+    struct span name = in->output.bytes ? in->output : span_of_string(given ? given : "");
+    enum body_kind kind = BODY_DISCARD;
+    int r;
+
+    if (given && strcmp(given, "-") == 0)
+        name.bytes = 0, kind = BODY_OUTPUT;
+    if (in->output.bytes && !filename_stays_inside(in->output) &&
+        (fetch->options->output_dir || in->output.data[0] != '/'))
+        return refuse(ret_fault, ret_why, FAULT_INPUT_ARGUMENT, PHASE_INPUT, 0,
+                      "\"output\" leaves its directory");
+    if (name.bytes || (fetch_names_files(fetch) && kind != BODY_OUTPUT)) {
+        r = build_path(fetch, item, name, url);
+        if (r < 0)
+            return refuse(ret_fault, ret_why, FAULT_LOCAL_NO_MEMORY, PHASE_INPUT, ENOMEM,
+                          "out of memory");
+        return choose_file(fetch, item, ret_fault, ret_why);
+    }
+    if (fetch->options->body_inline)
+        kind = BODY_INLINE;
+    else if (fetch->options->verb == VERB_GET && !fetch->options->discard)
+        kind = BODY_OUTPUT;
+    (void)body_init(&item->body, kind, NULL); /* without a path it cannot fail */
+    return true;
+}

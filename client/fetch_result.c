@@ -1,0 +1,260 @@
+/*
+ * fetch_result.c - from what the daemon says about an item to everything that is made of it.
+ *
+ * All items leave by fetch_end_item: those with a RESULT, those refused here, those whose daemon
+ * went away. So counts, records, files and messages agree, whatever happened.
+ */
+#include "fetch.h"
+
+#include "cure.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* "HTTP/1.1 200 OK", the fields, an empty line. */
+static void write_head(struct fetch *fetch, struct item *item, const struct message_head *head)
+{
+    struct text *text = &fetch->line;
+    struct span headers = head->headers;
+    struct message_field field;
+
+    text_clear(text, SIZE_MAX);
+    text_put_format(text, "HTTP/%u.%u %u%s%.*s\r\n", head->fixed.version_major,
+                    head->fixed.version_minor, head->fixed.status, head->reason.bytes ? " " : "",
+                    (int)head->reason.bytes, head->reason.data);
+    while (message_next_field(&headers, &field)) {
+        text_put_span(text, field.name);
+        text_put_literal(text, ": ");
+        text_put_span(text, field.value);
+        text_put_literal(text, "\r\n");
+    }
+    text_put_literal(text, "\r\n");
+    body_write(&item->body, &fetch->output, text_span(text));
+}
+
+static void keep_headers(struct item *item, const struct message_head *head)
+{
+    free(item->head);
+    item->head_bytes = head->headers.bytes;
+    item->head = malloc(item->head_bytes + 1);
+    if (item->head)
+        memcpy(item->head, head->headers.data, item->head_bytes);
+}
+
+static void on_head(void *ctx, uint64_t id, const struct message_head *head, size_t window_bytes)
+{
+    struct fetch *fetch = ctx;
+    const struct options *options = fetch->options;
+    struct item *item = items_find(&fetch->items, id);
+
+    client_consume(&fetch->client, window_bytes);
+    if (!item)
+        return;
+    item->head_status = head->fixed.status;
+    if (options->headers_in_record)
+        keep_headers(item, head);
+    if (options->verb == VERB_GET && options->verbose)
+        fetch_show_head(fetch, head);
+    if (options->fail_status && head->fixed.status >= 400)
+        item->body.is_dropped = true;
+    if (options->include_head || (options->verb == VERB_GET && options->head))
+        write_head(fetch, item, head);
+}
+
+static void on_data(void *ctx, uint64_t id, uint8_t flags, struct span body, size_t window_bytes)
+{
+    struct fetch *fetch = ctx;
+    struct item *item = items_find(&fetch->items, id);
+
+    if (item && (flags & WIRE_DATA_RESTART))
+        body_restart(&item->body);
+    if (item)
+        body_write(&item->body, &fetch->output, body);
+    if (item && item->body.kind == BODY_OUTPUT)
+        fetch->withheld_bytes += window_bytes;
+    else
+        client_consume(&fetch->client, window_bytes);
+}
+
+/* The item's own line on stderr. */
+static void say_failure(struct fetch *fetch, const struct outcome *o)
+{
+    const char *cure = cure_of_fault(o->fault.code);
+
+    if (fetch->options->verb == VERB_GET) {
+        say_error(fetch->say, "(%d) %s/%s: %.*s: %.*s (phase %s)%s%s",
+                  fault_curl_code(o->fault.code), fault_domain(o->fault.code),
+                  fault_name(o->fault.code), (int)o->url.bytes, o->url.data, (int)o->message.bytes,
+                  o->message.data, phase_name(o->fault.phase), *cure ? "; " : "", cure);
+        return;
+    }
+    if (o->fault.phase != PHASE_INPUT || fetch->lines_said > FETCH_LINES_SAID_MAX)
+        return;
+    if (fetch->lines_said++ == FETCH_LINES_SAID_MAX)
+        say_error(fetch->say, "more bad items follow; the records name them all");
+    else if (o->line)
+        say_error(fetch->say, "line %llu: %s/%s: %.*s", (unsigned long long)o->line,
+                  fault_domain(o->fault.code), fault_name(o->fault.code), (int)o->message.bytes,
+                  o->message.data);
+    else
+        say_error(fetch->say, "%.*s: %s/%s: %.*s", (int)o->url.bytes, o->url.data,
+                  fault_domain(o->fault.code), fault_name(o->fault.code), (int)o->message.bytes,
+                  o->message.data);
+}
+
+static void write_record(struct fetch *fetch, const struct outcome *o)
+{
+    if (fetch->records == RECORDS_NONE || (fetch->records == RECORDS_FAILED && o->is_ok))
+        return;
+    if (!fetch->is_human) {
+        record_write_json(output_buffer(&fetch->output), &fetch->clock, o);
+    } else if (!o->is_ok || fetch->tally.requests <= FETCH_HUMAN_LINES_MAX) {
+        say_progress(fetch->say, span_of("", 0));
+        record_write_line(output_buffer(&fetch->output), o, fetch->say->is_colored);
+    }
+    output_settle(&fetch->output);
+}
+
+static void fetch_note_failure(struct fetch *fetch, const struct outcome *o)
+{
+    if (fetch->first_curl_code == 0 || o->number < fetch->first_failed_number) {
+        fetch->first_curl_code = fault_curl_code(o->fault.code);
+        fetch->first_failed_number = o->number;
+    }
+    /* After Ctrl-C hundreds of items end the same way: the summary counts them. */
+    if (!(fetch->is_cancelled && o->fault.code == FAULT_CANCELLED_CLIENT))
+        say_failure(fetch, o);
+    if (fetch->options->fail_early)
+        fetch_cancel(fetch);
+}
+
+/* -f, and failures of our own; the fault that was there first stays. */
+static void add_own_faults(struct fetch *fetch, struct item *item, struct outcome *o)
+{
+    if (fetch->options->fail_status && o->result->status >= 400 && !fault_is_set(&o->fault)) {
+        fault_set(&o->fault, FAULT_HTTP_STATUS, PHASE_RECEIVE, 0, NULL);
+        o->message = span_of_string(fault_message(FAULT_HTTP_STATUS));
+    }
+    body_finish(&item->body, !fault_is_set(&o->fault));
+    if (item->body.error && !fault_is_set(&o->fault)) {
+        fault_set(&o->fault, FAULT_SINK_WRITE, PHASE_DELIVER, item->body.error, NULL);
+        o->message = span_of_string(strerror(item->body.error));
+    }
+    o->is_ok = !fault_is_set(&o->fault);
+    if (o->is_ok && (item->body.kind == BODY_FILE || item->body.kind == BODY_DAEMON_FILE))
+        o->output = item->body.path;
+    if (o->is_ok && item->body.kind == BODY_INLINE) {
+        o->has_body = true;
+        o->body = text_span(&item->body.kept);
+    }
+}
+
+static void fetch_end_item(struct fetch *fetch, struct item *item,
+                           const struct message_result *result)
+{
+    struct outcome o = {
+        .number = item->number,
+        .line = item->line,
+        .label = item_label(item),
+        .url = item_url(item),
+        .method = item_method(item),
+        .result = &result->fixed,
+        .fault = { .code = result->fixed.fault,
+                   .phase = result->fixed.fault_phase,
+                   .error = result->fixed.fault_errno },
+        .message = result->message,
+        .content_type = result->content_type,
+        .has_headers = item->head != NULL,
+        .headers = span_of(item->head, item->head_bytes),
+    };
+
+    if (o.message.bytes == 0)
+        o.message = span_of_string(fault_message(o.fault.code));
+    timing_of_result(&result->fixed, &o.timing);
+    add_own_faults(fetch, item, &o);
+    tally_add(&fetch->tally, &o);
+    if (fetch->options->timeline)
+        timeline_add(&fetch->timeline, &o);
+    write_record(fetch, &o);
+    if (item->request_bytes)
+        client_release(&fetch->client, item->request_bytes);
+    if (!o.is_ok)
+        fetch_note_failure(fetch, &o);
+    items_release(&fetch->items, item);
+}
+
+static void on_result(void *ctx, uint64_t id, const struct message_result *result)
+{
+    struct fetch *fetch = ctx;
+    struct item *item = items_find(&fetch->items, id);
+
+    fetch->results_count++;
+    if (item)
+        fetch_end_item(fetch, item, result);
+}
+
+static void on_batch_done(void *ctx, uint64_t id, const struct wire_batch_done *done)
+{
+    (void)ctx; /* our own counts include what never reached the daemon */
+    (void)id;
+    (void)done;
+}
+
+static void on_pong(void *ctx, uint64_t id)
+{
+    (void)ctx; /* a run sends no PING */
+    (void)id;
+}
+
+static void on_goaway(void *ctx)
+{
+    struct fetch *fetch = ctx;
+
+    say_note(fetch->say, "the daemon is stopping: new items will fail as admission/draining");
+}
+
+void fetch_set_handlers(struct fetch *fetch)
+{
+    fetch->handlers = (struct client_handlers){
+        .ctx = fetch,
+        .on_head = on_head,
+        .on_data = on_data,
+        .on_result = on_result,
+        .on_batch_done = on_batch_done,
+        .on_pong = on_pong,
+        .on_goaway = on_goaway,
+    };
+}
+
+void fetch_fail_item(struct fetch *fetch, struct item *item, const struct fault *fault,
+                     struct span why)
+{
+    struct message_result result = {
+        .fixed = { .fault = fault->code,
+                   .fault_phase = fault->phase,
+                   .fault_errno = fault->error,
+                   .t0_ns = fetch_now_ns(),
+                   .queued_ns = WIRE_NOT_REACHED,
+                   .dns_ns = WIRE_NOT_REACHED,
+                   .connected_ns = WIRE_NOT_REACHED,
+                   .tls_ns = WIRE_NOT_REACHED,
+                   .sent_ns = WIRE_NOT_REACHED,
+                   .first_byte_ns = WIRE_NOT_REACHED,
+                   .last_byte_ns = WIRE_NOT_REACHED },
+        .message = why,
+    };
+
+    fetch_end_item(fetch, item, &result);
+}
+
+void fetch_fail_all(struct fetch *fetch, enum fault_code code, const char *why)
+{
+    struct fault fault = { .code = code, .phase = PHASE_QUEUE };
+    uint32_t position = 0;
+    struct item *item;
+
+    while ((item = items_next(&fetch->items, &position)))
+        fetch_fail_item(fetch, item, &fault, span_of_string(why));
+}

@@ -1,0 +1,139 @@
+/*
+ * fetch_tell.c - what is said about a run when it is over, and -v of get while it goes on.
+ */
+#include "fetch.h"
+
+#include "report.h"
+#include "summary.h"
+#include "url.h"
+
+#include <errno.h>
+
+static int write_file(const char *path, struct span bytes)
+{
+    struct file file;
+    int r = file_open(&file, path);
+
+    if (r == 0)
+        r = file_write(&file, bytes);
+    if (r == 0)
+        return file_commit(&file);
+    file_discard(&file);
+    return r;
+}
+
+static enum exit_code fetch_write_reports(struct fetch *fetch, int argc, char **argv)
+{
+    const struct option_list *paths = &fetch->options->report;
+    enum exit_code exit = EXITS_OK;
+    struct report_run run = {
+        .verb = verb_name(fetch->options->verb),
+        .argc = argc,
+        .argv = argv,
+        .concurrency = fetch->plan.concurrency,
+        .max_per_origin = fetch->plan.max_per_origin,
+        .has_private_daemon = reach_is_private(&fetch->reach),
+        .is_interrupted = fetch->is_interrupted,
+    };
+    struct text started_at, report;
+
+    text_init(&started_at);
+    text_init(&report);
+    record_put_time(&started_at, &fetch->clock, fetch->start_ns);
+    run.started_at = text_span(&started_at);
+    report_write(&report, &run, &fetch->tally);
+    for (size_t i = 0; i < paths->count; i++) {
+        int r = report.failed ? -ENOMEM : write_file(paths->values[i], text_span(&report));
+
+        if (r < 0) {
+            say_error(fetch->say, "--report %s: %s", paths->values[i], strerror(-r));
+            exit = fetch->options->verb == VERB_GET ? EXITS_OUTPUT : EXITS_FAILED;
+        }
+    }
+    text_deinit(&started_at);
+    text_deinit(&report);
+    return exit;
+}
+
+enum exit_code fetch_tell(struct fetch *fetch, int argc, char **argv)
+{
+    struct summary_limits limits = {
+        .concurrency = fetch->plan.concurrency,
+        .max_per_origin = fetch->plan.max_per_origin,
+    };
+
+    if (!limits.max_per_origin && reach_is_private(&fetch->reach))
+        limits.max_per_origin = limits.concurrency;
+    text_clear(&fetch->line, SIZE_MAX);
+    if (fetch->options->verb == VERB_BATCH)
+        summary_write(&fetch->line, &fetch->tally, &limits);
+    if (fetch->options->timeline)
+        timeline_write(&fetch->line, &fetch->timeline);
+    say_block(fetch->say, text_span(&fetch->line));
+    return fetch->options->report.count ? fetch_write_reports(fetch, argc, argv) : EXITS_OK;
+}
+
+static void put_fields(struct text *text, const char *mark, struct span fields)
+{
+    struct message_field field;
+
+    while (message_next_field(&fields, &field)) {
+        text_put_string(text, mark);
+        text_put_span(text, field.name);
+        text_put_literal(text, ": ");
+        text_put_span(text, field.value);
+        text_put_char(text, '\n');
+    }
+}
+
+static bool has_field(struct span fields, struct span name)
+{
+    struct message_field field;
+
+    while (message_next_field(&fields, &field))
+        if (span_equals_nocase(field.name, name))
+            return true;
+    return false;
+}
+
+/* The daemon writes the request; this is what it makes of ours. */
+void fetch_show_request(struct fetch *fetch, const struct url *url,
+                        const struct message_request *request)
+{
+    struct span profile = text_span(&fetch->plan.fields);
+    struct span method = request->method.bytes ? request->method : SPAN_LITERAL("GET");
+    struct text *text = &fetch->line;
+    char authority[URL_AUTHORITY_BYTES_MAX + 1];
+    size_t bytes = url_write_target(url, NULL, 0);
+    char *room;
+
+    text_clear(text, SIZE_MAX);
+    text_put_format(text, "> %.*s ", (int)method.bytes, method.data);
+    room = text_reserve(text, bytes);
+    if (room)
+        text->bytes += url_write_target(url, room, bytes);
+    text_put_literal(text, " HTTP/1.1\n");
+    if (!has_field(profile, SPAN_LITERAL("Host"))) {
+        bytes = url_write_authority(url, authority, sizeof(authority));
+        text_put_format(text, "> Host: %.*s\n", (int)bytes, authority);
+    }
+    put_fields(text, "> ", profile);
+    put_fields(text, "> ", request->headers);
+    if (request->fixed.flags & WIRE_REQUEST_HAS_BODY)
+        text_put_format(text, "> Content-Length: %zu\n", request->body.bytes);
+    text_put_literal(text, ">\n");
+    say_block(fetch->say, text_span(text));
+}
+
+void fetch_show_head(struct fetch *fetch, const struct message_head *head)
+{
+    struct text *text = &fetch->line;
+
+    text_clear(text, SIZE_MAX);
+    text_put_format(text, "< HTTP/%u.%u %u %.*s\n", head->fixed.version_major,
+                    head->fixed.version_minor, head->fixed.status, (int)head->reason.bytes,
+                    head->reason.data);
+    put_fields(text, "< ", head->headers);
+    text_put_literal(text, "<\n");
+    say_block(fetch->say, text_span(text));
+}

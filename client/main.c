@@ -1,0 +1,67 @@
+/*
+ * main.c - argv to a verb.
+ */
+#include "exits.h"
+#include "interrupt.h"
+#include "verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Descriptors 0 to 2 are expected by everyone; without them a socket could become stdout. */
+static void open_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
+}
+
+static int run(const struct command *command)
+{
+    const struct options *options = command->options;
+
+    if (options->version)
+        return cmd_version(command);
+    if (options->help)
+        return cmd_help(command);
+    switch (options->verb) {
+    case VERB_GET:
+        return cmd_get(command);
+    case VERB_BATCH:
+        return cmd_batch(command);
+    case VERB_PING:
+        return cmd_ping(command);
+    case VERB_DOCTOR:
+        return cmd_doctor(command);
+    case VERB_VERSION:
+        return cmd_version(command);
+    case VERB_HELP:
+        return cmd_help(command);
+    }
+    return EXITS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct say say;
+    char *why = NULL;
+    struct command command = { .options = &options, .say = &say, .argc = argc, .argv = argv };
+    int code;
+
+    open_standard_descriptors();
+    interrupt_init();
+    if (options_parse(&options, argc, argv, &why)) {
+        say_init(&say, &options);
+        code = run(&command);
+    } else {
+        say_init(&say, &options);
+        code = usage_error(&say, why);
+    }
+    options_deinit(&options);
+    if (fflush(stdout) != 0 && code == EXITS_OK)
+        code = EXITS_FAILED;
+    return code;
+}
