@@ -5,6 +5,7 @@
 
 #include "exits.h"
 #include "fetch.h"
+#include "why.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,18 +13,6 @@
 #include <unistd.h>
 
 static const char *const standard_input[] = { "-" };
-
-__attribute__((format(printf, 1, 2))) static char *line(const char *format, ...)
-{
-    va_list args;
-    char *text;
-
-    va_start(args, format);
-    if (vasprintf(&text, format, args) < 0)
-        text = NULL;
-    va_end(args);
-    return text;
-}
 
 /* A word without a scheme that names a file is nearly always a forgotten -i. */
 static const char *find_file_word(const struct options *options)
@@ -44,14 +33,14 @@ static char *check_batch(const struct options *options)
     const char *file = find_file_word(options);
 
     if (file)
-        return line("%s is a file; did you mean -i %s?", file, file);
+        return why_format("%s is a file; did you mean -i %s?", file, file);
     if (options->output.count && (options->words.count != 1 || options->input.count))
-        return line("-o names one file, for one URL; --output-dir is for many");
+        return why_format("-o names one file, for one URL; --output-dir is for many");
     if (options->output.count && strcmp(options->output.values[0], "-") == 0)
-        return line("records and bodies would mix on standard output; --inline puts the body "
-                    "into the record");
+        return why_format("records and bodies would mix on standard output; --inline puts the body "
+                          "into the record");
     if (options->words.count == 0 && options->input.count == 0 && isatty(STDIN_FILENO))
-        return line("batch needs URLs, or a list of them with -i FILE");
+        return why_format("batch needs URLs, or a list of them with -i FILE");
     return check_fetch_options(options);
 }
 

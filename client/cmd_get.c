@@ -7,6 +7,7 @@
 
 #include "exits.h"
 #include "fetch.h"
+#include "why.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,18 +18,6 @@ int usage_error(struct say *say, char *why)
     say_error(say, "%s", why ? why : "out of memory");
     free(why);
     return EXITS_USAGE;
-}
-
-__attribute__((format(printf, 1, 2))) static char *line(const char *format, ...)
-{
-    va_list args;
-    char *text;
-
-    va_start(args, format);
-    if (vasprintf(&text, format, args) < 0)
-        text = strdup("out of memory");
-    va_end(args);
-    return text;
 }
 
 /* Only .json exists so far; the others are named by the contract. */
@@ -42,8 +31,8 @@ static char *check_report(const char *path)
         return NULL;
     for (size_t i = 0; dot && i < sizeof(later) / sizeof(later[0]); i++)
         if (strcmp(dot, later[i]) == 0)
-            return line("--report %s: %s is not in this build; .json is", path, later[i] + 1);
-    return line("--report %s: the name must end in .json", path);
+            return why_format("--report %s: %s is not in this build; .json is", path, later[i] + 1);
+    return why_format("--report %s: the name must end in .json", path);
 }
 
 char *check_fetch_options(const struct options *options)
@@ -51,11 +40,11 @@ char *check_fetch_options(const struct options *options)
     char *why = NULL;
 
     if (options->is_private && options->no_private)
-        return line("--private and --no-private exclude each other");
+        return why_format("--private and --no-private exclude each other");
     if (options->remote_name && options->output.count)
-        return line("-o and -O exclude each other");
+        return why_format("-o and -O exclude each other");
     if (options->output.count > options->words.count)
-        return line("more -o than URLs");
+        return why_format("more -o than URLs");
     for (size_t i = 0; !why && i < options->report.count; i++)
         why = check_report(options->report.values[i]);
     return why;
@@ -68,16 +57,16 @@ static char *check_get(const struct options *options)
                           !options->discard && !options->body_inline;
 
     if (options->words.count == 0)
-        return line("get needs a URL; see `haul help get`");
+        return why_format("get needs a URL; see `haul help get`");
     if (has_records && body_to_stdout)
-        return line("records and bodies would mix on standard output: add -o FILE, --output-dir, "
-                    "--discard or --inline");
+        return why_format(
+            "records and bodies would mix on standard output: add -o FILE, --output-dir, "
+            "--discard or --inline");
     if (options->headers_in_record && !has_records && !options->body_inline)
-        return line("--headers puts them into the record: add --records all, or use -i");
+        return why_format("--headers puts them into the record: add --records all, or use -i");
     return check_fetch_options(options);
 }
 
-/* DIR of --output-dir need not exist; its parent must. */
 int cmd_get(const struct command *command)
 {
     char *why = check_get(command->options);

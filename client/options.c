@@ -9,9 +9,8 @@
 #include "options.h"
 
 #include "units.h"
+#include "why.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define SUGGESTION_DISTANCE_MAX 2u
@@ -56,18 +55,6 @@ bool verb_is_later(struct span word)
     for (size_t i = 0; i < COUNT_OF(verbs_later); i++)
         if (span_equals(word, span_of_string(verbs_later[i])))
             return true;
-    return false;
-}
-
-/* Always false, for `return fail(...)`. */
-__attribute__((format(printf, 2, 3))) static bool fail(char **why, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    if (vasprintf(why, format, args) < 0)
-        *why = NULL;
-    va_end(args);
     return false;
 }
 
@@ -175,7 +162,7 @@ static bool set_choice(struct parser *p, const struct option_row *row, const cha
         }
         word += bytes + (word[bytes] == ' ');
     }
-    return fail(p->why, "--%s takes %s, not '%s'", row->name, row->help, value);
+    return why_fail(p->why, "--%s takes %s, not '%s'", row->name, row->help, value);
 }
 
 static bool set_number(struct parser *p, const struct option_row *row, const char *value)
@@ -196,7 +183,7 @@ static bool set_number(struct parser *p, const struct option_row *row, const cha
         is_number = units_parse_count(text, &number) && number <= UINT32_MAX;
     }
     if (!is_number || number == 0)
-        return fail(p->why, "--%s takes %s, more than zero, not '%s'", row->name, what, value);
+        return why_fail(p->why, "--%s takes %s, more than zero, not '%s'", row->name, what, value);
     *member = number;
     return true;
 }
@@ -226,11 +213,11 @@ static bool apply(struct parser *p, const struct option_row *row, const char *va
     case OPTION_CHOICE:
         return set_choice(p, row, value);
     case OPTION_LATER:
-        return fail(p->why, "--%s: not in this build", row->name);
+        return why_fail(p->why, "--%s: not in this build", row->name);
     case OPTION_REFUSED:
-        return fail(p->why, "--%s %s", row->name, row->help);
+        return why_fail(p->why, "--%s %s", row->name, row->help);
     }
-    return fits || fail(p->why, "out of memory");
+    return fits || why_fail(p->why, "out of memory");
 }
 
 static bool takes_value(const struct option_row *row)
@@ -247,19 +234,19 @@ static bool parse_long(struct parser *p, const char *word)
 
     if (!row) {
         near = nearest_option(name, p->options->verb);
-        return fail(p->why, "--%.*s is no flag of `haul %s`%s%s%s", (int)name.bytes, name.data,
-                    verb_name(p->options->verb), near ? "; did you mean --" : "", near ? near : "",
-                    near ? "?" : "");
+        return why_fail(p->why, "--%.*s is no flag of `haul %s`%s%s%s", (int)name.bytes, name.data,
+                        verb_name(p->options->verb), near ? "; did you mean --" : "",
+                        near ? near : "", near ? "?" : "");
     }
     if (!takes_value(row)) {
         if (equals && row->kind == OPTION_FLAG)
-            return fail(p->why, "--%s takes no value", row->name);
+            return why_fail(p->why, "--%s takes no value", row->name);
         return apply(p, row, NULL);
     }
     if (equals)
         return apply(p, row, equals + 1);
     if (p->at >= p->argc)
-        return fail(p->why, "--%s needs a value: %s", row->name, row->argument);
+        return why_fail(p->why, "--%s needs a value: %s", row->name, row->argument);
     return apply(p, row, p->argv[p->at++]);
 }
 
@@ -269,12 +256,12 @@ static bool parse_letters(struct parser *p, const char *letters)
         const struct option_row *row = row_of_letter(*letters, p->options->verb);
 
         if (!row)
-            return fail(p->why, "-%c is no flag of `haul %s`; see `haul help %s`", *letters,
-                        verb_name(p->options->verb), verb_name(p->options->verb));
+            return why_fail(p->why, "-%c is no flag of `haul %s`; see `haul help %s`", *letters,
+                            verb_name(p->options->verb), verb_name(p->options->verb));
         if (row->kind == OPTION_LATER)
-            return fail(p->why, "-%c/--%s: not in this build", row->letter, row->name);
+            return why_fail(p->why, "-%c/--%s: not in this build", row->letter, row->name);
         if (row->kind == OPTION_REFUSED)
-            return fail(p->why, "-%c/--%s %s", row->letter, row->name, row->help);
+            return why_fail(p->why, "-%c/--%s %s", row->letter, row->name, row->help);
         if (!takes_value(row)) {
             if (!apply(p, row, NULL))
                 return false;
@@ -283,7 +270,7 @@ static bool parse_letters(struct parser *p, const char *letters)
         if (letters[1])
             return apply(p, row, letters + 1);
         if (p->at >= p->argc)
-            return fail(p->why, "-%c needs a value: %s", row->letter, row->argument);
+            return why_fail(p->why, "-%c needs a value: %s", row->letter, row->argument);
         return apply(p, row, p->argv[p->at++]);
     }
     return true;
@@ -351,15 +338,16 @@ static bool find_verb(struct parser *p, int *ret_position)
         }
     }
     if (verb_is_later(span_of_string(word)))
-        return fail(p->why, "%s: not in this build", word);
+        return why_fail(p->why, "%s: not in this build", word);
     if (looks_like_url(word))
         return true;
     for (size_t i = 0; i < COUNT_OF(verbs); i++)
         if (strlen(word) <= NAME_BYTES_MAX &&
             name_distance(span_of_string(word), span_of_string(verbs[i].name)) <=
                 SUGGESTION_DISTANCE_MAX)
-            return fail(p->why, "'%s' is no verb; did you mean `haul %s`?", word, verbs[i].name);
-    return fail(p->why, "'%s' is neither a verb nor a URL; see `haul help`", word);
+            return why_fail(p->why, "'%s' is no verb; did you mean `haul %s`?", word,
+                            verbs[i].name);
+    return why_fail(p->why, "'%s' is neither a verb nor a URL; see `haul help`", word);
 }
 
 bool options_parse(struct options *options, int argc, char **argv, char **ret_why)
@@ -378,7 +366,7 @@ bool options_parse(struct options *options, int argc, char **argv, char **ret_wh
             continue;
         if (flags_ended || word[0] != '-' || word[1] == '\0') {
             if (!list_append(&options->words, word))
-                return fail(ret_why, "out of memory");
+                return why_fail(ret_why, "out of memory");
             continue;
         }
         if (strcmp(word, "--") == 0) {

@@ -8,23 +8,11 @@
 #include "plan.h"
 
 #include "plan_pins.h"
+#include "why.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-__attribute__((format(printf, 2, 3))) static bool fail(char **why, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    if (vasprintf(why, format, args) < 0)
-        *why = NULL;
-    va_end(args);
-    return false;
-}
 
 void plan_put_field(struct text *fields, struct span name, struct span value)
 {
@@ -82,12 +70,12 @@ static bool add_header_line(struct plan *plan, const char *line, char **why)
     size_t bytes;
 
     if (line[0] == '@')
-        return fail(why, "-H %s: fields from a file are not in this build", line);
+        return why_fail(why, "-H %s: fields from a file are not in this build", line);
     if (name.bytes == 0 || *rest == '\0')
-        return fail(why, "-H '%s' is no field: write 'Name: value'", line);
+        return why_fail(why, "-H '%s' is no field: write 'Name: value'", line);
     if (*rest == ';') {
         if (rest[1] != '\0')
-            return fail(why, "-H '%s' is no field: write 'Name: value'", line);
+            return why_fail(why, "-H '%s' is no field: write 'Name: value'", line);
         add_field(plan, name, span_of("", 0));
         return true;
     }
@@ -105,7 +93,7 @@ static bool add_headers(struct plan *plan, const struct options *options, char *
 {
     for (size_t i = 0; i < options->headers.count; i++) {
         if (plan->field_count >= WIRE_HEADERS_MAX - 8)
-            return fail(why, "more than %u fields", WIRE_HEADERS_MAX - 8);
+            return why_fail(why, "more than %u fields", WIRE_HEADERS_MAX - 8);
         if (!add_header_line(plan, options->headers.values[i], why))
             return false;
     }
@@ -120,9 +108,9 @@ static bool add_authorization(struct plan *plan, const struct options *options, 
     plan->has_authorization =
         options->user || options->bearer || is_named_by_user(options, "Authorization");
     if (options->user && options->bearer)
-        return fail(why, "-u and --bearer exclude each other");
+        return why_fail(why, "-u and --bearer exclude each other");
     if (options->user && !colon)
-        return fail(why, "-u takes USER:PASSWORD (haul does not ask for a password)");
+        return why_fail(why, "-u takes USER:PASSWORD (haul does not ask for a password)");
     if (is_named_by_user(options, "Authorization"))
         return true;
     text_init(&value);
@@ -162,7 +150,7 @@ static bool add_range(struct plan *plan, const struct options *options, char **w
         return true;
     if (options->range[strspn(options->range, "0123456789-,")] != '\0' ||
         !strchr(options->range, '-'))
-        return fail(why, "-r takes FROM-TO, as 0-99, 100- or -50, not '%s'", options->range);
+        return why_fail(why, "-r takes FROM-TO, as 0-99, 100- or -50, not '%s'", options->range);
     text_init(&value);
     text_put_literal(&value, "bytes=");
     text_put_string(&value, options->range);
@@ -205,8 +193,8 @@ static bool refuse_file(const struct data_part *part, char **why)
         at = strchr(part->value, '@');
     if (part->kind == DATA_RAW || !at || *at != '@')
         return true;
-    return fail(why, "data from a file (%s) is not in this build; give the text itself",
-                part->value);
+    return why_fail(why, "data from a file (%s) is not in this build; give the text itself",
+                    part->value);
 }
 
 static bool build_body(struct plan *plan, const struct options *options, char **why)
@@ -215,7 +203,7 @@ static bool build_body(struct plan *plan, const struct options *options, char **
         const struct data_part *part = &options->data[i];
 
         if ((part->kind == DATA_JSON) != (options->data[0].kind == DATA_JSON))
-            return fail(why, "--json and -d exclude each other");
+            return why_fail(why, "--json and -d exclude each other");
         if (!refuse_file(part, why))
             return false;
         if (i > 0 && part->kind != DATA_JSON)
@@ -226,7 +214,7 @@ static bool build_body(struct plan *plan, const struct options *options, char **
             text_put_string(&plan->body, part->value);
     }
     if (plan->body.bytes > WIRE_FRAME_BYTES_MAX - (256u << 10))
-        return fail(why, "a body of more than 768 KiB is not in this build");
+        return why_fail(why, "a body of more than 768 KiB is not in this build");
     plan->has_body = options->data_count > 0;
     return true;
 }
@@ -241,7 +229,7 @@ static bool build_method(struct plan *plan, const struct options *options, char 
         plan->has_body = false;
     }
     if (options->head && plan->has_body)
-        return fail(why, "-I and -d exclude each other (-G puts the data into the query)");
+        return why_fail(why, "-I and -d exclude each other (-G puts the data into the query)");
     if (plan->has_body)
         plan->method = SPAN_LITERAL("POST");
     if (options->head)
@@ -249,7 +237,7 @@ static bool build_method(struct plan *plan, const struct options *options, char 
     if (options->method)
         plan->method = span_of_string(options->method);
     if (options->method && (plan->method.bytes == 0 || plan->method.bytes > 32))
-        return fail(why, "-X takes a method of 1 to 32 bytes");
+        return why_fail(why, "-X takes a method of 1 to 32 bytes");
     return true;
 }
 
@@ -262,15 +250,15 @@ static bool build_unix_path(struct plan *plan, const struct options *options, ch
     if (options->unix_socket[0] != '/') {
         cwd = getcwd(NULL, 0);
         if (!cwd)
-            return fail(why, "--unix-socket %s: the working directory has no path",
-                        options->unix_socket);
+            return why_fail(why, "--unix-socket %s: the working directory has no path",
+                            options->unix_socket);
         text_put_string(&plan->unix_path, cwd);
         text_put_char(&plan->unix_path, '/');
         free(cwd);
     }
     text_put_string(&plan->unix_path, options->unix_socket);
     if (plan->unix_path.bytes > 107)
-        return fail(why, "--unix-socket: a socket's path has at most 107 bytes");
+        return why_fail(why, "--unix-socket: a socket's path has at most 107 bytes");
     return true;
 }
 
@@ -279,7 +267,7 @@ static bool choose_body_mode(struct plan *plan, const struct options *options, c
     bool to_files = options->output.count || options->remote_name || options->output_dir;
 
     if (options->discard + options->body_inline + to_files > 1)
-        return fail(why, "--discard, --inline and files exclude each other");
+        return why_fail(why, "--discard, --inline and files exclude each other");
     plan->body_mode = options->verb == VERB_BATCH ? WIRE_BODY_DISCARD : WIRE_BODY_DATA;
     if (options->discard)
         plan->body_mode = WIRE_BODY_DISCARD;
@@ -296,7 +284,7 @@ static bool fill_profile(struct plan *plan, const struct options *options, char 
     uint64_t body_bytes_max = options->body_bytes_max;
 
     if (options->ipv4 && options->ipv6)
-        return fail(why, "-4 and -6 exclude each other");
+        return why_fail(why, "-4 and -6 exclude each other");
     if (options->body_inline && (!body_bytes_max || body_bytes_max > PLAN_INLINE_BYTES_MAX))
         body_bytes_max = PLAN_INLINE_BYTES_MAX;
     plan->profile = (struct wire_profile){
@@ -336,7 +324,7 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
     if (fits)
         add_defaults(plan, options);
     if (fits && plan->fields.bytes > WIRE_HEADER_BYTES_MAX)
-        fits = fail(ret_why, "the fields have more than %u bytes", WIRE_HEADER_BYTES_MAX);
+        fits = why_fail(ret_why, "the fields have more than %u bytes", WIRE_HEADER_BYTES_MAX);
     return fits && fill_profile(plan, options, ret_why);
 }
 

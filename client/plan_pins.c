@@ -7,16 +7,13 @@
 #include "plan_pins.h"
 
 #include "units.h"
+#include "why.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 static bool fail(char **why, const char *flag, const char *value, const char *expected)
 {
-    if (asprintf(why, "%s takes %s, not '%s'", flag, expected, value) < 0)
-        *why = NULL;
-    return false;
+    return why_fail(why, "%s takes %s, not '%s'", flag, expected, value);
 }
 
 static bool is_address(struct span text)
@@ -118,7 +115,7 @@ static bool parse_connect_to(const char *value, struct message_pin *pin)
 bool plan_add_pins(struct plan *plan, const struct options *options, char **ret_why)
 {
     if (options->resolve.count + options->connect_to.count > WIRE_PINS_MAX)
-        return fail(ret_why, "--resolve and --connect-to", "more", "at most 64 rows together");
+        return why_fail(ret_why, "--resolve and --connect-to have more than 64 rows together");
     for (size_t i = 0; i < options->resolve.count; i++) {
         struct message_pin pin = { 0 };
 

@@ -92,7 +92,7 @@ static size_t secret_prefix(const char *word)
     return 0;
 }
 
-/* http://user:password@host becomes http://***@host. */
+/* User and password of a URL become three asterisks. */
 static void put_word(struct text *out, const char *word)
 {
     const char *authority = strstr(word, "://");
