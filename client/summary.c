@@ -7,20 +7,27 @@
 
 #include <stdio.h>
 
+#define NAME_WIDTH 8
 #define CELL_WIDTH 9
+#define FIRST_CELL_WIDTH 7
 #define ERROR_ROWS_MAX 20u
 #define STATUS_ROWS_MAX 8u
 
-static void put_cell(struct text *out, const char *cell)
+static void put_name(struct text *out, const char *name)
 {
-    text_put_format(out, "%*s", CELL_WIDTH, cell);
+    text_put_format(out, "%-*s", NAME_WIDTH, name);
 }
 
-static void put_latency(struct text *out, uint64_t ns)
+static void put_cell(struct text *out, size_t column, const char *cell)
+{
+    text_put_format(out, "%*s", column ? CELL_WIDTH : FIRST_CELL_WIDTH, cell);
+}
+
+static void put_latency(struct text *out, size_t column, uint64_t ns)
 {
     char cell[UNITS_TEXT_BYTES];
 
-    put_cell(out, ns <= 1 ? "0" : units_format_latency(ns, cell, sizeof(cell)));
+    put_cell(out, column, ns <= 1 ? "0" : units_format_latency(ns, cell, sizeof(cell)));
 }
 
 static void put_totals(struct text *out, const struct tally *tally)
@@ -46,12 +53,12 @@ static void put_clock(struct text *out, const char *name, const struct histogram
 {
     static const double quantiles[] = { 0, 0.5, 0.9, 0.99, 0.999, 1 };
 
-    text_put_format(out, "%-8s", name);
+    put_name(out, name);
     for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {
         if (histogram->count)
-            put_latency(out, histogram_quantile(histogram, quantiles[i]));
+            put_latency(out, i, histogram_quantile(histogram, quantiles[i]));
         else
-            put_cell(out, "-");
+            put_cell(out, i, "-");
     }
     text_put_char(out, '\n');
 }
@@ -60,9 +67,9 @@ static void put_latencies(struct text *out, const struct tally *tally)
 {
     static const char *const heads[] = { "min", "p50", "p90", "p99", "p99.9", "max" };
 
-    text_put_literal(out, "        ");
+    put_name(out, "");
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
-        put_cell(out, heads[i]);
+        put_cell(out, i, heads[i]);
     text_put_char(out, '\n');
     put_clock(out, "service", &tally->service);
     put_clock(out, "response", &tally->response);
@@ -75,14 +82,14 @@ static void put_phases(struct text *out, const struct tally *tally)
         double quantile;
     } rows[] = { { "p50", 0.5 }, { "p99", 0.99 }, { "max", 1 } };
 
-    text_put_literal(out, "phase   ");
+    put_name(out, "phase");
     for (unsigned i = 0; i < TIMING_PHASES; i++)
-        put_cell(out, phase_name(PHASE_QUEUE + i));
+        put_cell(out, i, phase_name(PHASE_QUEUE + i));
     text_put_char(out, '\n');
     for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
-        text_put_format(out, "%-8s", rows[row].name);
+        put_name(out, rows[row].name);
         for (unsigned i = 0; i < TIMING_PHASES; i++)
-            put_latency(out, histogram_quantile(&tally->phases[i], rows[row].quantile));
+            put_latency(out, i, histogram_quantile(&tally->phases[i], rows[row].quantile));
         text_put_char(out, '\n');
     }
 }
