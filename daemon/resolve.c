@@ -55,8 +55,7 @@ static const struct fault fault_no_memory = { .code = FAULT_LOCAL_NO_MEMORY,
 
 static void resolve_schedule(struct resolve *resolve)
 {
-    if (!list_is_linked(&resolve->deferred.link))
-        ring_defer(resolve->ring, &resolve->deferred);
+    ring_defer(resolve->ring, &resolve->deferred);
 }
 
 /* Lower case, and whether it fits. */
@@ -319,7 +318,6 @@ int resolve_new(struct resolve **ret_resolve, struct ring *ring, struct timers *
     list_init(&resolve->queued);
     list_init(&resolve->answered);
     list_init(&resolve->stranded);
-    list_init(&resolve->deferred.link);
     resolve->deferred.run = resolve_run;
     resolve_cache_init(&resolve->cache,
                        options->cache_entries_max ? options->cache_entries_max
@@ -362,7 +360,7 @@ void resolve_shutdown(struct resolve *resolve)
 
 bool resolve_is_idle(const struct resolve *resolve)
 {
-    return resolve_dns_is_idle(&resolve->dns) && !list_is_linked(&resolve->deferred.link);
+    return resolve_dns_is_idle(&resolve->dns) && !resolve->deferred.pending;
 }
 
 void resolve_free(struct resolve *resolve)
@@ -370,7 +368,8 @@ void resolve_free(struct resolve *resolve)
     if (!resolve)
         return;
     resolve_drop_waiters(resolve);
-    list_unlink(&resolve->deferred.link);
+    resolve_dns_shutdown(&resolve->dns);
+    ring_undefer(&resolve->deferred);
     resolve_dns_deinit(&resolve->dns);
     resolve_hosts_deinit(&resolve->hosts);
     resolve_cache_deinit(&resolve->cache);

@@ -66,7 +66,8 @@ struct resolve_query {
 
 int resolve_new(struct resolve **ret_resolve, struct ring *ring, struct timers *timers,
                 const struct resolve_options *options);
-/* Queries that are still open are dropped without a call. */
+/* Queries that are still open are dropped without a call. After resolve_shutdown and idleness when
+ * a question may be open. NULL is fine. */
 void resolve_free(struct resolve *resolve);
 
 /* Without asking anybody (literals are not its business): localhost and *.localhost, which are the
@@ -83,7 +84,7 @@ void resolve_start(struct resolve *resolve, struct resolve_query *query, const c
 void resolve_cancel(struct resolve *resolve, struct resolve_query *query);
 
 /* Ends polls and sockets so that the ring can be freed: call, then turn the ring until
- * resolve_is_idle. */
+ * resolve_is_idle. Open queries are dropped without a call; nothing may be started after it. */
 void resolve_shutdown(struct resolve *resolve);
 bool resolve_is_idle(const struct resolve *resolve);
 

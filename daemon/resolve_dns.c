@@ -161,11 +161,23 @@ static void dns_close_channel(struct resolve_dns *dns)
     dns_settle(dns);
 }
 
+static bool dns_has_one_server(const struct resolve_dns *dns)
+{
+    struct ares_addr_port_node *servers = NULL;
+    bool one;
+
+    if (ares_get_servers_ports(dns->channel, &servers) != ARES_SUCCESS)
+        return false;
+    one = servers && !servers->next;
+    ares_free_data(servers);
+    return one;
+}
+
 /* An ARES_ status. */
-static int dns_open_channel(struct resolve_dns *dns)
+static int dns_init_channel(struct resolve_dns *dns, int flags)
 {
     char lookups[] = "b"; /* DNS only */
-    struct ares_options options = { .flags = ARES_FLAG_NOALIASES,
+    struct ares_options options = { .flags = flags,
                                     .timeout = dns->timeout_ms,
                                     .tries = dns->tries,
                                     .lookups = lookups,
@@ -173,16 +185,11 @@ static int dns_open_channel(struct resolve_dns *dns)
                                     .sock_state_cb_data = dns };
     int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
                ARES_OPT_SOCK_STATE_CB;
-    int status = ARES_SUCCESS;
+    int status;
 
 #ifdef ARES_OPT_QUERY_CACHE
     mask |= ARES_OPT_QUERY_CACHE; /* options.qcache_max_ttl is 0: off */
 #endif
-    if (!dns->has_library)
-        status = ares_library_init(ARES_LIB_INIT_ALL);
-    if (status != ARES_SUCCESS)
-        return status;
-    dns->has_library = true;
     status = ares_init_options(&dns->channel, &options, mask);
     if (status != ARES_SUCCESS)
         return status;
@@ -192,6 +199,25 @@ static int dns_open_channel(struct resolve_dns *dns)
     if (status != ARES_SUCCESS)
         dns_close_channel(dns);
     return status;
+}
+
+/* An ARES_ status. SERVFAIL, NOTIMP and REFUSED send c-ares to the next server, which is what we
+ * want of several; but 1.18 then forgets the reason. With a single server there is nobody else to
+ * ask, and NOCHECKRESP brings the reason. */
+static int dns_open_channel(struct resolve_dns *dns)
+{
+    int status = ARES_SUCCESS;
+
+    if (!dns->has_library)
+        status = ares_library_init(ARES_LIB_INIT_ALL);
+    if (status != ARES_SUCCESS)
+        return status;
+    dns->has_library = true;
+    status = dns_init_channel(dns, ARES_FLAG_NOALIASES);
+    if (status != ARES_SUCCESS || !dns_has_one_server(dns))
+        return status;
+    dns_close_channel(dns);
+    return dns_init_channel(dns, ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP);
 }
 
 /* What a failed question means to the item that waits for it. */
@@ -213,7 +239,8 @@ static void explain(int status, enum resolve_family family, struct resolve_dns_a
         { ARES_EREFUSED, FAULT_DNS_FAILED, false, 0, "the DNS server refused to answer (REFUSED)" },
         { ARES_EBADRESP, FAULT_DNS_FAILED, false, 0, "the DNS answer is malformed" },
         { ARES_ETIMEOUT, FAULT_TIMEOUT_DNS, false, ETIMEDOUT, "no DNS server answered in time" },
-        { ARES_ECONNREFUSED, FAULT_DNS_FAILED, false, 0, "no DNS server could be asked" },
+        { ARES_ECONNREFUSED, FAULT_DNS_FAILED, false, 0,
+          "no DNS server could be reached, or each of them failed" },
         { ARES_ENOMEM, FAULT_LOCAL_NO_MEMORY, false, ENOMEM, NULL },
         { ARES_ECANCELLED, FAULT_DNS_FAILED, false, 0, "the question was dropped" },
         { ARES_EDESTRUCTION, FAULT_DNS_FAILED, false, 0, "the question was dropped" },

@@ -188,7 +188,6 @@ int writer_new(struct writer **ret_writer, struct ring *ring, const struct write
     writer->queue_bytes_max =
         options && options->queue_bytes_max > 0 ? options->queue_bytes_max : QUEUE_BYTES_DEFAULT;
     list_init(&writer->files);
-    list_init(&writer->deferred.link);
     writer->deferred.run = writer_on_deferred;
     writer->read_op.done = writer_on_event;
     r = writer_thread_init(&writer->thread);
@@ -215,7 +214,7 @@ void writer_free(struct writer *writer)
             (void)close(file->target.fd); /* nobody is left to be told */
         free(file);
     }
-    list_unlink(&writer->deferred.link);
+    ring_undefer(&writer->deferred);
     free(writer);
 }
 
@@ -273,8 +272,7 @@ bool writer_write(struct writer *writer, struct writer_file *file, struct span b
         /* Perhaps nothing of this file is queued whose end would bring the news. */
         file->error = file->error ? file->error : ENOMEM;
         file->starved = true;
-        if (!list_is_linked(&writer->deferred.link))
-            ring_defer(writer->ring, &writer->deferred);
+        ring_defer(writer->ring, &writer->deferred);
         return false;
     }
     *job = (struct writer_job){ .kind = WRITER_JOB_WRITE, .bytes = bytes.bytes, .room = room };
@@ -319,8 +317,7 @@ void writer_shutdown(struct writer *writer)
 
 bool writer_is_idle(const struct writer *writer)
 {
-    return writer->files_count == 0 && !writer->read_op.in_flight &&
-           !list_is_linked(&writer->deferred.link);
+    return writer->files_count == 0 && !writer->read_op.in_flight && !writer->deferred.pending;
 }
 
 void writer_check(const struct writer *writer)
