@@ -7,7 +7,8 @@
 2. proto/ includes only itself, client/ only itself and proto/.
 3. liburing is included by ring alone; sockets, clocks, environment and random numbers are used
    by ring alone, and by what ALLOWED_CALLS names with a reason.
-4. --objects: the objects of the pure half (proto, core) refer to no such function at all, and to
+4. Every .c file has its row in meson.build: what is not built is not tested.
+5. --objects: the objects of the pure half (proto, core) refer to no such function at all, and to
    malloc only where ALLOWED_MALLOC says so.
 
 A module is a file name without suffix, or its part before an underscore: ring_probe.c is of ring.
@@ -197,6 +198,16 @@ def check_calls(path, text, complain):
                          'what ALLOWED_CALLS names')
 
 
+def check_rows(root, complain):
+    rows = set(re.findall(r"'([\w./-]+)'", (root / 'meson.build').read_text())) | {'main'}
+    prefix = {'unit': 'test_', 'fuzz': 'fuzz_'}
+    for folder in (*LEVELS, 'tests/unit', 'tests/fuzz', 'tests/support', 'tests/sim'):
+        for path in sorted((root / folder).glob('*.c')):
+            row = path.stem.removeprefix(prefix.get(path.parent.name, ''))
+            if row not in rows and str(path.relative_to(root)) not in rows:
+                complain(path, 1, 'has no row in meson.build')
+
+
 def check_tree(root):
     complaints = []
 
@@ -209,6 +220,7 @@ def check_tree(root):
             check_includes(root, folder, path, text, complain)
             if folder == 'daemon':
                 check_calls(path, text, complain)
+    check_rows(root, complain)
     return complaints
 
 
@@ -251,6 +263,8 @@ def check_self():
         'daemon/engine.c': ('x = clock_gettime(a);\n', 'engine calls clock_gettime'),
         'daemon/timer.c': ('\n  send (1);\n', 'timer.c:2: timer calls send'),
         'client/main.c': ('#include "conn.h"\n', 'neither of client/ nor of proto/'),
+        'tests/unit/test_slab.c': ('', 'no row in meson.build'),
+        'tests/support/stray.c': ('', 'no row in meson.build'),
     }
     good = {
         'daemon/ring_ops.c': '#include "ring.h"\n#include <liburing.h>\nint r = socket(1);\n',
@@ -260,8 +274,9 @@ def check_self():
     }
     with tempfile.TemporaryDirectory() as name:
         root = pathlib.Path(name)
-        for folder in LEVELS:
-            (root / folder).mkdir()
+        for folder in (*LEVELS, 'tests/unit', 'tests/support'):
+            (root / folder).mkdir(parents=True)
+        (root / 'meson.build').write_text("['ring_ops', 'batch', 'log', 'input', 'url']")
         for path, text in [(p, t) for p, (t, _) in bad.items()] + list(good.items()):
             (root / path).write_text(text)
         found = check_tree(root)
