@@ -42,7 +42,7 @@ test-system: deps-test build-test/build.ninja
 	tests/run-system build-test
 
 test-full:
-	HAUL_TEST_FULL=1 FUZZ_SECONDS=600 .ci/run
+	REPEAT=50 FUZZ_SECONDS=600 .ci/run
 
 bench: deps-bench all
 	bench/run --build build
