@@ -25,6 +25,7 @@
 
 #define SESSION_INPUT_BYTES (128u << 10)
 #define SESSION_OUTPUT_BYTES_MAX (1u << 20) /* unread output beyond which nothing new is begun */
+#define SESSION_HANGUP_LOOK_NS 250000000ull
 #define SESSION_STARTS_PER_TURN 1024u
 
 static void session_on_input(struct ring_op *op, const struct ring_event *event);
@@ -304,7 +305,9 @@ static void session_on_frame_timer(struct timer *timer, uint64_t now_ns)
     struct session *s = container_of(timer, struct session, frame_timer);
 
     (void)now_ns;
-    if (s->state == SESSION_STREAM)
+    if (s->input_ended && s->state != SESSION_CLOSING)
+        ring_poll(s->front->ring, &s->hangup_op, s->fd, 0);
+    else if (s->state == SESSION_STREAM)
         session_refuse(s, WIRE_ERROR_TIMEOUT, "half a frame for too long");
     else if (s->state == SESSION_VARLINK)
         session_close(s);
@@ -435,22 +438,25 @@ static void session_on_end_of_input(struct session *s)
             session_close(s);
         return;
     }
-    /* POLLHUP and POLLERR come unasked: only both halves shut make a hang-up. */
-    ring_poll(s->front->ring, &s->hangup_op, s->fd, 0);
+    ring_poll(s->front->ring, &s->hangup_op, s->fd, 0); /* POLLHUP and POLLERR come unasked */
     for (struct list *at = s->batches.next; at != &s->batches; at = at->next)
         container_of(at, struct batch, link)->ended = true;
     session_wake(s);
 }
 
+/* The ring also reports that one half is shut, which we know and which lasts: so we look again a
+ * little later instead of at once. Only both halves shut make a hang-up (unix(7)). */
 static void session_on_hangup(struct ring_op *op, const struct ring_event *event)
 {
     struct session *s = container_of(op, struct session, hangup_op);
 
-    (void)event; /* cancelled by our own closing, or the client is gone */
     if (s->state == SESSION_CLOSING)
         session_wake(s);
-    else
+    else if (event->result < 0 || event->result & (POLLHUP | POLLERR))
         session_close(s);
+    else
+        timers_arm(s->front->timers, &s->frame_timer,
+                   ring_now_ns(s->front->ring) + SESSION_HANGUP_LOOK_NS);
 }
 
 static void session_on_input(struct ring_op *op, const struct ring_event *event)

@@ -46,7 +46,7 @@ struct session {
     struct ring_op recv_op;
     struct ring_op hangup_op;  /* after input_ended: tells when the client is wholly gone */
     struct ring_deferred work; /* pump, or the end of a closing session */
-    struct timer frame_timer;
+    struct timer frame_timer;  /* half a frame; after input_ended: the next look for a hang-up */
     struct timer slow_timer;
     struct outbox outbox;
     struct varlink_reader varlink;
