@@ -106,8 +106,6 @@ static bool session_send_body(struct session *s, struct item *item, struct block
         block->bytes += padding;
         outbox_push_block(&s->outbox, block);
     }
-    s->body_window -=
-        (int64_t)(MESSAGE_DATA_HEAD_BYTES - sizeof(struct wire_header) + frame_pad(body_bytes));
     return true;
 }
 
