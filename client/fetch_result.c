@@ -78,30 +78,38 @@ static void on_data(void *ctx, uint64_t id, uint8_t flags, struct span body, siz
         client_consume(&fetch->client, window_bytes);
 }
 
-/* The item's own line on stderr. */
-static void say_failure(struct fetch *fetch, const struct outcome *o)
+/* Of get: number, name, URL, reason, phase, cure. */
+static void say_get_failure(struct fetch *fetch, const struct outcome *o)
 {
     const char *cure = cure_of_fault(o->fault.code);
+    struct text url;
 
-    if (fetch->options->verb == VERB_GET) {
-        say_error(fetch->say, "(%d) %s/%s: %.*s: %.*s (phase %s)%s%s",
-                  fault_curl_code(o->fault.code), fault_domain(o->fault.code),
-                  fault_name(o->fault.code), (int)o->url.bytes, o->url.data, (int)o->message.bytes,
-                  o->message.data, phase_name(o->fault.phase), *cure ? "; " : "", cure);
-        return;
-    }
+    text_init(&url);
+    record_put_effective_url(&url, o->url); /* no password on a screen */
+    say_error(fetch->say, "(%d) %s/%s: %.*s: %.*s (phase %s)%s%s", fault_curl_code(o->fault.code),
+              fault_domain(o->fault.code), fault_name(o->fault.code), (int)url.bytes, url.data,
+              (int)o->message.bytes, o->message.data, phase_name(o->fault.phase), *cure ? "; " : "",
+              cure);
+    text_deinit(&url);
+}
+
+/* Of batch: only what was wrong with the input; all others have their records. */
+static void say_bad_input(struct fetch *fetch, const struct outcome *o)
+{
+    char where[64];
+
     if (o->fault.phase != PHASE_INPUT || fetch->lines_said > FETCH_LINES_SAID_MAX)
         return;
-    if (fetch->lines_said++ == FETCH_LINES_SAID_MAX)
+    if (fetch->lines_said++ == FETCH_LINES_SAID_MAX) {
         say_error(fetch->say, "more bad items follow; the records name them all");
-    else if (o->line)
-        say_error(fetch->say, "line %llu: %s/%s: %.*s", (unsigned long long)o->line,
-                  fault_domain(o->fault.code), fault_name(o->fault.code), (int)o->message.bytes,
-                  o->message.data);
+        return;
+    }
+    if (o->line)
+        (void)snprintf(where, sizeof(where), "line %llu", (unsigned long long)o->line);
     else
-        say_error(fetch->say, "%.*s: %s/%s: %.*s", (int)o->url.bytes, o->url.data,
-                  fault_domain(o->fault.code), fault_name(o->fault.code), (int)o->message.bytes,
-                  o->message.data);
+        (void)snprintf(where, sizeof(where), "URL %llu", (unsigned long long)o->number);
+    say_error(fetch->say, "%s: %s/%s: %.*s", where, fault_domain(o->fault.code),
+              fault_name(o->fault.code), (int)o->message.bytes, o->message.data);
 }
 
 static void write_record(struct fetch *fetch, const struct outcome *o)
@@ -125,7 +133,7 @@ static void fetch_note_failure(struct fetch *fetch, const struct outcome *o)
     }
     /* After Ctrl-C hundreds of items end the same way: the summary counts them. */
     if (!(fetch->is_cancelled && o->fault.code == FAULT_CANCELLED_CLIENT))
-        say_failure(fetch, o);
+        (fetch->options->verb == VERB_GET ? say_get_failure : say_bad_input)(fetch, o);
     if (fetch->options->fail_early)
         fetch_cancel(fetch);
 }

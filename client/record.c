@@ -11,7 +11,6 @@
 #include "units.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -69,21 +68,33 @@ void record_put_effective_url(struct text *out, struct span url)
     text_put(out, url.data, bytes);
 }
 
-/* Most URLs need no change: then they are written as they are, without a copy. */
-static void put_effective_url_json(struct text *out, struct span url)
+static bool is_effective_already(struct span url)
 {
-    const char *slash = url.bytes > 8 ? memchr(url.data + 8, '/', url.bytes - 8) : NULL;
-    struct text copy;
+    return url.bytes > 8 && memchr(url.data + 8, '/', url.bytes - 8) &&
+           !memchr(url.data, '@', url.bytes) && !memchr(url.data, '#', url.bytes) &&
+           !memchr(url.data, '?', url.bytes);
+}
 
-    if (slash && !memchr(url.data, '@', url.bytes) && !memchr(url.data, '#', url.bytes) &&
-        !memchr(url.data, '?', url.bytes)) {
-        text_put_json(out, url);
+/* Both URLs. They are nearly always equal: then the first string is copied, not escaped again. */
+static void put_urls(struct text *out, struct span url)
+{
+    size_t start, bytes;
+    struct text effective;
+
+    text_put_literal(out, ",\"url\":");
+    start = out->bytes;
+    text_put_json(out, url);
+    bytes = out->bytes - start;
+    text_put_literal(out, ",\"effective_url\":");
+    if (is_effective_already(url)) {
+        if (text_reserve(out, bytes))
+            text_put(out, out->data + start, bytes);
         return;
     }
-    text_init(&copy);
-    record_put_effective_url(&copy, url);
-    text_put_json(out, text_span(&copy));
-    text_deinit(&copy);
+    text_init(&effective);
+    record_put_effective_url(&effective, url);
+    text_put_json(out, text_span(&effective));
+    text_deinit(&effective);
 }
 
 #define PUT_NUMBER(out, key, value)                                                                \
@@ -113,20 +124,28 @@ static void put_error(struct text *out, const struct outcome *item)
     text_put_char(out, '}');
 }
 
+static void put_ipv4(struct text *out, const uint8_t *address)
+{
+    for (int i = 0; i < 4; i++) {
+        text_put_char(out, i ? '.' : '"');
+        text_put_u64(out, address[i]);
+    }
+    text_put_char(out, '"');
+}
+
 static void put_remote(struct text *out, const struct wire_result *result)
 {
     char address[INET6_ADDRSTRLEN] = "";
-    const unsigned char *a = result->remote_address;
 
-    if (result->remote_family == 4)
-        (void)snprintf(address, sizeof(address), "%u.%u.%u.%u", a[0], a[1], a[2], a[3]);
-    else if (result->remote_family == 6)
-        (void)inet_ntop(AF_INET6, a, address, sizeof(address)); /* has room: cannot fail */
     text_put_literal(out, ",\"remote_ip\":");
-    if (address[0])
+    if (result->remote_family == 4) {
+        put_ipv4(out, result->remote_address);
+    } else if (result->remote_family == 6) {
+        (void)inet_ntop(AF_INET6, result->remote_address, address, sizeof(address)); /* has room */
         text_put_json(out, span_of_string(address));
-    else
+    } else {
         text_put_literal(out, "null");
+    }
     PUT_NUMBER(out, "remote_port", result->remote_port);
 }
 
@@ -273,10 +292,7 @@ void record_write_json(struct text *out, struct record_clock *clock, const struc
         text_put_span(out, item->label);
     else
         text_put_u64(out, item->number);
-    text_put_literal(out, ",\"url\":");
-    text_put_json(out, item->url);
-    text_put_literal(out, ",\"effective_url\":");
-    put_effective_url_json(out, item->url);
+    put_urls(out, item->url);
     text_put_literal(out, ",\"method\":");
     text_put_json(out, item->method.bytes ? item->method : SPAN_LITERAL("GET"));
     PUT_NUMBER(out, "status", result->status);

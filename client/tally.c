@@ -7,6 +7,8 @@
  */
 #include "tally.h"
 
+#include "record.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -45,11 +47,15 @@ static void tally_record(struct tally *tally, struct histogram *histogram, uint6
 static void tally_add_error(struct tally *tally, const struct outcome *item)
 {
     struct tally_error *error = &tally->errors[item->fault.code % FAULT_CODE_COUNT];
+    struct text url;
 
-    if (error->count++ == 0)
+    if (error->count++ == 0) {
+        text_init(&url);
+        record_put_effective_url(&url, item->url); /* no password in a summary */
         (void)snprintf(error->example, sizeof(error->example), "%.*s: %.*s",
-                       (int)item->message.bytes, item->message.data, (int)item->url.bytes,
-                       item->url.data);
+                       (int)item->message.bytes, item->message.data, (int)url.bytes, url.data);
+        text_deinit(&url);
+    }
     if (item->fault.code == FAULT_LOCAL_NO_DESCRIPTORS ||
         item->fault.code == FAULT_LOCAL_NO_PORTS || item->fault.code == FAULT_LOCAL_NO_MEMORY)
         tally->local_faults++;

@@ -205,10 +205,13 @@ static void put_escaped(struct text *text, unsigned char c)
     text_put(text, escape, sizeof(escape));
 }
 
-static bool is_plain(unsigned char c)
-{
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
+/* Bytes that stand for themselves in a JSON string: printable ASCII but quote and backslash. */
+static const bool is_plain[256] = {
+    [' '] = true,
+    ['!'] = true,
+    ['#' ... '['] = true,
+    [']' ... '~'] = true,
+};
 
 void text_put_json(struct text *text, struct span span)
 {
@@ -216,7 +219,7 @@ void text_put_json(struct text *text, struct span span)
     while (span.bytes) {
         size_t run = 0;
 
-        while (run < span.bytes && is_plain((unsigned char)span.data[run]))
+        while (run < span.bytes && is_plain[(unsigned char)span.data[run]])
             run++;
         text_put(text, span.data, run);
         span_advance(&span, run);
