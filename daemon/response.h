@@ -107,7 +107,8 @@ enum response_verdict response_feed(struct response *response, struct span *in,
  * http/empty (no byte), http/partial (message begun). */
 enum response_verdict response_finish(struct response *response);
 
-/* Of the final head: the value of Content-Type, cut to 255 bytes (empty if none). */
+/* Of the final head: the value of Content-Type, cut to 255 bytes (empty if none). This and the two
+ * below are empty before the final head is complete, and valid until deinit. */
 struct span response_content_type(const struct response *response);
 
 /* With wants_head: reason phrase, and the fields in wire form (message.h, wire_field). */

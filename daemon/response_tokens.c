@@ -205,22 +205,27 @@ static int on_field_value(llhttp_t *parser, const char *at, size_t bytes)
     return 0;
 }
 
+static struct span response_kept(const struct response *response, uint32_t at, uint32_t bytes)
+{
+    return bytes > 0 ? span_of(response->head + at, bytes) : span_of("", 0);
+}
+
 /* Two redirects to different places are two messages in one; twice the same is a stutter. */
 static int response_end_location(struct response *response, uint32_t value_at)
 {
-    struct span value = span_of(response->head + value_at, response->value_trimmed);
+    struct span value = response_kept(response, value_at, response->value_trimmed);
 
-    if (response->has_location &&
-        !span_equals(value,
-                     span_of(response->head + response->location_at, response->location_bytes)))
-        return callback_fail(response, FAULT_HTTP_MALFORMED, "two different Location fields");
-    if (response->has_location && !response->wants_head)
-        response->kept_bytes = value_at;
     if (!response->has_location) {
         response->has_location = true;
         response->location_at = value_at;
         response->location_bytes = response->value_trimmed;
+        return 0;
     }
+    if (!span_equals(value,
+                     response_kept(response, response->location_at, response->location_bytes)))
+        return callback_fail(response, FAULT_HTTP_MALFORMED, "two different Location fields");
+    if (!response->wants_head)
+        response->kept_bytes = value_at;
     return 0;
 }
 
@@ -330,21 +335,29 @@ void response_tokens_begin(struct response *response)
     response->kept_bytes = 0;
 }
 
+/* While a head is being read its pieces are not fit to be seen. */
+static bool response_has_head(const struct response *response)
+{
+    return response->status != 0;
+}
+
 struct span response_content_type(const struct response *response)
 {
-    return span_of(response->content_type, response->content_type_bytes);
+    return span_of(response->content_type,
+                   response_has_head(response) ? response->content_type_bytes : 0);
 }
 
 struct span response_reason(const struct response *response)
 {
-    return span_of(response->head, response->reason_bytes);
+    return response_kept(response, 0, response_has_head(response) ? response->reason_bytes : 0);
 }
 
 struct span response_fields(const struct response *response, uint16_t *ret_count)
 {
+    *ret_count = 0;
+    if (!response->wants_head || !response_has_head(response))
+        return span_of("", 0);
     *ret_count = response->kept_count;
-    if (!response->wants_head || !response->head)
-        return span_of(NULL, 0);
-    return span_of(response->head + response->reason_bytes,
-                   response->kept_bytes - response->reason_bytes);
+    return response_kept(response, response->reason_bytes,
+                         response->kept_bytes - response->reason_bytes);
 }

@@ -48,6 +48,9 @@ static void reads_acceptable_heads(void **state)
         { "two equal Locations",
           TEXT("HTTP/1.1 302 F\r\nLocation: /a\r\nX: y\r\nlocation:\t/a \r\n" EMPTY),
           .status = 302 },
+        { "one empty Location, nothing kept before it",
+          TEXT("HTTP/1.1 302 F\r\nLocation: \r\nX: y\r\nContent-Length: 0\r\n\r\n"),
+          .status = 302 },
         { "three empty Locations",
           TEXT("HTTP/1.1 302 F\r\nLocation:\r\nLocation: \r\nLocation:\r\n" EMPTY), .status = 302 },
     };
