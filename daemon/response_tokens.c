@@ -111,32 +111,23 @@ static int on_pause(llhttp_t *parser)
     return HPE_PAUSED;
 }
 
-static int response_begin_field(struct response *response)
-{
-    static const struct wire_field placeholder;
-
-    if (response->fields_count >= response->limits->fields_max)
-        return callback_fail(response, FAULT_HTTP_TOO_BIG, "too many header fields");
-    response->fields_count++;
-    if (!response_is_keeping(response))
-        return 0;
-    return response_keep(response, (const char *)&placeholder, sizeof(placeholder));
-}
-
 static int on_field_name(llhttp_t *parser, const char *at, size_t bytes)
 {
+    static const struct wire_field placeholder;
     struct response *response = response_of(parser);
     size_t seen = response->name_bytes;
 
-    if (seen == 0 && response_begin_field(response) != 0)
-        return CALLBACK_FAILED;
     if (seen < sizeof(response->name)) {
         size_t room = sizeof(response->name) - seen;
 
         memcpy(response->name + seen, at, bytes < room ? bytes : room);
     }
     response->name_bytes += (uint32_t)bytes;
-    return response_is_keeping(response) ? response_keep(response, at, bytes) : 0;
+    if (!response_is_keeping(response))
+        return 0;
+    if (seen == 0 && response_keep(response, (const char *)&placeholder, sizeof(placeholder)) != 0)
+        return CALLBACK_FAILED;
+    return response_keep(response, at, bytes);
 }
 
 static enum response_field field_of_name(struct span name)
@@ -162,6 +153,11 @@ static int on_field_name_complete(llhttp_t *parser)
 {
     struct response *response = response_of(parser);
 
+    /* Not counted where a name begins: whether we hear of one that turns out to be malformed
+     * depends on where the input is cut. */
+    if (response->fields_count >= response->limits->fields_max)
+        return callback_fail(response, FAULT_HTTP_TOO_BIG, "too many header fields");
+    response->fields_count++;
     response->value_bytes = 0;
     response->value_trimmed = 0;
     if (response->state == RESPONSE_IN_HEAD && response->name_bytes < sizeof(response->name))

@@ -55,6 +55,8 @@ static void stops_at_small_limits_at_every_split(void **state)
         { "three fields", TEXT(OK "A:\r\nB:\r\nContent-Length: 0\r\n\r\n"), .status = 200 },
         { "four fields", TEXT(OK "A:\r\nB:\r\nC:\r\nContent-Length: 0\r\n\r\n"),
           .fault = FAULT_HTTP_TOO_BIG },
+        { "a malformed name after three fields", TEXT(OK "A:\r\nB:\r\nC:\r\nD\r\n"),
+          .fault = FAULT_HTTP_MALFORMED },
         { "four fields, one of an interim response",
           TEXT("HTTP/1.1 100\r\nA:\r\n\r\nHTTP/1.1 200\r\nB:\r\nC:\r\nD:\r\n\r\n"),
           .fault = FAULT_HTTP_TOO_BIG },
