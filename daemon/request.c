@@ -41,40 +41,18 @@ static const struct reserved_field reserved_fields[] = {
     { SPAN_LITERAL("trailer"), "Trailer is not sent: there are no trailers" },
 };
 
-/* Characters by what they may be part of (RFC 9110 section 5.6.2, RFC 3986 section 3.2.2). */
-#define CHAR_TOKEN 0x1
-#define CHAR_HOST 0x2
-
-static const uint8_t char_classes[256] = {
-    ['0' ... '9'] = CHAR_TOKEN | CHAR_HOST,
-    ['A' ... 'Z'] = CHAR_TOKEN | CHAR_HOST,
-    ['a' ... 'z'] = CHAR_TOKEN | CHAR_HOST,
-    ['!'] = CHAR_TOKEN | CHAR_HOST,
-    ['#'] = CHAR_TOKEN,
-    ['$'] = CHAR_TOKEN | CHAR_HOST,
-    ['%'] = CHAR_TOKEN | CHAR_HOST,
-    ['&'] = CHAR_TOKEN | CHAR_HOST,
-    ['\''] = CHAR_TOKEN | CHAR_HOST,
-    ['('] = CHAR_HOST,
-    [')'] = CHAR_HOST,
-    ['*'] = CHAR_TOKEN | CHAR_HOST,
-    ['+'] = CHAR_TOKEN | CHAR_HOST,
-    [','] = CHAR_HOST,
-    ['-'] = CHAR_TOKEN | CHAR_HOST,
-    ['.'] = CHAR_TOKEN | CHAR_HOST,
-    [';'] = CHAR_HOST,
-    ['='] = CHAR_HOST,
-    ['^'] = CHAR_TOKEN,
-    ['_'] = CHAR_TOKEN | CHAR_HOST,
-    ['`'] = CHAR_TOKEN,
-    ['|'] = CHAR_TOKEN,
-    ['~'] = CHAR_TOKEN | CHAR_HOST,
+/* RFC 9110 section 5.6.2. */
+static const bool is_token_char[256] = {
+    ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true,  ['#'] = true,
+    ['$'] = true,         ['%'] = true,         ['&'] = true,         ['\''] = true, ['*'] = true,
+    ['+'] = true,         ['-'] = true,         ['.'] = true,         ['^'] = true,  ['_'] = true,
+    ['`'] = true,         ['|'] = true,         ['~'] = true,
 };
 
-static bool span_is_all(struct span text, uint8_t char_class)
+static bool span_is_token(struct span text)
 {
     for (size_t i = 0; i < text.bytes; i++)
-        if (!(char_classes[(uint8_t)text.data[i]] & char_class))
+        if (!is_token_char[(uint8_t)text.data[i]])
             return false;
     return text.bytes > 0;
 }
@@ -93,11 +71,6 @@ static bool span_has_control(struct span text, bool tab_is_fine)
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
 }
 
 static bool list_has_field(struct span fields, struct span name)
@@ -154,29 +127,13 @@ static struct userinfo_reader userinfo_reader_of(const struct url *url)
     return (struct userinfo_reader){ .user = url->user, .password = url->password };
 }
 
-static int hex_value(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static uint8_t take_decoded(struct span *text)
 {
-    uint8_t byte = (uint8_t)text->data[0];
+    struct span one = { text->data, text->data[0] == '%' && text->bytes >= 3 ? 3 : 1 };
+    char decoded[3];
 
-    if (byte == '%' && text->bytes >= 3) {
-        int high = hex_value(text->data[1]);
-        int low = hex_value(text->data[2]);
-
-        if (high >= 0 && low >= 0) {
-            span_advance(text, 3);
-            return (uint8_t)(high << 4 | low);
-        }
-    }
-    span_advance(text, 1);
-    return byte;
+    span_advance(text, url_percent_decode(one, decoded) == 1 ? one.bytes : 1);
+    return (uint8_t)decoded[0];
 }
 
 /* The next byte of user:password, or -1. */
@@ -193,7 +150,7 @@ static int userinfo_next(struct userinfo_reader *reader)
 
 static bool request_has_userinfo(const struct request *request)
 {
-    return request->url->user.data || request->url->password.data;
+    return !span_is_empty(request->url->user) || !span_is_empty(request->url->password);
 }
 
 /* Checks. Each returns NULL or why not. */
@@ -204,7 +161,7 @@ static const char *check_method(const struct request *request)
 
     if (span_is_empty(method))
         return NULL;
-    if (!span_is_all(method, CHAR_TOKEN))
+    if (!span_is_token(method))
         return "the method is not a token";
     if (span_equals_nocase(method, SPAN_LITERAL("CONNECT")))
         return "CONNECT is for proxies";
@@ -213,52 +170,30 @@ static const char *check_method(const struct request *request)
     return NULL;
 }
 
-static const char *check_port(struct span port)
-{
-    unsigned value = 0;
-
-    for (size_t i = 0; i < port.bytes; i++) {
-        if (!is_digit(port.data[i]) || i >= 5)
-            return "the port in Host is not a number from 1 to 65535";
-        value = value * 10 + (unsigned)(port.data[i] - '0');
-    }
-    return value >= 1 && value <= UINT16_MAX ? NULL
-                                             : "the port in Host is not a number from 1 to 65535";
-}
-
-/* uri-host [ ":" port ], RFC 9110 section 7.2. */
+/* uri-host [ ":" port ], RFC 9110 section 7.2, as the one parser of hosts understands it. */
 static const char *check_host(struct span host)
 {
-    const char *end = host.data;
-    const char *stop = host.data + host.bytes;
+    static const struct span scheme = SPAN_LITERAL("http://");
+    char text[sizeof("http://") + URL_AUTHORITY_BYTES_MAX];
+    struct url_fault fault;
+    struct url url;
 
-    if (span_is_empty(host))
-        return "Host is empty";
-    if (*end == '[') {
-        do
-            end++;
-        while (end < stop && (hex_value(*end) >= 0 || *end == ':' || *end == '.'));
-        if (end == stop || *end != ']' || end == host.data + 1)
-            return "Host is not a host";
-        end++;
-    } else {
-        while (end < stop && (char_classes[(uint8_t)*end] & CHAR_HOST))
-            end++;
-        if (end == host.data)
-            return "Host is not a host";
-    }
-    if (end == stop)
-        return NULL;
-    if (*end != ':')
+    if (span_is_empty(host) || host.bytes > URL_AUTHORITY_BYTES_MAX)
         return "Host is not a host";
-    return check_port(span_of(end + 1, (size_t)(stop - end - 1)));
+    memcpy(text, scheme.data, scheme.bytes);
+    memcpy(text + scheme.bytes, host.data, host.bytes);
+    if (!url_parse(span_of(text, scheme.bytes + host.bytes), &url, &fault))
+        return "Host is not a host";
+    if (url.user.data || url.fragment.data || url.zone.bytes > 0 || url.target.bytes > 0)
+        return "Host is more than a host";
+    return NULL;
 }
 
 static const char *check_field(const struct message_field *field)
 {
     struct span value = field->value;
 
-    if (!span_is_all(field->name, CHAR_TOKEN))
+    if (!span_is_token(field->name))
         return "a header name is not a token";
     if (span_has_control(value, true))
         return "a control character in a header value";
