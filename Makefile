@@ -13,6 +13,7 @@
 PREFIX ?= /usr/local
 DEPS ?= tools/deps
 PYTHON ?= /usr/bin/python3
+BENCH ?=
 SANITIZE = -Db_sanitize=address,undefined -Doptimization=1 -Dfaults=true
 
 .PHONY: all demo test test-system test-full bench install uninstall coverage tidy fmt clean
@@ -45,7 +46,7 @@ test-full:
 	REPEAT=50 FUZZ_SECONDS=600 .ci/run
 
 bench: deps-bench all
-	bench/run --build build
+	$(PYTHON) bench/run.py --build build $(BENCH)
 
 install: all
 	meson configure build -Dprefix=$(PREFIX)
