@@ -434,8 +434,13 @@ int ring_turn(struct ring *ring, uint64_t deadline_ns)
     if (ring->broken < 0)
         return ring->broken;
     ring->counters.turns++;
-    ring_run_deferred(ring); /* what timers and planned starts put off since the last turn */
-    if (!list_is_empty(&ring->cancelled) || !list_is_empty(&ring->deferred))
+    if (!list_is_empty(&ring->deferred)) {
+        /* What timers and planned starts put off since the last turn. It may arm timers, of which
+         * deadline_ns knows nothing: come back at once to be asked with the right one. */
+        ring_run_deferred(ring);
+        deadline_ns = 0;
+    }
+    if (!list_is_empty(&ring->cancelled))
         deadline_ns = 0;
 
     r = ring_wait(ring, deadline_ns);

@@ -89,7 +89,7 @@ static void scene_begin(struct scene *scene)
 static void scene_turn(struct scene *scene)
 {
     uint64_t next_ns = timers_next_ns(&scene->timers);
-    uint64_t limit_ns = ring_clock_ns(scene->ring) + 1000 * MS;
+    uint64_t limit_ns = ring_clock_ns(scene->ring) + 10000 * MS;
 
     assert_int_equal(ring_turn(scene->ring, next_ns < limit_ns ? next_ns : limit_ns), 0);
     timers_advance(&scene->timers, ring_now_ns(scene->ring));
