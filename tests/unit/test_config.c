@@ -169,6 +169,8 @@ static void refuses_with_the_place_and_the_cure(void **state)
         { "Socket=/a\x01"
           "b",
           "test.conf:1: Socket=/a?b: control characters in a path" },
+        { "DNSServers=dns.test", "test.conf:1: DNSServers=dns.test: expected addresses such as "
+                                 "192.0.2.1, 192.0.2.1:53, ::1 or [::1]:53" },
         { "UnixUpstreams=/a b", "test.conf:1: UnixUpstreams=b: expected absolute paths with a "
                                 "space between" },
         { "MaxPerOrigin=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
@@ -180,6 +182,46 @@ static void refuses_with_the_place_and_the_cure(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         assert_string_equal(refused(rows[i].text, &trouble), rows[i].trouble);
+}
+
+static void takes_servers_as_addresses_with_or_without_a_port(void **state)
+{
+    static const struct {
+        const char *text;
+        bool good;
+    } rows[] = {
+        { "192.0.2.1", true },
+        { "192.0.2.1:5353", true },
+        { "::1", true },
+        { "[::1]", false },
+        { "[::1]:53", true },
+        { "192.0.2.1:0", false },
+        { "192.0.2.1:", false },
+        { "192.0.2.1:65536", false },
+        { "192.0.2.1:53x", false },
+        { "192.0.2", false },
+        { "[::1", false },
+        { "[::1]53", false },
+        { "[::1]:", false },
+        { "[]", false },
+        { "[192.0.2.1]", false },
+        { "[::1]:99999", false },
+        { ":53", false },
+        { "localhost", false },
+        { "[", false },
+        { "]", false },
+        { "fe80::1%eth0", false },
+    };
+    struct config_trouble trouble;
+    struct config config;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        config_init_defaults(&config);
+        if ((config_set(&config, "DNSServers", span_of_string(rows[i].text), "x", &trouble) ==
+             CONFIG_OK) != rows[i].good)
+            fail_msg("%s", rows[i].text);
+    }
 }
 
 static void bad_line_leaves_all_settings_as_they_were(void **state)
@@ -218,9 +260,9 @@ static void refuses_what_does_not_fit(void **state)
     assert_int_equal(strlen(config.socket_path), 107);
     assert_int_equal(config_parse(&config, span_of(text, 7 + 108), "f", &trouble), CONFIG_BAD);
 
-    memcpy(text, "DNSServers=", 11);
-    assert_int_equal(config_parse(&config, span_of(text, 11 + 1022), "f", &trouble), CONFIG_OK);
-    assert_int_equal(config_parse(&config, span_of(text, 11 + 1), "f", &trouble), CONFIG_BAD);
+    memcpy(text, "UnixUpstreams=/", 15);
+    assert_int_equal(config_parse(&config, span_of(text, 14 + 4094), "f", &trouble), CONFIG_OK);
+    assert_int_equal(config_parse(&config, span_of(text, 14 + 1), "f", &trouble), CONFIG_BAD);
 
     assert_int_equal(config_parse(&config, span_of(nul, sizeof(nul) - 1), "f", &trouble),
                      CONFIG_BAD);
@@ -230,7 +272,7 @@ static void refuses_what_does_not_fit(void **state)
 static void every_prefix_of_a_file_is_taken_or_refused(void **state)
 {
     static const char text[] =
-        "[Hauld]\nMaxConnections=10k\nHostsFile=/etc/hosts\nDNSServers=a,b\n";
+        "[Hauld]\nMaxConnections=10k\nHostsFile=/etc/hosts\nDNSServers=1.1.1.1,[::1]:53\n";
     struct config_trouble trouble;
     struct config config;
 
@@ -297,6 +339,7 @@ int main(void)
         cmocka_unit_test(second_file_overrides_the_first),
         cmocka_unit_test(unix_upstreams_match_whole_paths_only),
         cmocka_unit_test(refuses_with_the_place_and_the_cure),
+        cmocka_unit_test(takes_servers_as_addresses_with_or_without_a_port),
         cmocka_unit_test(bad_line_leaves_all_settings_as_they_were),
         cmocka_unit_test(refuses_what_does_not_fit),
         cmocka_unit_test(every_prefix_of_a_file_is_taken_or_refused),
