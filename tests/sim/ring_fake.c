@@ -321,7 +321,8 @@ unsigned fake_run(struct ring *ring)
     unsigned turns = 0;
 
     do {
-        assert(turns++ < TURNS_MAX);
+        turns++;
+        assert(turns <= TURNS_MAX);
         (void)ring_turn(ring, 0);
     } while (ring->has_more);
     return (unsigned)(ring->counters.cqes - before);
