@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define TURNS_MAX 100000
-#define MANY_MAX 32 /* receives of one op in one turn */
+#define MANY_MAX 32          /* receives of one op in one turn */
+#define DEFERRED_MAX 1000000 /* in one turn: more than that has no end */
 #define SWAPS 4
 #define WALL_EPOCH_NS UINT64_C(1700000000000000000)
 
@@ -284,16 +285,13 @@ static unsigned dispatch(struct ring *ring, struct list *arrivals)
 
 static unsigned run_deferred(struct ring *ring)
 {
-    struct list running;
     struct list *link;
     unsigned count = 0;
 
-    list_init(&running);
-    while ((link = list_pop(&ring->deferred)))
-        list_link_back(&running, link);
-    for (; (link = list_pop(&running)); count++) {
+    for (; (link = list_pop(&ring->deferred)); count++) {
         struct ring_deferred *deferred = container_of(link, struct ring_deferred, link);
 
+        assert(count < DEFERRED_MAX);
         deferred->pending = false;
         deferred->run(deferred);
     }
@@ -303,15 +301,18 @@ static unsigned run_deferred(struct ring *ring)
 int ring_turn(struct ring *ring, uint64_t deadline_ns)
 {
     struct list arrivals;
+    unsigned count = run_deferred(ring);
 
     ring->counters.turns++;
     ring->counters.enters++;
     ring->now_ns += ring->is_random; /* so that it can be seen what came first */
     collect(ring, &arrivals);
-    if (list_is_empty(&arrivals) && list_is_empty(&ring->deferred) && !ring->has_more &&
-        deadline_ns > ring->now_ns && deadline_ns != UINT64_MAX)
+    if (list_is_empty(&arrivals) && !ring->has_more && deadline_ns > ring->now_ns &&
+        deadline_ns != UINT64_MAX)
         ring->now_ns = deadline_ns;
-    ring->has_more |= dispatch(ring, &arrivals) + run_deferred(ring) > 0;
+    count += dispatch(ring, &arrivals);
+    count += run_deferred(ring);
+    ring->has_more |= count > 0;
     return 0;
 }
 
