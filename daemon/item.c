@@ -437,7 +437,6 @@ size_t item_request_bytes(const struct item *item)
 void item_check(const struct item *item)
 {
     assert(item->batch && item->profile && item->request);
-    assert(item->state == ITEM_FINISHED || item->state == ITEM_CLOSING ||
-           timer_is_armed(&item->deadline));
+    assert(item->state != ITEM_WAITING || timer_is_armed(&item->deadline));
     assert(item->state != ITEM_ACTIVE || item->attempts > 0);
 }
