@@ -43,7 +43,7 @@ struct resolve {
     struct resolve_dns dns;
     struct list queued;   /* entries to ask for */
     struct list answered; /* entries whose waiters are to be told */
-    struct list stranded; /* queries for which there was no memory */
+    struct list stranded; /* queries without an entry: no memory, or shut down */
     struct ring_deferred deferred;
     bool shut_down;
     struct resolve_counters counters;
@@ -52,6 +52,8 @@ struct resolve {
 static const struct fault fault_no_memory = { .code = FAULT_LOCAL_NO_MEMORY,
                                               .phase = PHASE_DNS,
                                               .error = ENOMEM };
+
+static const struct fault fault_stopping = { .code = FAULT_CANCELLED_DAEMON, .phase = PHASE_DNS };
 
 static void resolve_schedule(struct resolve *resolve)
 {
@@ -162,12 +164,11 @@ void resolve_start(struct resolve *resolve, struct resolve_query *query, const c
     struct resolve_entry *entry = NULL;
     char name[RESOLVE_HOST_BYTES_MAX + 1];
 
-    assert(!resolve->shut_down);
     list_init(&query->link);
     query->entry = NULL;
     resolve_schedule(resolve);
     /* A name that does not fit was refused by resolve_lookup. */
-    if (normalize(host, name)) {
+    if (!resolve->shut_down && normalize(host, name)) {
         entry = resolve_cache_find(&resolve->cache, name, family);
         if (entry && entry->state == RESOLVE_ENTRY_KNOWN) {
             resolve_cache_recall(&resolve->cache, entry, RESOLVE_ENTRY_ANSWERED);
@@ -280,7 +281,8 @@ static void resolve_tell_all(struct resolve *resolve)
     while ((link = list_pop(&answered)))
         resolve_tell(resolve, container_of(link, struct resolve_entry, link));
     while ((link = list_pop(&stranded)))
-        query_finish(container_of(link, struct resolve_query, link), &fault_no_memory, NULL, 0);
+        query_finish(container_of(link, struct resolve_query, link),
+                     resolve->shut_down ? &fault_stopping : &fault_no_memory, NULL, 0);
 }
 
 static void resolve_run(struct ring_deferred *deferred)

@@ -84,7 +84,8 @@ void resolve_start(struct resolve *resolve, struct resolve_query *query, const c
 void resolve_cancel(struct resolve *resolve, struct resolve_query *query);
 
 /* Ends polls and sockets so that the ring can be freed: call, then turn the ring until
- * resolve_is_idle. Open queries are dropped without a call; nothing may be started after it. */
+ * resolve_is_idle. Open queries are dropped without a call; what is started after it
+ * is answered with cancelled/daemon. */
 void resolve_shutdown(struct resolve *resolve);
 bool resolve_is_idle(const struct resolve *resolve);
 

@@ -34,7 +34,7 @@
 
 struct writer_file {
     struct writer_target target;
-    const struct writer_file_ops *ops; /* NULL: nobody is told */
+    const struct writer_file_ops *ops;
     void *ctx;
     struct list link;      /* in files */
     struct list told_link; /* linked: written is to run in this dispatch */
@@ -81,7 +81,7 @@ static void file_tell(struct writer_file *file)
 
     file->unreported_bytes = 0;
     file->starved = false;
-    if (file->ops && !file->closing)
+    if (!file->closing)
         file->ops->written(file->ctx, file->error, bytes);
 }
 
@@ -95,8 +95,7 @@ static void file_end(struct writer *writer, struct writer_file *file)
     list_unlink(&file->link);
     writer->files_count--;
     free(file);
-    if (ops)
-        ops->closed(ctx, error);
+    ops->closed(ctx, error);
 }
 
 /* Calls written of the files on *told, and of the starved ones when half the queue is free: not at
@@ -225,7 +224,8 @@ int writer_open(struct writer *writer, int fd, const struct writer_file_ops *ops
     off_t offset;
     int r;
 
-    assert(!writer->shut_down);
+    if (writer->shut_down)
+        return -ESHUTDOWN;
     r = writer_io_check(fd, &offset);
     if (r < 0)
         return r;
@@ -302,17 +302,7 @@ void writer_close(struct writer *writer, struct writer_file *file, bool discard)
 
 void writer_shutdown(struct writer *writer)
 {
-    struct list *link;
-
     writer->shut_down = true;
-    for (link = writer->files.next; link != &writer->files; link = link->next) {
-        struct writer_file *file = container_of(link, struct writer_file, link);
-
-        if (!file->closing) {
-            file->ops = NULL;
-            writer_close(writer, file, true);
-        }
-    }
 }
 
 bool writer_is_idle(const struct writer *writer)

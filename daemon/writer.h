@@ -52,8 +52,8 @@ void writer_restart(struct writer *writer, struct writer_file *file);
  * dropped. */
 void writer_close(struct writer *writer, struct writer_file *file, bool discard);
 
-/* For the orderly end: files that are open are closed with discard and without a call, those that
- * are closing finish. Then turn the ring until idle; nothing may be opened after it. */
+/* For the orderly end: writer_open answers -ESHUTDOWN from now on. The open files stay their
+ * owners', who close them; then turn the ring until idle. */
 void writer_shutdown(struct writer *writer);
 bool writer_is_idle(const struct writer *writer);
 

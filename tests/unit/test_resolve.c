@@ -590,6 +590,21 @@ static void shutdown_drops_open_questions_without_a_call(void **state)
     assert_int_equal(asked_one.done_count + queued.done_count, 0);
 }
 
+static void started_after_shutdown_is_cancelled(void **state)
+{
+    struct scene scene;
+    struct asker asker;
+
+    (void)state;
+    scene_begin(&scene);
+    resolve_shutdown(scene.resolve);
+    asker_starts(&scene, &asker, "ok.test", RESOLVE_ANY);
+    asker_waits(&asker, 1);
+    assert_int_equal(asker.fault.code, FAULT_CANCELLED_DAEMON);
+    assert_int_equal(mock_dns_questions(scene.mock), 0);
+    scene_end(&scene);
+}
+
 static void never_asked_never_opened(void **state)
 {
     struct scene scene;
@@ -644,6 +659,7 @@ int main(void)
         cmocka_unit_test(hosts_file_comes_before_dns_and_the_other_family_is_asked_for),
         cmocka_unit_test(name_that_is_too_long_is_refused_before_any_question),
         cmocka_unit_test(shutdown_drops_open_questions_without_a_call),
+        cmocka_unit_test(started_after_shutdown_is_cancelled),
         cmocka_unit_test(never_asked_never_opened),
         cmocka_unit_test(nothing_is_armed_between_questions),
     };

@@ -500,24 +500,27 @@ static void idle_without_files_and_again_after_the_last(void **state)
     scene_end(&scene);
 }
 
-static void shutdown_closes_open_files_without_a_call(void **state)
+static void after_shutdown_files_finish_and_none_is_opened(void **state)
 {
     struct scene scene;
-    struct heard open_one, closing;
-    int mine, other;
+    struct heard heard;
+    struct writer_file *file;
+    int mine, late;
 
     (void)state;
     scene_begin(&scene, 0);
-    mine = client_passes(&scene, &open_one, temporary_file(0));
-    other = client_passes(&scene, &closing, temporary_file(0));
-    client_writes(&open_one, "lost or not");
-    client_writes(&closing, "kept");
-    writer_close(scene.writer, closing.file, false);
+    mine = client_passes(&scene, &heard, temporary_file(0));
+    client_writes(&heard, "kept");
+    writer_shutdown(scene.writer);
+    late = temporary_file(0);
+    assert_int_equal(writer_open(scene.writer, late, &heard_ops, NULL, &file), -ESHUTDOWN);
+    assert_int_equal(close(late), 0);
+    assert_false(writer_is_idle(scene.writer));
+    client_writes(&heard, " still");
+    client_closes(&heard);
+    assert_true(writer_is_idle(scene.writer));
+    file_holds(mine, "kept still");
     scene_end(&scene);
-    assert_int_equal(open_one.written_count + open_one.closed_count, 0);
-    assert_int_equal(closing.closed_count, 1);
-    file_holds(other, "kept");
-    (void)close(mine);
 }
 
 int main(void)
@@ -538,7 +541,7 @@ int main(void)
         cmocka_unit_test(close_inside_written_is_fine),
         cmocka_unit_test(many_files_at_once_each_get_their_own_bytes),
         cmocka_unit_test(idle_without_files_and_again_after_the_last),
-        cmocka_unit_test(shutdown_closes_open_files_without_a_call),
+        cmocka_unit_test(after_shutdown_files_finish_and_none_is_opened),
     };
     struct ring_trouble trouble;
     struct ring *ring;
