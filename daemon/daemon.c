@@ -268,7 +268,8 @@ int daemon_run(struct daemon *d)
  * the kernel takes the rest. */
 void daemon_deinit(struct daemon *d)
 {
-    bool drained = d->stopping ? d->sessions.count == 0 && engine_is_closed(&d->engine) : true;
+    bool drained = !d->stopping || (d->sessions.count == 0 && engine_is_closed(&d->engine) &&
+                                    resolve_is_idle(d->resolve) && writer_is_idle(d->writer));
 
     if (d->ring && d->listener.ring)
         ring_close(d->ring, d->listener.fd);
