@@ -168,8 +168,6 @@ static int on_field_name_complete(llhttp_t *parser)
         response->is_coded_otherwise = response->is_coded;
         response->is_coded = true;
     }
-    if (response->field == FIELD_CONTENT_TYPE)
-        response->content_type_bytes = 0; /* the last one counts, as with curl */
     return 0;
 }
 
@@ -220,8 +218,6 @@ static int response_end_location(struct response *response, uint32_t value_at)
     if (!span_equals(value,
                      response_kept(response, response->location_at, response->location_bytes)))
         return callback_fail(response, FAULT_HTTP_MALFORMED, "two different Location fields");
-    if (!response->wants_head)
-        response->kept_bytes = value_at;
     return 0;
 }
 
@@ -244,7 +240,7 @@ static int on_field_value_complete(llhttp_t *parser)
         response->kept_bytes = value_at + response->value_trimmed;
     if (field == FIELD_TRANSFER_ENCODING && response->value_trimmed != strlen("chunked"))
         response->is_coded_otherwise = true; /* if it is as long, llhttp's F_CHUNKED decides */
-    if (field == FIELD_CONTENT_TYPE)
+    if (field == FIELD_CONTENT_TYPE)         /* the last one counts, as with curl */
         response->content_type_bytes =
             (uint8_t)(response->value_trimmed < RESPONSE_CONTENT_TYPE_BYTES_MAX
                           ? response->value_trimmed

@@ -253,6 +253,10 @@ static void stops_at_256_fields(void **state)
     add_many(draft, true, 128, "P%u");
     add_many(draft, false, 129, "N%u");
     assert_refused(draft, FAULT_INPUT_TOO_BIG, "257 together");
+    draft = draft_new("", "http://a/"); /* too many to look at, though none is sent */
+    add_many(draft, true, 257, "N");
+    with_header(draft, "n", "v");
+    assert_refused(draft, FAULT_INPUT_TOO_BIG, "257 replaced");
     draft = draft_new("", "http://a/"); /* replaced ones are not sent, and do not count */
     add_many(draft, true, 200, "N%u");
     add_many(draft, false, 200, "n%u");

@@ -375,6 +375,7 @@ static void tells_version_and_announced_length(void **state)
 
     (void)state;
     response_init(&response, &reading_limits, true, false);
+    assert_int_equal(feed_text(&response, ""), RESPONSE_NEED_MORE);
     assert_false(response.any_byte);
     assert_int_equal(response.content_bytes, UINT64_MAX);
     assert_int_equal(
@@ -413,6 +414,20 @@ static void stays_bad_and_stays_complete(void **state)
     response_deinit(&response); /* twice is harmless */
 }
 
+/* What came whole can be used; the connection it came over cannot. */
+static void does_not_reuse_what_the_peer_has_closed(void **state)
+{
+    struct response response;
+
+    (void)state;
+    response_init(&response, &reading_limits, false, false);
+    assert_int_equal(feed_text(&response, "HTTP/1.1 204 N\r\n\r\n"), RESPONSE_COMPLETE);
+    assert_true(response.keep_alive);
+    assert_int_equal(response_finish(&response), RESPONSE_COMPLETE);
+    assert_false(response.keep_alive);
+    response_deinit(&response);
+}
+
 static void is_small_enough_to_have_one_per_exchange(void **state)
 {
     (void)state;
@@ -432,6 +447,7 @@ int main(void)
         cmocka_unit_test(tells_an_early_end_by_what_was_seen),
         cmocka_unit_test(tells_version_and_announced_length),
         cmocka_unit_test(stays_bad_and_stays_complete),
+        cmocka_unit_test(does_not_reuse_what_the_peer_has_closed),
         cmocka_unit_test(is_small_enough_to_have_one_per_exchange),
     };
 

@@ -301,6 +301,44 @@ static void keeps_no_fields_unless_asked(void **state)
     response_deinit(&response);
 }
 
+static void shows_nothing_of_half_a_head(void **state)
+{
+    static const char head[] = OK "Content-Type: a/b\r\nX: y\r\nZ: incomplete\r\n";
+    struct span in = { head, sizeof(head) - 1 };
+    struct response response;
+    uint16_t count = 7;
+    struct span body;
+
+    (void)state;
+    response_init(&response, &reading_limits, false, true);
+    assert_int_equal(response_feed(&response, &in, &body), RESPONSE_NEED_MORE);
+    assert_int_equal(response_content_type(&response).bytes, 0);
+    assert_int_equal(response_reason(&response).bytes, 0);
+    assert_int_equal(response_fields(&response, &count).bytes, 0);
+    assert_int_equal(count, 0);
+    response_deinit(&response);
+}
+
+static void keeps_no_trailers(void **state)
+{
+    static const char text[] = CHUNKED "0\r\nA: b\r\nContent-Type: c/d\r\n\r\n";
+    struct span in = { text, sizeof(text) - 1 };
+    struct response response;
+    uint16_t count;
+    struct span body;
+
+    (void)state;
+    response_init(&response, &reading_limits, false, true);
+    assert_int_equal(response_feed(&response, &in, &body), RESPONSE_HEAD);
+    assert_int_equal(response_feed(&response, &in, &body), RESPONSE_COMPLETE);
+    assert_int_equal(response_fields(&response, &count).bytes,
+                     sizeof(struct wire_field) + strlen("Transfer-Encoding"
+                                                        "chunked"));
+    assert_int_equal(count, 1);
+    assert_int_equal(response_content_type(&response).bytes, 0);
+    response_deinit(&response);
+}
+
 static void knows_the_content_type(void **state)
 {
     static const char *const rows[][2] = {
@@ -374,6 +412,8 @@ int main(void)
         cmocka_unit_test(bounds_chunk_framing_by_the_body),
         cmocka_unit_test(keeps_reason_and_fields_as_they_came),
         cmocka_unit_test(keeps_no_fields_unless_asked),
+        cmocka_unit_test(shows_nothing_of_half_a_head),
+        cmocka_unit_test(keeps_no_trailers),
         cmocka_unit_test(knows_the_content_type),
         cmocka_unit_test(cuts_a_long_content_type),
         cmocka_unit_test(cuts_a_reason_longer_than_a_frame_can_say),
