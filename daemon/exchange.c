@@ -125,7 +125,7 @@ static void exchange_on_head(struct exchange *x)
     x->env->front->head(x->env->front->ctx, x->id, &head);
 }
 
-static void exchange_on_body(struct exchange *x, struct span body, struct span rest)
+static void exchange_on_body(struct exchange *x, struct span body)
 {
     x->result.body_bytes += body.bytes;
     x->result.wire_bytes += body.bytes;
@@ -135,7 +135,6 @@ static void exchange_on_body(struct exchange *x, struct span body, struct span r
     case SINK_FULL:
         x->sink_full = true;
         x->deadline_ns = ring_now_ns(x->env->ring) + x->env->sink_timeout_ns;
-        conn_pause(x->conn, rest);
         return;
     case SINK_FAILED:
         x->result.fault = x->sink.fault;
@@ -154,15 +153,19 @@ static void exchange_on_conn_bytes(void *ctx, struct conn *conn, struct span byt
         x->result.first_byte_ns = now_ns;
     x->result.last_byte_ns = now_ns;
     x->deadline_ns = now_ns + x->idle_timeout_ns;
-    while (x->state == EXCHANGE_OPEN && !x->sink_full) {
+    /* A full sink stops us between two pieces. After the last byte we ask once more all the same:
+     * if the body that filled the sink was the end of the message, nothing else would tell. */
+    while (x->state == EXCHANGE_OPEN && (!x->sink_full || span_is_empty(bytes))) {
         switch (response_feed(&x->response, &bytes, &body)) {
         case RESPONSE_NEED_MORE:
+            if (x->sink_full)
+                conn_pause(x->conn, bytes);
             return;
         case RESPONSE_HEAD:
             exchange_on_head(x);
             break;
         case RESPONSE_BODY:
-            exchange_on_body(x, body, bytes);
+            exchange_on_body(x, body);
             break;
         case RESPONSE_COMPLETE:
             /* Answered before we had finished asking, or with bytes left over: the conn carries
@@ -176,6 +179,8 @@ static void exchange_on_conn_bytes(void *ctx, struct conn *conn, struct span byt
             return;
         }
     }
+    if (x->state == EXCHANGE_OPEN)
+        conn_pause(x->conn, bytes);
 }
 
 static void exchange_on_conn_sent(void *ctx, struct conn *conn, uint64_t sent_ns)
