@@ -171,6 +171,7 @@ static void session_free(struct session *s)
     timers_disarm(s->front->timers, &s->slow_timer);
     session_forget_work(s);
     session_drop_fds(s);
+    ring_undefer(&s->work); /* cancelling our own items has woken us once more */
     outbox_deinit(&s->outbox);
     varlink_reader_deinit(&s->varlink);
     frame_reader_deinit(&s->frames);
