@@ -14,7 +14,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LISTEN_BACKLOG 128
 
 /* Makes the folder of path if it is missing. */
 static void make_parent(const char *path)
@@ -63,7 +62,7 @@ int listen_socket_open(const char *path)
             goto fail;
     }
     if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0660) < 0 ||
-        listen(fd, LISTEN_BACKLOG) < 0) {
+        listen(fd, SOMAXCONN) < 0) {
         r = -errno;
         goto fail;
     }

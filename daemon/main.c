@@ -341,13 +341,13 @@ static int run(struct config *config, const struct arguments *args)
     static struct daemon daemon_object; /* too large for a stack; reached from here only */
     struct daemon_options options = { .listen_fd = -1, .serve_fd = args->serve_fd };
     struct ring_trouble trouble = { 0 };
-    struct service service;
+    struct service service = { 0 };
     bool ours = false;
     int r;
 
-    (void)service_init(&service); /* an address we cannot speak to: nobody is told */
     options.conns_max = raise_descriptor_limit(config);
     if (args->serve_fd < 0) {
+        (void)service_init(&service); /* an address we cannot speak to: nobody is told */
         r = open_listener(config, &ours, &options.listen_fd);
         if (r)
             return r;
