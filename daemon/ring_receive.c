@@ -77,7 +77,7 @@ static int share_buffers(struct ring *ring)
 {
     struct ring_buffers *buffers = &ring->buffers;
     struct io_uring_buf_reg registration = { .bgid = RING_BUFFER_GROUP };
-    void *memory = NULL; /* gcc does not see that posix_memalign fills it in */
+    void *memory = NULL; /* gcc does not see that map_memory fills it in */
     int r;
 
     for (buffers->entries = 1; buffers->entries < buffers->count;)
@@ -98,7 +98,7 @@ static int share_buffers(struct ring *ring)
 int ring_buffers_init(struct ring *ring, const struct ring_options *options)
 {
     struct ring_buffers *buffers = &ring->buffers;
-    void *memory = NULL; /* gcc does not see that posix_memalign fills it in */
+    void *memory = NULL; /* gcc does not see that map_memory fills it in */
     int r;
 
     assert(options->buffers_max > 0);
