@@ -454,3 +454,28 @@ int ring_turn(struct ring *ring, uint64_t deadline_ns)
     ring_run_deferred(ring);
     return ring->broken;
 }
+
+void ring_check(const struct ring *ring)
+{
+    const struct ring_buffers *buffers = &ring->buffers;
+
+    assert(ring->stamps_count <= ring->uring.sq.ring_entries);
+    assert(buffers->published <= buffers->count);
+    /* Fewer only while completions are held back in the kernel. */
+    assert(buffers->available + buffers->added <= buffers->published);
+    for (const struct list *link = ring->starved.next; link != &ring->starved; link = link->next) {
+        const struct ring_op *op = container_of(link, struct ring_op, link);
+
+        assert(op->in_flight);
+        assert(op->starved);
+        assert(!op->cancelled);
+    }
+    for (const struct list *link = ring->cancelled.next; link != &ring->cancelled;
+         link = link->next) {
+        const struct ring_op *op = container_of(link, struct ring_op, link);
+
+        assert(op->in_flight);
+        assert(op->cancelled);
+        assert(!op->starved);
+    }
+}

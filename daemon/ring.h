@@ -156,4 +156,7 @@ void ring_abort(struct ring *ring, int fd);
 /* SO_PEERCRED: 0 or -errno. */
 int ring_peer(struct ring *ring, int fd, struct ucred *ret_peer);
 
+/* Between turns. */
+void ring_check(const struct ring *ring);
+
 #endif

@@ -328,3 +328,18 @@ unsigned fake_run(struct ring *ring)
     } while (ring->has_more);
     return (unsigned)(ring->counters.cqes - before);
 }
+
+void ring_check(const struct ring *ring)
+{
+    unsigned count = 0;
+
+    for (const struct list *link = ring->ops.next; link != &ring->ops; link = link->next) {
+        const struct fake_op *armed = container_of(link, struct fake_op, link);
+
+        assert(armed->op->in_flight);
+        assert(armed->socket->is_open);
+        assert(armed->socket->ops_in_flight > 0);
+        count++;
+    }
+    assert(count == ring->ops_in_flight);
+}

@@ -90,6 +90,7 @@ static void turn_until_ended(struct script *s, const struct teller *teller)
         assert(turns < TURNS_MAX);
         assert(ring_clock_ns(s->ring) < deadline_ns);
         (void)ring_turn(s->ring, deadline_ns);
+        ring_check(s->ring);
     }
 }
 
@@ -115,6 +116,7 @@ static void receive_many(struct script *s, struct teller *many, size_t bytes)
         assert(turns < TURNS_MAX);
         assert(ring_clock_ns(s->ring) < deadline_ns);
         (void)ring_turn(s->ring, deadline_ns);
+        ring_check(s->ring);
     }
 }
 

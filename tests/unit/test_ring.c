@@ -87,6 +87,7 @@ static void turn_until_ended(struct ring *ring, const struct seen *seen)
     while (!seen->has_ended) {
         assert_true(ring_now_ns(ring) < deadline_ns);
         assert_int_equal(ring_turn(ring, deadline_ns), 0);
+        ring_check(ring);
     }
 }
 
@@ -98,6 +99,7 @@ static void turn_until_bytes(struct ring *ring, const struct seen *seen, size_t 
         assert_false(seen->has_ended);
         assert_true(ring_now_ns(ring) < deadline_ns);
         assert_int_equal(ring_turn(ring, deadline_ns), 0);
+        ring_check(ring);
     }
 }
 
