@@ -14,7 +14,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-
 /* Makes the folder of path if it is missing. */
 static void make_parent(const char *path)
 {
