@@ -46,7 +46,8 @@ static void write_all(struct span text)
     }
 }
 
-static void say_line(struct say *say, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void say_line(struct say *say, const char *format,
+                                                           va_list args)
 {
     char line[LINE_BYTES_MAX] = "haul: ";
     const size_t prefix = 6;
