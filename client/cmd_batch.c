@@ -61,7 +61,7 @@ int cmd_batch(const struct command *command)
         return usage_error(command->say, why);
     }
     exit = fetch_run(&fetch);
-    if (exit != EXITS_UNREACHABLE && exit != EXITS_NO_IO_URING)
+    if (exit != EXITS_UNREACHABLE && exit != EXITS_NO_IO_URING && exit != EXITS_USAGE)
         told = fetch_tell(&fetch, command->argc, command->argv);
     if (exit == EXITS_OUTPUT)
         exit = EXITS_FAILED;

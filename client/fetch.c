@@ -336,6 +336,8 @@ enum exit_code fetch_run(struct fetch *fetch)
     tally_finish(&fetch->tally);
     if (fetch->is_interrupted)
         return EXITS_INTERRUPTED;
+    if (fetch->exit == EXITS_OK && fetch->has_input_error && fetch->number == 0)
+        return EXITS_USAGE;
     if (fetch->exit == EXITS_OK && (fetch->has_input_error || fetch->is_lost))
         return fetch->options->verb == VERB_GET ? EXITS_CANCELLED : EXITS_FAILED;
     return fetch->exit;

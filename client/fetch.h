@@ -114,6 +114,9 @@ struct url;
 bool fetch_choose_body(struct fetch *fetch, struct item *item, const struct input_item *in,
                        const struct url *url, struct fault *ret_fault, const char **ret_why);
 
+/* "path: what errno means", in fetch->line. path may be NULL. */
+const char *fetch_name_error(struct fetch *fetch, const char *path, int error);
+
 /* True when the name of a body's file is made from the URL. */
 bool fetch_names_files(const struct fetch *fetch);
 

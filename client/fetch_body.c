@@ -23,6 +23,14 @@ static bool refuse(struct fault *ret_fault, const char **ret_why, enum fault_cod
     return false;
 }
 
+const char *fetch_name_error(struct fetch *fetch, const char *path, int error)
+{
+    text_clear(&fetch->line, SIZE_MAX);
+    text_put_format(&fetch->line, "%s%s%s", path ? path : "", path ? ": " : "", strerror(error));
+    text_put_char(&fetch->line, '\0');
+    return fetch->line.failed ? strerror(error) : fetch->line.data;
+}
+
 /* The n-th -o belongs to the n-th URL of the command line; NULL when there is none. */
 static const char *output_of(const struct fetch *fetch, const struct item *item)
 {
@@ -85,7 +93,8 @@ static bool choose_file(struct fetch *fetch, struct item *item, struct fault *re
     if (r == 0 && kind == BODY_DAEMON_FILE)
         r = body_open(&item->body);
     if (r < 0)
-        return refuse(ret_fault, ret_why, FAULT_SINK_WRITE, PHASE_INPUT, -r, strerror(-r));
+        return refuse(ret_fault, ret_why, FAULT_SINK_WRITE, PHASE_INPUT, -r,
+                      fetch_name_error(fetch, fetch->name.data, -r));
     if (kind == BODY_DAEMON_FILE && !file_is_temporary(&item->body.file))
         item->body.kind = BODY_FILE; /* a device or a FIFO: we write, in place */
     return true;

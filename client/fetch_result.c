@@ -143,12 +143,14 @@ static void add_own_faults(struct fetch *fetch, struct item *item, struct outcom
 {
     if (fetch->options->fail_status && o->result->status >= 400 && !fault_is_set(&o->fault)) {
         fault_set(&o->fault, FAULT_HTTP_STATUS, PHASE_RECEIVE, 0, NULL);
-        o->message = span_of_string(fault_message(FAULT_HTTP_STATUS));
+        text_clear(&fetch->line, SIZE_MAX);
+        text_put_format(&fetch->line, "HTTP status %u", o->result->status);
+        o->message = text_span(&fetch->line);
     }
     body_finish(&item->body, !fault_is_set(&o->fault));
     if (item->body.error && !fault_is_set(&o->fault)) {
         fault_set(&o->fault, FAULT_SINK_WRITE, PHASE_DELIVER, item->body.error, NULL);
-        o->message = span_of_string(strerror(item->body.error));
+        o->message = span_of_string(fetch_name_error(fetch, item->body.path, item->body.error));
     }
     o->is_ok = !fault_is_set(&o->fault);
     if (o->is_ok && (item->body.kind == BODY_FILE || item->body.kind == BODY_DAEMON_FILE))

@@ -63,6 +63,14 @@ void input_finish(struct input *input)
     input->ended = true;
 }
 
+/* Some editors begin a file with U+FEFF. */
+static struct span input_skip_mark(const struct input *input, struct span line)
+{
+    if (input->line_number == 1 && span_starts_with(line, SPAN_LITERAL("\xef\xbb\xbf")))
+        span_advance(&line, 3);
+    return line;
+}
+
 /* No newline in what we have. */
 static enum input_verdict input_partial(struct input *input, struct span *ret_line)
 {
@@ -87,7 +95,7 @@ static enum input_verdict input_partial(struct input *input, struct span *ret_li
         return INPUT_END;
     input->at = input->buffer.bytes;
     input->line_number++;
-    *ret_line = rest;
+    *ret_line = input_skip_mark(input, rest);
     return INPUT_LINE;
 }
 
@@ -113,7 +121,7 @@ enum input_verdict input_next(struct input *input, struct span *ret_line)
         return INPUT_TOO_LONG;
     if (bytes && start[bytes - 1] == '\r')
         bytes--;
-    *ret_line = span_of(start, bytes);
+    *ret_line = input_skip_mark(input, span_of(start, bytes));
     return INPUT_LINE;
 }
 

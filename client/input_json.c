@@ -18,8 +18,9 @@
 struct json_line {
     struct input_parser *parser;
     struct input_item *item;
-    const char *why; /* set by a key's reader that refuses */
+    const char *why; /* of the last key that was refused */
     enum fault_code code;
+    bool is_bad; /* a key was refused: the first one is reported */
 };
 
 static struct span span_of_json(yyjson_val *value)
@@ -194,6 +195,8 @@ static const struct {
     { "output", read_output },   { "timeout", read_timeout }, { "expect_hash", read_expect_hash },
 };
 
+static const char unknown_key[] = "an unknown key";
+
 static bool read_key(struct json_line *line, yyjson_val *key)
 {
     struct span name = span_of_json(key);
@@ -201,41 +204,50 @@ static bool read_key(struct json_line *line, yyjson_val *key)
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (span_equals(name, span_of_string(keys[i].name)))
             return keys[i].read(line, yyjson_obj_iter_get_val(key));
-    return refuse(line, "an unknown key");
+    return refuse(line, unknown_key);
 }
 
-static enum input_kind refuse_json(struct input_parser *parser, struct input_item *item,
-                                   const char *why, const char *detail)
+static enum input_kind refuse_with(struct input_parser *parser, struct input_item *item,
+                                   enum fault_code code, const char *why, const char *detail)
 {
     char text[INPUT_WHY_BYTES];
 
     (void)snprintf(text, sizeof(text), "%s%s%.60s", why, *detail ? ": " : "", detail);
-    return input_refuse(parser, item, FAULT_INPUT_ARGUMENT, text);
+    return input_refuse(parser, item, code, text);
+}
+
+/* All keys are read even after a bad one, so that the record has the item's id and URL. */
+static void read_members(struct json_line *line, yyjson_val *root)
+{
+    yyjson_obj_iter members;
+    yyjson_val *key;
+
+    yyjson_obj_iter_init(root, &members);
+    while ((key = yyjson_obj_iter_next(&members))) {
+        line->code = FAULT_INPUT_ARGUMENT;
+        if (read_key(line, key) || line->is_bad)
+            continue;
+        line->is_bad = true;
+        (void)refuse_with(line->parser, line->item, line->code, line->why,
+                          line->why == unknown_key ? yyjson_get_str(key) : "");
+    }
 }
 
 enum input_kind input_parse_json(struct input_parser *parser, struct span line,
                                  struct input_item *item)
 {
-    struct json_line reader = { .parser = parser, .item = item, .code = FAULT_INPUT_ARGUMENT };
+    struct json_line reader = { .parser = parser, .item = item };
     yyjson_read_err error = { 0 };
-    yyjson_obj_iter members;
-    yyjson_val *key;
 
     text_clear(&parser->fields, WIRE_HEADER_BYTES_MAX);
     yyjson_doc_free(parser->doc);
     /* Not insitu: the flag is not given, so the line is not written to. */
     parser->doc = yyjson_read_opts((char *)(uintptr_t)line.data, line.bytes, 0, NULL, &error);
     if (!parser->doc)
-        return refuse_json(parser, item, "not JSON", error.msg ? error.msg : "");
-    yyjson_obj_iter_init(yyjson_doc_get_root(parser->doc), &members);
-    while ((key = yyjson_obj_iter_next(&members))) {
-        if (read_key(&reader, key))
-            continue;
-        if (strcmp(reader.why, "an unknown key") == 0)
-            return refuse_json(parser, item, reader.why, yyjson_get_str(key));
-        return input_refuse(parser, item, reader.code, reader.why);
-    }
-    if (item->url.bytes == 0)
+        return refuse_with(parser, item, FAULT_INPUT_ARGUMENT, "not JSON",
+                           error.msg ? error.msg : "");
+    read_members(&reader, yyjson_doc_get_root(parser->doc));
+    if (!reader.is_bad && item->url.bytes == 0)
         return input_refuse(parser, item, FAULT_INPUT_URL, "\"url\" is missing");
-    return INPUT_ITEM;
+    return reader.is_bad ? INPUT_BAD : INPUT_ITEM;
 }

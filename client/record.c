@@ -46,10 +46,12 @@ void record_put_time(struct text *out, struct record_clock *clock, uint64_t mono
 
 void record_put_effective_url(struct text *out, struct span url)
 {
-    const char *authority = memmem(url.data, url.bytes, "://", 3);
+    const char *authority = url.bytes ? memmem(url.data, url.bytes, "://", 3) : NULL;
     size_t bytes = 0;
     size_t at;
 
+    if (url.bytes == 0)
+        return;
     if (authority) {
         authority += 3;
         text_put(out, url.data, (size_t)(authority - url.data));
@@ -241,33 +243,55 @@ static bool is_first_of_name(struct span headers, const struct message_field *wa
     return true;
 }
 
-/* {"name":["value", ...]}, names in lower case, as curl's %{header_json}. */
+static unsigned count_of_name(struct span headers, struct span name)
+{
+    struct message_field field;
+    unsigned count = 0;
+
+    while (message_next_field(&headers, &field))
+        count += span_equals_nocase(field.name, name);
+    return count;
+}
+
+/* [value, value ...] of all fields of that name. */
+static void put_values(struct text *out, struct span headers, struct span name)
+{
+    struct message_field field;
+    char before = '[';
+
+    while (message_next_field(&headers, &field)) {
+        if (!span_equals_nocase(field.name, name))
+            continue;
+        text_put_char(out, before);
+        text_put_json(out, field.value);
+        before = ',';
+    }
+    text_put_char(out, ']');
+}
+
+/* {"name":"value", "repeated":["one","two"]}, names in lower case; an input line's "headers" may
+ * be written likewise. */
 static void put_headers(struct text *out, struct span headers)
 {
-    struct message_field field, other;
+    struct message_field field;
     struct span rest = headers;
-    bool is_first = true;
+    char before = '{';
 
-    text_put_literal(out, ",\"headers\":{");
+    text_put_literal(out, ",\"headers\":");
     while (message_next_field(&rest, &field)) {
-        struct span following = rest;
-
         if (!is_first_of_name(headers, &field))
             continue;
-        if (!is_first)
-            text_put_char(out, ',');
-        is_first = false;
+        text_put_char(out, before);
+        before = ',';
         put_lower_json(out, field.name);
-        text_put_literal(out, ":[");
-        text_put_json(out, field.value);
-        while (message_next_field(&following, &other)) {
-            if (!span_equals_nocase(other.name, field.name))
-                continue;
-            text_put_char(out, ',');
-            text_put_json(out, other.value);
-        }
-        text_put_char(out, ']');
+        text_put_char(out, ':');
+        if (count_of_name(headers, field.name) == 1)
+            text_put_json(out, field.value);
+        else
+            put_values(out, headers, field.name);
     }
+    if (before == '{')
+        text_put_char(out, before);
     text_put_char(out, '}');
 }
 
