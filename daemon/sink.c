@@ -2,12 +2,15 @@
  * sink.c - three kinds of place for a body: nowhere, the client's socket, a file.
  *
  * A sink always takes what it is given and answers FULL when it wants a pause; so its owner never
- * holds half a piece. The bound is kept by asking early: a piece is at most one receive buffer.
+ * holds half a piece. The bound is kept by asking early: a piece is a receive buffer, or what came
+ * before the connection could be paused.
  */
 #include "sink.h"
 
 #include <assert.h>
 #include <errno.h>
+
+#define SINK_PIECE_BYTES_MAX (256u << 10) /* of one block; a DATA frame has room for it */
 
 void sink_init(struct sink *sink, const struct sink_options *options,
                void (*on_ready)(struct sink *sink))
@@ -33,15 +36,23 @@ static enum sink_verdict sink_fail(struct sink *sink, enum fault_code code, int 
     return SINK_FAILED;
 }
 
+/* What a connection kept aside while it was paused comes at once, and may be more than a frame. */
 static enum sink_verdict sink_post(struct sink *sink, struct span body)
 {
-    /* Room for the padding of a DATA frame, so that the session need not copy. */
-    struct block *block = block_copy(body, 8);
+    struct span piece;
+    struct block *block;
 
-    if (!block)
-        return sink_fail(sink, FAULT_LOCAL_NO_MEMORY, ENOMEM);
-    sink->bytes_on_way += body.bytes;
-    sink->front->body(sink->front->ctx, sink->id, block);
+    while (!span_is_empty(body)) {
+        (void)span_take(&body,
+                        body.bytes < SINK_PIECE_BYTES_MAX ? body.bytes : SINK_PIECE_BYTES_MAX,
+                        &piece); /* never more than there is */
+        /* Room for the padding of a DATA frame, so that the session need not copy. */
+        block = block_copy(piece, 8);
+        if (!block)
+            return sink_fail(sink, FAULT_LOCAL_NO_MEMORY, ENOMEM);
+        sink->bytes_on_way += piece.bytes;
+        sink->front->body(sink->front->ctx, sink->id, block);
+    }
     if (sink->bytes_on_way < sink->window_bytes)
         return SINK_TAKEN;
     sink->full = true;
