@@ -1,5 +1,6 @@
 """Fixtures of the system tests. support.py has the tools, origin.py the servers."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -10,6 +11,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from origin import Origin  # noqa: E402
 from stream import Session  # noqa: E402
 from support import Daemon, find_binary, poll_until, run_haul  # noqa: E402
+
+
+def pytest_configure():
+    """A run that is told to stop still ends what it has started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

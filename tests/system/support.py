@@ -19,7 +19,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 WAIT_S = 10.0       # for what should take milliseconds; sanitizers and a busy machine included
-HAUL_S = 60.0       # the longest a haul command may take in a test
+HAUL_S = 30.0       # the longest a haul command may take in a test
 
 # curl's exit number of each error name (CLI.md, "Error names").
 CURL_CODES = {

