@@ -485,8 +485,10 @@ static void session_on_input(struct ring_op *op, const struct ring_event *event)
     session_take_stream(s, &in);
     session_watch_frame(s);
     /* At the border between two frames nobody can claim a descriptor any more. */
-    if (!frame_reader_is_mid_frame(&s->frames))
+    if (s->fds_count > 0 && !frame_reader_is_mid_frame(&s->frames)) {
         session_drop_fds(s);
+        session_refuse(s, WIRE_ERROR_FDS, "descriptors came that no frame had declared");
+    }
     session_arm_input(s);
 }
 
