@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from support import TOP, assert_succeeds
+from support import TOP, assert_succeeds, run_haul
 
 sys.path.insert(0, str(TOP / "examples" / "slow-api"))
 
@@ -129,8 +129,8 @@ def test_nginx_serves_a_file_to_a_file(nginx, get, tmp_path):
     assert get("-r", "0-9", nginx.url + "1m").expect(0).out == bytes(range(10))
 
 
-def test_nginx_closing_each_time_is_respected(nginx, batch):
-    run = batch("--serial", *[nginx.url + f"close/{i}" for i in range(5)]).expect(0)
+def test_nginx_closing_each_time_is_respected(nginx):
+    run = run_haul("batch", "--serial", *[nginx.url + f"close/{i}" for i in range(5)]).expect(0)
     assert [record["reused"] for record in run.records] == [False] * 5
 
 
