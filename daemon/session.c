@@ -264,6 +264,7 @@ static void session_on_work(struct ring_deferred *deferred)
     case SESSION_REFUSED:
         session_cancel_work(s);
         session_drop_bodies(s);
+        session_watch_output(s);
         if (outbox_is_empty(&s->outbox))
             session_close(s);
         break;
