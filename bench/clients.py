@@ -50,6 +50,7 @@ class Sample:
     values: dict = field(default_factory=dict)
     trouble: str = ""           # why it does not count
     notes: list = field(default_factory=list)
+    series: list = field(default_factory=list)  # memory over time, see measure.Cost
 
 
 # --- what is there --------------------------------------------------------------------------------
@@ -107,7 +108,7 @@ def write_urls(bench, name, urls):
 def per_request(cost, count):
     return {"cpu_us": cost.cpu_s / count * 1e6, "rate": count / cost.wall_s, "wall_s": cost.wall_s,
             "cpu_s": cost.cpu_s, "rss_bytes": cost.rss_bytes, "cpu_by_name": cost.cpu_by_name,
-            "rss_by_name": cost.rss_by_name}
+            "rss_by_name": cost.rss_by_name, "busy_s": cost.busy_s}
 
 
 def count_lines(path):
@@ -133,7 +134,7 @@ def haul_batch(bench, urls, count, connections, where=("--private",), keep_recor
     cost = measure(command, bench.client_core, stdin=stdin, stdout=records, stderr=stderr,
                    limit_s=limit_s, cwd=TOP)
     sample = Sample(shown(bench, command, f" > {records}"), per_request(cost, count))
-    sample.values["series"] = cost.series
+    sample.series = cost.series
     sample.trouble = haul_trouble(cost, report, stderr, count)
     if keep_records and not sample.trouble and count_lines(records) != count:
         sample.trouble = f"{count_lines(records)} records of {count} items"

@@ -4,7 +4,8 @@ CPU is wait4()'s user + system time: of the process and of every descendant that
 (haul waits for its private daemon, so the daemon is in it). Memory is looked at while it runs, from
 /proc, because ru_maxrss would count what we held when we forked, and gives no sum.
 
-A process started inside `pinned(core)` stays on that core, with all its children. None = no pinning.
+A process started inside `pinned(core)` stays on that core, with all its children.
+None: it stays where the kernel puts it.
 """
 
 import contextlib
@@ -27,7 +28,8 @@ class Cost:
     exit_code: int                              # as a shell has it: 128 + signal
     rss_bytes: int                              # sum of all peaks (VmHWM)
     rss_by_name: dict = field(default_factory=dict)
-    cpu_by_name: dict = field(default_factory=dict)  # in ticks of 10 ms; for orientation
+    cpu_by_name: dict = field(default_factory=dict)  # [user, system] seconds, in ticks; a guide
+    busy_s: dict = field(default_factory=dict)  # core -> seconds it was not idle meanwhile
     series: list = field(default_factory=list)  # (seconds since the start, VmRSS of all, bytes)
 
 
@@ -52,7 +54,7 @@ def measure(command, core, stdout=os.devnull, stderr=os.devnull, stdin=os.devnul
             return what if hasattr(what, "fileno") else files.enter_context(open(what, mode))
         streams = {"stdin": opened(stdin, "rb"), "stdout": opened(stdout, "wb"),
                    "stderr": opened(stderr, "wb")}
-        start = time.monotonic()
+        start, busy = time.monotonic(), cores_busy_s()
         with pinned(core):
             process = subprocess.Popen(command, start_new_session=True, cwd=cwd, **streams)
     watch = Watch(process.pid)
@@ -61,6 +63,7 @@ def measure(command, core, stdout=os.devnull, stderr=os.devnull, stdin=os.devnul
     try:
         _, status, usage = os.wait4(process.pid, 0)
         wall_s = time.monotonic() - start
+        busy = {core: end_s - busy[core] for core, end_s in cores_busy_s().items()}
         process.returncode = os.waitstatus_to_exitcode(status)
     except BaseException:
         end(process)
@@ -70,7 +73,7 @@ def measure(command, core, stdout=os.devnull, stderr=os.devnull, stdin=os.devnul
         watch.stop()
     code = process.returncode
     return Cost(wall_s, usage.ru_utime + usage.ru_stime, code if code >= 0 else 128 - code,
-                sum(watch.peaks().values()), watch.peaks(), watch.cpu(), watch.series)
+                sum(watch.peaks().values()), watch.peaks(), watch.cpu(), busy, watch.series)
 
 
 def end(process, patience_s=3.0):
@@ -108,7 +111,7 @@ class Watch:
         with contextlib.suppress(OSError):
             status = read_status(pid)
             if "VmHWM" in status:  # not a zombie
-                self._seen[pid] = (status["Name"], kib(status["VmHWM"]), process_cpu_s(pid))
+                self._seen[pid] = (status["Name"], kib(status["VmHWM"]), *user_and_system_s(pid))
                 rss = kib(status["VmRSS"])
             for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
                 rss += self._look_at(int(child))
@@ -122,7 +125,8 @@ class Watch:
         return self._by_name(1)
 
     def cpu(self):
-        return self._by_name(2)
+        return {name: [user_s, system_s] for (name, user_s), system_s
+                in zip(self._by_name(2).items(), self._by_name(3).values())}
 
     def _by_name(self, column):
         total = {}
@@ -142,10 +146,10 @@ def kib(text):
     return int(text.split()[0]) * 1024
 
 
-def process_cpu_s(pid):
-    """User + system seconds of a process, its threads included."""
+def user_and_system_s(pid):
+    """Of a process, its threads included, its children not."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * TICK_S
+    return int(fields[11]) * TICK_S, int(fields[12]) * TICK_S
 
 
 def wake_ups(pid):
@@ -159,11 +163,12 @@ def thread_names(pid):
             for task in os.listdir(f"/proc/{pid}/task")]
 
 
-def core_busy_s(core):
-    """Seconds this core was not idle, since boot, whoever used it."""
+def cores_busy_s():
+    """Core -> seconds it was not idle since boot, whoever used it, the hypervisor included."""
+    busy = {}
     for line in Path("/proc/stat").read_text().splitlines():
         name, *ticks = line.split()
-        if name == f"cpu{core}":
+        if name.startswith("cpu") and name != "cpu":
             user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, ticks[:8])
-            return (user + nice + system + irq + softirq + steal) * TICK_S
-    return 0.0
+            busy[int(name[3:])] = (user + nice + system + irq + softirq + steal) * TICK_S
+    return busy

@@ -1,7 +1,7 @@
 """The servers that are asked: nginx, one process on one core, started on a free port of 127.0.0.1
 and ended with the `with` block.
 
-`load` says how busy it was, because a client that waits for its origin measures the origin.
+A client that waits for its origin measures the origin: so it says how much CPU it used.
 """
 
 import http.client
@@ -11,13 +11,11 @@ import subprocess
 import time
 from pathlib import Path
 
-from measure import core_busy_s, end, pinned, process_cpu_s
+from measure import end, pinned, user_and_system_s
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parent
 READY_S = 10.0
-BOUND = 0.95            # share of its core from which on the origin is the limit
-DISTURBED = 0.10        # share of its core that others may use
 
 
 class Missing(Exception):
@@ -74,35 +72,8 @@ class Nginx:
     def __exit__(self, *_):
         end(self.process)
 
-    def load(self):
-        return Load(self)
-
-
-class Load:
-    """with origin.load() as load: ...; afterwards: share of its core, used by it and by others."""
-
-    def __init__(self, origin):
-        self._origin = origin
-
-    def _now(self):
-        core = self._origin.core
-        return (time.monotonic(), process_cpu_s(self._origin.process.pid),
-                core_busy_s(core) if core is not None else 0.0)
-
-    def __enter__(self):
-        self._before = self._now()
-        return self
-
-    def __exit__(self, *_):
-        wall, own, busy = (b - a for a, b in zip(self._before, self._now()))
-        self.share = own / wall
-        self.share_of_others = max(0.0, (busy - own) / wall)
-
-    def notes(self):
-        notes = ["origin-bound"] if self.share >= BOUND else []
-        if self.share_of_others > DISTURBED:
-            notes.append("origin's core disturbed")
-        return notes
+    def cpu_s(self):
+        return sum(user_and_system_s(self.process.pid))
 
 
 def small(folder, core):

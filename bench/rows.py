@@ -1,4 +1,4 @@
-"""The rows: which work, which peers, which target. A row function runs its work and returns Results.
+"""The rows: which work, which peers, which target. A function per row, which returns Results.
 
 The numbers B1, B2, ... are the project's; their targets stand here and nowhere else. A ratio is
 haul's median over the peer's median, of runs that took turns.
@@ -12,7 +12,7 @@ import origin as origins
 from clients import aiohttp, curl_parallel, haul_batch, missing, shown, wrk, write_urls
 from daemon import Daemon
 from measure import kib, pinned, read_status, thread_names, wake_ups
-from rounds import interleave, median, notes_of
+from rounds import interleave, median, notes_of, watch
 
 MB = 2**20
 
@@ -36,7 +36,7 @@ def side_by_side(bench, say, origin, clients, **about):
     a function that makes a Result with everything the runs have in common."""
     absent = [missing(need) for need, _ in clients.values() if need]
     there = {name: run for name, (need, run) in clients.items() if not (need and missing(need))}
-    good, discarded = interleave(origin, there, bench.rounds, say)
+    good, discarded = interleave(bench, origin, there, say)
     good = {name: samples for name, samples in good.items() if samples}
 
     def result(number, target, **more):
@@ -142,20 +142,20 @@ def flat_memory(bench, say):
     count = bench.pick(10_000_000, 500_000)
     row = Result("B10", f"input of {count} lines through a pipe, 64 connections",
                  "RSS of both flat (growth <= 1 MB after the first quarter), <= 64 MB")
-    with origins.small(bench.folder, bench.origin_core) as origin, origin.load() as load:
+    with origins.small(bench.folder, bench.origin_core) as origin:
         command = ["seq", "-f", origin.url("/small?%.0f"), str(count)]
         with pinned(bench.origin_core):
             lines = subprocess.Popen(command, stdout=subprocess.PIPE)
         with lines, lines.stdout:
-            sample = haul_batch(bench, "-", count, 64, keep_records=False, stdin=lines.stdout,
-                                limit_s=400)
+            sample = watch(bench, origin, lambda: haul_batch(
+                bench, "-", count, 64, keep_records=False, stdin=lines.stdout, limit_s=400))
             lines.kill()
-    row.notes += load.notes()
+    row.notes += sample.notes
     row.commands = [f"{shown(bench, command)} | {sample.command}"]
     if sample.trouble:
         row.notes.append(f"no valid run: {sample.trouble}")
         return [row]
-    series = [rss for _, rss in sample.values.pop("series")]
+    series = [rss for _, rss in sample.series]
     early = max(series[:len(series) // 4])
     growth = max(series[len(series) // 4:]) - early
     peak = sample.values["rss_bytes"]
@@ -202,10 +202,9 @@ def enters(bench, say):
         first = write_urls(bench, "first.txt", [origin.url("/small")] * warm_up)
         haul_batch(bench, first, warm_up, 64, where)
         before = daemon.describe()
-        with origin.load() as load:
-            sample = haul_batch(bench, urls, count, 64, where)
+        sample = watch(bench, origin, lambda: haul_batch(bench, urls, count, 64, where))
         after, threads = daemon.describe(), thread_names(daemon.process.pid)
-    row.notes, row.commands = load.notes(), [sample.command]
+    row.notes, row.commands = sample.notes, [sample.command]
     if sample.trouble:
         row.notes.append(f"no valid run: {sample.trouble}")
         return [row]

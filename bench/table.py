@@ -26,7 +26,7 @@ their start-up included. CPU is user + system of all client processes, divided b
 Records and latency histograms are made in every run of haul. A run that was not done in full, or
 that haul itself does not call VALID, is thrown away and repeated. *origin-bound*: the origin used
 95 % of its core or more, so the row measures the origin. *disturbed*: others used more than 10 %
-of the origin's core.
+of a core meanwhile.
 """
 
 
@@ -58,7 +58,7 @@ def machine(bench):
 
 
 def cells(row):
-    reached = {True: "yes", False: "**no**", None: "not measured"}[row.reached]
+    reached = {True: "yes", False: "**no**", None: "not judged"}[row.reached]
     return (row.number, row.work, row.haul, row.peer, row.ratio, row.target, reached)
 
 
@@ -72,8 +72,8 @@ def markdown(about, rows):
     lines += ["| " + " | ".join(cells(row)) + " |" for row in rows]
     notes = [f"* {row.number}: {'; '.join(row.notes)}" for row in rows if row.notes]
     lines += ["", "## Notes", "", *notes] if notes else []
-    lines += ["", "## Commands", "", "`$DIR` is a temporary folder on tmpfs; the ports are those of "
-              "the run's own nginx (`bench/nginx.conf`, `examples/slow-api/nginx.conf`).", ""]
+    lines += ["", "## Commands", "", "`$DIR` is a temporary folder on tmpfs; the ports are those "
+              "of the run's own nginx (`bench/nginx.conf`, `examples/slow-api/nginx.conf`).", ""]
     seen = set()
     for row in rows:
         fresh = [command for command in row.commands if command not in seen]
