@@ -19,7 +19,7 @@
 #include "tally.h"
 #include "timeline.h"
 
-#define FETCH_WINDOW_MIN 256u        /* items outstanding, whatever -c */
+#define FETCH_WINDOW_MIN 256u         /* items outstanding, whatever -c */
 #define FETCH_LINES_SAID_MAX 20u      /* bad input lines with a message each */
 #define FETCH_HUMAN_LINES_MAX 1000u   /* items with a line each on a terminal; then failures only */
 #define FETCH_CANCEL_NS 2000000000ull /* for the results of a cancelled batch to come */
