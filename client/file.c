@@ -130,11 +130,16 @@ static int open_in_place(struct file *file)
 
 int file_open(struct file *file, const char *path)
 {
+    size_t bytes = strlen(path);
     struct stat st;
     bool exists;
     int r;
 
     *file = FILE_INIT;
+    if (bytes == 0)
+        return -ENOENT;
+    if (path[bytes - 1] == '/')
+        return -EISDIR;
     r = resolve_links(path, &file->path);
     if (r < 0)
         return r;

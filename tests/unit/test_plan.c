@@ -1,0 +1,266 @@
+/*
+ * test_plan.c - what flags mean on the wire: fields, method, body, pins.
+ */
+#include "plan.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
+#define WORDS_MAX 24
+
+struct made {
+    struct options options;
+    struct plan plan;
+    char *why;
+    char *argv[WORDS_MAX];
+    bool is_made;
+};
+
+static void user_types(struct made *made, const char *const *words)
+{
+    int argc = 1;
+
+    *made = (struct made){ 0 };
+    made->argv[0] = strdup("haul");
+    for (; words[argc - 1]; argc++)
+        made->argv[argc] = strdup(words[argc - 1]);
+    assert_true(options_parse(&made->options, argc, made->argv, &made->why));
+    made->is_made = plan_init(&made->plan, &made->options, &made->why);
+}
+
+static void user_is_done(struct made *made)
+{
+    plan_deinit(&made->plan);
+    options_deinit(&made->options);
+    free(made->why);
+    for (size_t i = 0; i < WORDS_MAX; i++)
+        free(made->argv[i]);
+}
+
+/* "Name: value|Name: value" */
+static void expect_fields(const struct made *made, const char *expected)
+{
+    struct span fields = text_span(&made->plan.fields);
+    struct message_field field;
+    struct text all = { 0 };
+
+    while (message_next_field(&fields, &field)) {
+        if (all.bytes)
+            text_put_char(&all, '|');
+        text_put_span(&all, field.name);
+        text_put_literal(&all, ": ");
+        text_put_span(&all, field.value);
+    }
+    if (!span_equals(text_span(&all), span_of_string(expected)))
+        fail_msg("got '%.*s', not '%s'", (int)all.bytes, all.data, expected);
+    text_deinit(&all);
+}
+
+#define AGENT "User-Agent: haul/" HAUL_VERSION
+#define WORDS(...) ((const char *const[]){ __VA_ARGS__, "u", NULL })
+
+static void builds_the_fields_curl_users_expect(void **state)
+{
+    const struct {
+        const char *const *words;
+        const char *fields;
+    } rows[] = {
+        { WORDS("get"), AGENT "|Accept: */*" },
+        { WORDS("get", "-A", "me"), "User-Agent: me|Accept: */*" },
+        { WORDS("get", "-A", ""), "Accept: */*" },
+        { WORDS("get", "-H", "user-agent: x"), "user-agent: x|Accept: */*" },
+        { WORDS("get", "-H", "Accept:"), AGENT },
+        { WORDS("get", "-H", "X;"), "X: |" AGENT "|Accept: */*" },
+        { WORDS("get", "-H", "X:"), AGENT "|Accept: */*" },
+        { WORDS("get", "-H", "A:  b:c;d \t"), "A: b:c;d|" AGENT "|Accept: */*" },
+        { WORDS("get", "-H", "A: 1", "-H", "A: 2"), "A: 1|A: 2|" AGENT "|Accept: */*" },
+        { WORDS("get", "-e", "http://r/"), AGENT "|Accept: */*|Referer: http://r/" },
+        { WORDS("get", "-d", "x"),
+          AGENT "|Accept: */*|Content-Type: application/x-www-form-urlencoded" },
+        { WORDS("get", "-d", "x", "-H", "content-type: t/p"),
+          "content-type: t/p|" AGENT "|Accept: */*" },
+        { WORDS("get", "--json", "{}"),
+          AGENT "|Accept: application/json|Content-Type: application/json" },
+        { WORDS("get", "-G", "-d", "x"), AGENT "|Accept: */*" },
+        { WORDS("get", "-u", "a:b:c"), "Authorization: Basic YTpiOmM=|" AGENT "|Accept: */*" },
+        { WORDS("get", "--bearer", "t"), "Authorization: Bearer t|" AGENT "|Accept: */*" },
+        { WORDS("get", "-u", "a:b", "-H", "Authorization: x"),
+          "Authorization: x|" AGENT "|Accept: */*" },
+        { WORDS("get", "-r", "0-99"), "Range: bytes=0-99|" AGENT "|Accept: */*" },
+    };
+    struct made made;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        user_types(&made, rows[i].words);
+        if (!made.is_made)
+            fail_msg("row %zu: %s", i, made.why);
+        expect_fields(&made, rows[i].fields);
+        assert_int_equal(made.plan.profile.header_count, made.plan.field_count);
+        user_is_done(&made);
+    }
+}
+
+static void chooses_method_body_and_query(void **state)
+{
+    const struct {
+        const char *const *words;
+        const char *method;
+        const char *body; /* NULL = none */
+        const char *query;
+    } rows[] = {
+        { WORDS("get"), "", NULL, "" },
+        { WORDS("get", "-I"), "HEAD", NULL, "" },
+        { WORDS("get", "-d", ""), "POST", "", "" },
+        { WORDS("get", "-d", "a=1", "-d", "b=2"), "POST", "a=1&b=2", "" },
+        { WORDS("get", "-X", "PUT", "--data-raw", "@x"), "PUT", "@x", "" },
+        { WORDS("get", "--data-urlencode", "n=a b&\xc3\xa4"), "POST", "n=a%20b%26%C3%A4", "" },
+        { WORDS("get", "--data-urlencode", "=a=b"), "POST", "a%3Db", "" },
+        { WORDS("get", "--data-urlencode", "a b"), "POST", "a%20b", "" },
+        { WORDS("get", "--json", "[1,", "--json", "2]"), "POST", "[1,2]", "" },
+        { WORDS("get", "-G", "-d", "a=1", "-d", "b"), "", NULL, "a=1&b" },
+        { WORDS("get", "-I", "-G", "-d", "a"), "HEAD", NULL, "a" },
+    };
+    struct made made;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        user_types(&made, rows[i].words);
+        if (!made.is_made)
+            fail_msg("row %zu: %s", i, made.why);
+        if (!span_equals(made.plan.method, span_of_string(rows[i].method)) ||
+            made.plan.has_body != (rows[i].body != NULL) ||
+            (rows[i].body &&
+             !span_equals(text_span(&made.plan.body), span_of_string(rows[i].body))) ||
+            !span_equals(text_span(&made.plan.query), span_of_string(rows[i].query)))
+            fail_msg("row %zu", i);
+        user_is_done(&made);
+    }
+}
+
+static void pins_say_where_to_connect(void **state)
+{
+    const struct {
+        const char *const *words;
+        const char *host;
+        unsigned port;
+        const char *to_host;
+        unsigned to_port;
+        bool to_is_address;
+    } rows[] = {
+        { WORDS("get", "--resolve", "a.test:80:127.0.0.1"), "a.test", 80, "127.0.0.1", 0, true },
+        { WORDS("get", "--resolve", "a.test:80:[::1]"), "a.test", 80, "::1", 0, true },
+        { WORDS("get", "--resolve", "a.test:80:::1"), "a.test", 80, "::1", 0, true },
+        { WORDS("get", "--resolve", "[::2]:80:::1"), "::2", 80, "::1", 0, true },
+        { WORDS("get", "--resolve", "*:80:10.0.0.1"), "", 80, "10.0.0.1", 0, true },
+        { WORDS("get", "--connect-to", "a:80:b:81"), "a", 80, "b", 81, false },
+        { WORDS("get", "--connect-to", "::b:81"), "", 0, "b", 81, false },
+        { WORDS("get", "--connect-to", "a:80::81"), "a", 80, "", 81, false },
+        { WORDS("get", "--connect-to", "a:80:[::1]:"), "a", 80, "::1", 0, true },
+    };
+    struct made made;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct message_pin pin;
+        struct span pins;
+
+        user_types(&made, rows[i].words);
+        if (!made.is_made)
+            fail_msg("row %zu: %s", i, made.why);
+        pins = text_span(&made.plan.pins);
+        assert_true(message_next_pin(&pins, &pin));
+        if (!span_equals(pin.host, span_of_string(rows[i].host)) || pin.port != rows[i].port ||
+            !span_equals(pin.to_host, span_of_string(rows[i].to_host)) ||
+            pin.to_port != rows[i].to_port || pin.to_is_address != rows[i].to_is_address)
+            fail_msg("row %zu", i);
+        assert_false(message_next_pin(&pins, &pin));
+        user_is_done(&made);
+    }
+}
+
+static void refuses_what_makes_no_sense(void **state)
+{
+    const struct {
+        const char *const *words;
+        const char *part;
+    } rows[] = {
+        { WORDS("get", "-H", "no colon"), "no field" },
+        { WORDS("get", "-H", ": x"), "no field" },
+        { WORDS("get", "-H", "a;b"), "no field" },
+        { WORDS("get", "-H", "@file"), "not in this build" },
+        { WORDS("get", "-d", "@file"), "not in this build" },
+        { WORDS("get", "--data-urlencode", "n@file"), "not in this build" },
+        { WORDS("get", "--json", "@file"), "not in this build" },
+        { WORDS("get", "--json", "1", "-d", "2"), "exclude" },
+        { WORDS("get", "-I", "-d", "x"), "exclude" },
+        { WORDS("get", "-u", "name"), "USER:PASSWORD" },
+        { WORDS("get", "-u", "a:b", "--bearer", "t"), "exclude" },
+        { WORDS("get", "-r", "x"), "FROM-TO" },
+        { WORDS("get", "-r", "5"), "FROM-TO" },
+        { WORDS("get", "-4", "-6"), "exclude" },
+        { WORDS("get", "-o", "f", "--discard"), "exclude" },
+        { WORDS("get", "--inline", "--discard"), "exclude" },
+        { WORDS("get", "-X", ""), "-X takes" },
+        { WORDS("get", "--interface", "eth0"), "local address" },
+        { WORDS("get", "--resolve", "a:80"), "--resolve takes" },
+        { WORDS("get", "--resolve", "a:0:1.2.3.4"), "--resolve takes" },
+        { WORDS("get", "--resolve", "a::1.2.3.4"), "--resolve takes" },
+        { WORDS("get", "--resolve", "a:65536:1.2.3.4"), "--resolve takes" },
+        { WORDS("get", "--resolve", "a:1k:1.2.3.4"), "--resolve takes" },
+        { WORDS("get", "--resolve", "a:80:name"), "--resolve takes" },
+        { WORDS("get", "--resolve", "a:80:1.2.3.4,5.6.7.8"), "--resolve takes" },
+        { WORDS("get", "--connect-to", "a:80:b"), "--connect-to takes" },
+        { WORDS("get", "--connect-to", "a:80:b:x"), "--connect-to takes" },
+    };
+    struct made made;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        user_types(&made, rows[i].words);
+        if (made.is_made || !made.why || !strstr(made.why, rows[i].part))
+            fail_msg("row %zu: '%s'", i, made.why ? made.why : "taken");
+        user_is_done(&made);
+    }
+}
+
+static void gives_each_verb_its_defaults(void **state)
+{
+    struct made made;
+
+    (void)state;
+    user_types(&made, WORDS("batch"));
+    assert_int_equal(made.plan.concurrency, 100);
+    assert_int_equal(made.plan.profile.total_timeout_ns, 300000000000ull);
+    assert_int_equal(made.plan.body_mode, WIRE_BODY_DISCARD);
+    user_is_done(&made);
+    user_types(&made, WORDS("get"));
+    assert_int_equal(made.plan.concurrency, 1);
+    assert_int_equal(made.plan.profile.total_timeout_ns, 0);
+    assert_int_equal(made.plan.body_mode, WIRE_BODY_DATA);
+    user_is_done(&made);
+    user_types(&made, WORDS("batch", "--serial", "-c", "9"));
+    assert_int_equal(made.plan.concurrency, 1);
+    user_is_done(&made);
+    user_types(&made, WORDS("batch", "--inline", "--max-body", "1G"));
+    assert_int_equal(made.plan.profile.body_bytes_max, PLAN_INLINE_BYTES_MAX);
+    user_is_done(&made);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(builds_the_fields_curl_users_expect),
+        cmocka_unit_test(chooses_method_body_and_query),
+        cmocka_unit_test(pins_say_where_to_connect),
+        cmocka_unit_test(refuses_what_makes_no_sense),
+        cmocka_unit_test(gives_each_verb_its_defaults),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

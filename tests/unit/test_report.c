@@ -1,0 +1,261 @@
+/*
+ * test_report.c - the sums of a run, its summary, its JSON and its verdict.
+ */
+#include "report.h"
+#include "summary.h"
+#include "timeline.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <yyjson.h>
+
+#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
+#define MS 1000000ull
+
+/* Times like those of an item that waited service_ms for its answer. */
+static void item_ends(struct tally *tally, uint64_t t0_ms, uint64_t service_ms,
+                      enum fault_code code)
+{
+    struct wire_result result = {
+        .fault = (uint16_t)code,
+        .fault_phase = code ? PHASE_CONNECT : PHASE_NONE,
+        .status = code ? 0 : 200,
+        .remote_family = 4,
+        .body_bytes = 10,
+        .t0_ns = t0_ms * MS,
+        .queued_ns = MS,
+        .dns_ns = MS,
+        .connected_ns = code ? WIRE_NOT_REACHED : 2 * MS,
+        .tls_ns = WIRE_NOT_REACHED,
+        .sent_ns = code ? WIRE_NOT_REACHED : 2 * MS,
+        .first_byte_ns = code ? WIRE_NOT_REACHED : (2 + service_ms) * MS,
+        .last_byte_ns = code ? WIRE_NOT_REACHED : (2 + service_ms) * MS,
+        .delivered_ns = (2 + service_ms) * MS,
+    };
+    struct outcome o = {
+        .number = tally->requests + 1,
+        .url = SPAN_LITERAL("http://user:secret@a/"),
+        .result = &result,
+        .is_ok = code == FAULT_NONE,
+        .fault = { .code = (uint16_t)code, .phase = result.fault_phase },
+        .message = SPAN_LITERAL("no \"luck\""),
+    };
+
+    timing_of_result(&result, &o.timing);
+    tally_add(tally, &o);
+}
+
+static void adds_up_waits_without_the_queue(void **state)
+{
+    struct tally tally;
+
+    (void)state;
+    tally_init(&tally, 0, false);
+    item_ends(&tally, 0, 100, FAULT_NONE);
+    item_ends(&tally, 0, 200, FAULT_NONE);
+    assert_int_equal(tally.waits_sum_ns, 302 * MS);
+    assert_int_equal(tally.longest_ns, 201 * MS);
+    assert_int_equal(tally.end_ns, 202 * MS);
+    assert_int_equal(tally.bytes, 20);
+    assert_int_equal(tally.new_conns, 2);
+    tally_deinit(&tally);
+}
+
+static void expect_has(const struct text *text, const char *part)
+{
+    if (!memmem(text->data, text->bytes, part, strlen(part)))
+        fail_msg("'%s' is not in:\n%.*s", part, (int)text->bytes, text->data);
+}
+
+static void summary_tells_counts_times_and_errors(void **state)
+{
+    const struct summary_limits limits = { .concurrency = 100 };
+    struct text text = { 0 };
+    struct tally tally;
+
+    (void)state;
+    tally_init(&tally, 0, false);
+    for (int i = 0; i < 9; i++)
+        item_ends(&tally, 0, 998, FAULT_NONE);
+    item_ends(&tally, 0, 0, FAULT_CONNECT_REFUSED);
+    tally.held[WIRE_CAP_CONCURRENCY] = 3;
+    summary_write(&text, &tally, &limits);
+    expect_has(&text, "10 items in 1.00 s: 9 ok, 1 failed   10/s   100 B\n");
+    expect_has(&text, " this run 1.00 s ");
+    expect_has(&text, "            min      p50      p90      p99    p99.9      max\nservice");
+    expect_has(&text, "phase     queue      dns  connect      tls     send     wait  receive");
+    expect_has(&text, "status 200: 9      errors: 1      connections: 9 new, 0 reused\n");
+    expect_has(&text, "connect/refused");
+    expect_has(&text, "no \"luck\": http://a/\n");
+    expect_has(&text, "held back by -c 100: 3 items");
+    assert_null(memmem(text.data, text.bytes, "secret", 6));
+    assert_null(memmem(text.data, text.bytes, "verdict", 7));
+    text_deinit(&text);
+    tally_deinit(&tally);
+}
+
+static void judges_a_run_that_measured_the_machine(void **state)
+{
+    char reasons[TALLY_REASONS_MAX][100];
+    struct tally tally;
+    size_t count;
+
+    (void)state;
+    tally_init(&tally, 0, false);
+    assert_int_equal(tally_judge(&tally, reasons, &count), TALLY_VALID);
+    for (int i = 0; i < 99; i++)
+        item_ends(&tally, 0, 1, FAULT_NONE);
+    item_ends(&tally, 0, 1, FAULT_LOCAL_NO_PORTS);
+    assert_int_equal(tally_judge(&tally, reasons, &count), TALLY_VALID); /* exactly 1 % */
+    tally.cpu_share_max = 0.95;
+    assert_int_equal(tally_judge(&tally, reasons, &count), TALLY_SUSPECT);
+    item_ends(&tally, 0, 1, FAULT_LOCAL_NO_DESCRIPTORS);
+    assert_int_equal(tally_judge(&tally, reasons, &count), TALLY_INVALID);
+    assert_int_equal(count, 2);
+    tally_deinit(&tally);
+}
+
+static yyjson_doc *report_of(struct tally *tally, char **argv, int argc)
+{
+    struct report_run run = { .verb = "batch",
+                              .argc = argc,
+                              .argv = argv,
+                              .started_at = SPAN_LITERAL("2026-01-01T00:00:00.000000Z") };
+    struct text text = { 0 };
+    yyjson_doc *doc;
+
+    tally_finish(tally);
+    report_write(&text, &run, tally);
+    doc = yyjson_read(text.data, text.bytes, 0);
+    if (!doc)
+        fail_msg("no JSON: %.*s", (int)text.bytes, text.data);
+    text_deinit(&text);
+    return doc;
+}
+
+static void report_has_the_keys_of_the_contract(void **state)
+{
+    static const char *const keys[] = { "schema", "schemaVersion", "run",        "summary",
+                                        "phases", "histograms",    "timeseries", "status",
+                                        "errors", "verdict" };
+    static const char *const latency[] = { "min_ns",   "mean_ns",   "stdev_ns", "p50_ns",
+                                           "p75_ns",   "p90_ns",    "p95_ns",   "p99_ns",
+                                           "p99_9_ns", "p99_99_ns", "max_ns",   "count" };
+    char *argv[] = { (char[]){ "haul" } };
+    struct tally tally;
+    yyjson_val *root, *service, *row;
+    yyjson_doc *doc;
+
+    (void)state;
+    tally_init(&tally, 0, true);
+    item_ends(&tally, 0, 500, FAULT_NONE);
+    item_ends(&tally, 0, 2500, FAULT_NONE);
+    item_ends(&tally, 0, 1, FAULT_CONNECT_REFUSED);
+    doc = report_of(&tally, argv, 1);
+    root = yyjson_doc_get_root(doc);
+    assert_int_equal(yyjson_obj_size(root), ROWS(keys));
+    for (size_t i = 0; i < ROWS(keys); i++)
+        assert_non_null(yyjson_obj_get(root, keys[i]));
+    service = yyjson_ptr_get(root, "/summary/service");
+    assert_int_equal(yyjson_obj_size(service), ROWS(latency));
+    for (size_t i = 0; i < ROWS(latency); i++)
+        assert_true(yyjson_is_num(yyjson_obj_get(service, latency[i])));
+    assert_int_equal(yyjson_get_uint(yyjson_obj_get(service, "count")), 2);
+    assert_int_equal(yyjson_obj_size(yyjson_obj_get(root, "phases")), 8);
+    assert_int_equal(yyjson_arr_size(yyjson_obj_get(root, "timeseries")), 3);
+    row = yyjson_arr_get(yyjson_obj_get(root, "timeseries"), 2);
+    assert_int_equal(yyjson_get_uint(yyjson_obj_get(row, "requests")), 2);
+    assert_int_equal(yyjson_get_uint(yyjson_ptr_get(root, "/status/200")), 2);
+    assert_string_equal(yyjson_get_str(yyjson_ptr_get(root, "/errors/0/code")), "refused");
+    assert_string_equal(yyjson_get_str(yyjson_ptr_get(root, "/verdict/state")), "VALID");
+    assert_int_equal(yyjson_arr_size(yyjson_ptr_get(root, "/histograms/service")), 2);
+    yyjson_doc_free(doc);
+    tally_deinit(&tally);
+}
+
+static void report_keeps_secrets_of_argv_to_itself(void **state)
+{
+    static const struct {
+        const char *word;
+        const char *kept;
+    } rows[] = {
+        { "haul", "haul" },
+        { "-u", "-u" },
+        { "me:secret", "***" },
+        { "-ume:secret", "-u***" },
+        { "--bearer=secret", "--bearer=***" },
+        { "--header", "--header" },
+        { "Authorization: secret", "***" },
+        { "http://me:secret@a/@b", "http://***@a/@b" },
+        { "http://a/@b", "http://a/@b" },
+        { "-c", "-c" },
+        { "64", "64" },
+    };
+    char *argv[ROWS(rows)];
+    struct tally tally;
+    yyjson_doc *doc;
+    yyjson_val *kept;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++)
+        argv[i] = strdup(rows[i].word);
+    tally_init(&tally, 0, false);
+    doc = report_of(&tally, argv, ROWS(rows));
+    kept = yyjson_ptr_get(yyjson_doc_get_root(doc), "/run/argv");
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        assert_string_equal(yyjson_get_str(yyjson_arr_get(kept, i)), rows[i].kept);
+        free(argv[i]);
+    }
+    yyjson_doc_free(doc);
+    tally_deinit(&tally);
+}
+
+static void timeline_draws_at_most_forty_rows_to_scale(void **state)
+{
+    struct wire_result result = { .status = 200,
+                                  .t0_ns = 1000,
+                                  .queued_ns = 0,
+                                  .dns_ns = 0,
+                                  .connected_ns = 500,
+                                  .tls_ns = WIRE_NOT_REACHED,
+                                  .sent_ns = 500,
+                                  .first_byte_ns = 750,
+                                  .last_byte_ns = 1000,
+                                  .delivered_ns = 1000 };
+    struct outcome o = { .url = SPAN_LITERAL("http://a/\x1b"), .result = &result, .is_ok = true };
+    struct timeline *timeline = calloc(1, sizeof(*timeline));
+    struct text text = { 0 };
+    unsigned lines = 0;
+
+    (void)state;
+    assert_non_null(timeline);
+    timing_of_result(&result, &o.timing);
+    for (o.number = 1; o.number <= 50; o.number++)
+        timeline_add(timeline, &o);
+    timeline_write(&text, timeline);
+    expect_has(&text, "    1 |------------------------------===============###############| 200  "
+                      "http://a/?\n");
+    for (size_t i = 0; i < text.bytes; i++)
+        lines += text.data[i] == '\n';
+    assert_int_equal(lines, 41);
+    text_deinit(&text);
+    free(timeline);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(adds_up_waits_without_the_queue),
+        cmocka_unit_test(summary_tells_counts_times_and_errors),
+        cmocka_unit_test(judges_a_run_that_measured_the_machine),
+        cmocka_unit_test(report_has_the_keys_of_the_contract),
+        cmocka_unit_test(report_keeps_secrets_of_argv_to_itself),
+        cmocka_unit_test(timeline_draws_at_most_forty_rows_to_scale),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
