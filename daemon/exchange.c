@@ -62,6 +62,14 @@ static void exchange_finish(struct exchange *x)
     ring_defer(x->env->ring, &x->later);
 }
 
+/* With progress it moves away, and the timer is left to find that out; it never fires too late. */
+static void exchange_set_deadline(struct exchange *x, uint64_t deadline_ns)
+{
+    x->deadline_ns = deadline_ns;
+    if (timer_is_armed(&x->timer) && deadline_ns < x->timer.deadline_ns)
+        timers_arm(x->env->timers, &x->timer, deadline_ns);
+}
+
 static void exchange_leave_conn(struct exchange *x, bool reuse)
 {
     struct conn *conn = x->conn;
@@ -104,7 +112,7 @@ static void exchange_complete(struct exchange *x, bool reuse)
         return;
     }
     exchange_enter(x, EXCHANGE_DELIVERING);
-    x->deadline_ns = ring_now_ns(x->env->ring) + x->env->sink_timeout_ns;
+    exchange_set_deadline(x, ring_now_ns(x->env->ring) + x->env->sink_timeout_ns);
 }
 
 static void exchange_on_head(struct exchange *x)
@@ -134,7 +142,7 @@ static void exchange_on_body(struct exchange *x, struct span body)
         return;
     case SINK_FULL:
         x->sink_full = true;
-        x->deadline_ns = ring_now_ns(x->env->ring) + x->env->sink_timeout_ns;
+        exchange_set_deadline(x, ring_now_ns(x->env->ring) + x->env->sink_timeout_ns);
         return;
     case SINK_FAILED:
         x->result.fault = x->sink.fault;
@@ -152,7 +160,7 @@ static void exchange_on_conn_bytes(void *ctx, struct conn *conn, struct span byt
     if (!x->result.first_byte_ns)
         x->result.first_byte_ns = now_ns;
     x->result.last_byte_ns = now_ns;
-    x->deadline_ns = now_ns + x->idle_timeout_ns;
+    exchange_set_deadline(x, now_ns + x->idle_timeout_ns);
     /* A full sink stops us between two pieces. After the last byte we ask once more all the same:
      * if the body that filled the sink was the end of the message, nothing else would tell. */
     while (x->state == EXCHANGE_OPEN && (!x->sink_full || span_is_empty(bytes))) {
@@ -192,7 +200,7 @@ static void exchange_on_conn_sent(void *ctx, struct conn *conn, uint64_t sent_ns
     if (!x->result.sent_ns)
         x->result.sent_ns = sent_ns;
     if (!x->response.any_byte)
-        x->deadline_ns = sent_ns + x->first_byte_timeout_ns;
+        exchange_set_deadline(x, sent_ns + x->first_byte_timeout_ns);
 }
 
 static void exchange_on_conn_closed(void *ctx, struct conn *conn, int error, bool while_sending)
@@ -304,7 +312,7 @@ static void exchange_on_sink_ready(struct sink *sink)
             exchange_finish(x);
     } else if (x->state == EXCHANGE_OPEN && x->sink_full) {
         x->sink_full = false;
-        x->deadline_ns = ring_now_ns(x->env->ring) + x->idle_timeout_ns;
+        exchange_set_deadline(x, ring_now_ns(x->env->ring) + x->idle_timeout_ns);
         conn_resume(x->conn);
     }
 }
