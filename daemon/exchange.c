@@ -84,6 +84,8 @@ static void exchange_leave_conn(struct exchange *x, bool reuse)
 static void exchange_fail(struct exchange *x, enum fault_code code, enum phase phase, int error,
                           const char *why)
 {
+    if (x->state == EXCHANGE_DONE)
+        return;
     fault_set(&x->result.fault, code, phase, error, why);
     switch ((enum exchange_state)x->state) {
     case EXCHANGE_QUEUED:
