@@ -143,6 +143,7 @@ static void engine_start(void *ctx, const struct attempt *attempt)
     case GOVERNOR_WAIT:
         if (engine_keep_key(ea, &key) == 0)
             return;
+        (void)governor_leave(&engine->governor, &ea->exchange.ticket); /* frees no place */
         break;
     case GOVERNOR_NO_MEMORY:
         break;
