@@ -14,6 +14,7 @@ struct block *block_new(size_t capacity)
     list_init(&block->link);
     block->ctx = NULL;
     block->is_frame = false;
+    block->since_ns = 0;
     block->bytes = 0;
     block->capacity = capacity;
     return block;

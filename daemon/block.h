@@ -11,9 +11,10 @@
 
 struct block {
     struct list link;
-    void *ctx;     /* the present owner's own */
-    bool is_frame; /* likewise */
-    size_t bytes;  /* used */
+    void *ctx;         /* the present owner's own */
+    bool is_frame;     /* likewise */
+    uint64_t since_ns; /* likewise */
+    size_t bytes;      /* used */
     size_t capacity;
     char data[];
 };

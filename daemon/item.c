@@ -299,6 +299,22 @@ void item_cancel(struct item *item, enum fault_code code)
     }
 }
 
+void item_give_up(struct item *item)
+{
+    struct front *front = item->front;
+
+    item->given_up = true;
+    if (item->state != ITEM_FINISHED) {
+        item_cancel(item, FAULT_SINK_SLOW);
+        return;
+    }
+    if (fault_is_set(&item->result.fault))
+        return;
+    fault_set(&item->result.fault, FAULT_SINK_SLOW, PHASE_DELIVER, ETIMEDOUT, NULL);
+    front->counters.items_ok--;
+    front->counters.items_failed++;
+}
+
 void item_returned(struct item *item, size_t bytes)
 {
     assert(item->blocks_count > 0);

@@ -67,6 +67,7 @@ struct item {
     uint8_t content_type_bytes;
     bool started;          /* its batch counts it as active */
     bool fresh_conn;       /* the next attempt wants a new connection */
+    bool given_up;         /* what its client has not got of its body is not to be sent any more */
     unsigned blocks_count; /* body blocks that the client's side still holds */
     char content_type[255];
 };
@@ -91,6 +92,9 @@ void item_start(struct item *item);
 
 /* Its result will be this fault, unless it has one. Finishes at once when WAITING. */
 void item_cancel(struct item *item, enum fault_code code);
+
+/* Its client has not taken its body in time: sink/slow, also when it is FINISHED. */
+void item_give_up(struct item *item);
 
 /* The client's side is through with bytes of a body block. */
 void item_returned(struct item *item, size_t bytes);

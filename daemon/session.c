@@ -115,6 +115,7 @@ int session_open(struct sessions *sessions, int fd)
     list_init(&s->bodies);
     timer_init(&s->frame_timer, session_on_frame_timer);
     timer_init(&s->slow_timer, session_on_slow_timer);
+    timer_init(&s->window_timer, session_on_window_timer);
     outbox_init(&s->outbox, s->front->ring, fd, &session_outbox_events, s);
     varlink_reader_init(&s->varlink);
     frame_reader_init(&s->frames);
@@ -169,6 +170,7 @@ static void session_free(struct session *s)
 
     timers_disarm(s->front->timers, &s->frame_timer);
     timers_disarm(s->front->timers, &s->slow_timer);
+    timers_disarm(s->front->timers, &s->window_timer);
     session_forget_work(s);
     session_drop_fds(s);
     ring_undefer(&s->work); /* cancelling our own items has woken us once more */

@@ -43,11 +43,13 @@ struct session {
     bool input_ended;    /* the client has shut its writing half */
     bool draining;       /* the daemon is stopping: nothing new is admitted */
     bool work_cancelled; /* with REFUSED and CLOSING */
+    bool has_unwanted;   /* a body waits whose item has ended without it */
     struct ring_op recv_op;
     struct ring_op hangup_op;  /* after input_ended: tells when the client is wholly gone */
     struct ring_deferred work; /* pump, or the end of a closing session */
     struct timer frame_timer;  /* half a frame; after input_ended: the next look for a hang-up */
     struct timer slow_timer;
+    struct timer window_timer; /* armed while bodies wait: when the first has waited too long */
     struct outbox outbox;
     struct varlink_reader varlink;
     struct frame_reader frames;
@@ -95,6 +97,7 @@ bool session_may_start(const struct session *session);
 int session_take_fd(struct session *session); /* the next descriptor received, or -1 */
 void session_deliver_bodies(struct session *session);
 void session_drop_bodies(struct session *session);
+void session_on_window_timer(struct timer *timer, uint64_t now_ns);
 void session_finish_batches(struct session *session); /* BATCH_DONE where due */
 extern const struct item_events session_item_events;
 

@@ -36,12 +36,27 @@ static void session_send_result(struct session *s, struct item *item)
     session_release_item(s, item);
 }
 
+/* Whether the rest of its body need not be sent, and its RESULT not wait for it. */
+static bool item_is_unwanted(const struct item *item)
+{
+    enum fault_code code = item->result.fault.code;
+
+    return item->state == ITEM_FINISHED &&
+           (item->given_up || code == FAULT_CANCELLED_CLIENT || code == FAULT_CANCELLED_DAEMON ||
+            code == FAULT_TIMEOUT_TOTAL || code == FAULT_SINK_SLOW);
+}
+
 static void session_on_item_finished(void *ctx, struct item *item)
 {
     struct session *s = ctx;
 
-    if (item->blocks_count > 0)
+    if (item->blocks_count > 0) {
+        if (item_is_unwanted(item)) {
+            s->has_unwanted = true;
+            session_wake(s);
+        }
         return;
+    }
     if (s->state == SESSION_STREAM)
         session_send_result(s, item);
     else
@@ -72,6 +87,7 @@ static void session_on_item_head(void *ctx, struct item *item, const struct atte
     block->bytes = message_encode_head(block->data, item->id, &message);
     block->is_frame = true;
     block->ctx = item;
+    block->since_ns = ring_now_ns(s->front->ring);
     item->blocks_count++;
     list_link_back(&s->bodies, &block->link);
     session_wake(s);
@@ -109,7 +125,26 @@ static bool session_send_body(struct session *s, struct item *item, struct block
     return true;
 }
 
-void session_deliver_bodies(struct session *s)
+/* A block is with the client, or will never be. */
+static void session_return_block(struct session *s, struct item *item, size_t body_bytes)
+{
+    item_returned(item, body_bytes);
+    if (item->state == ITEM_FINISHED)
+        session_on_item_finished(s, item);
+}
+
+static void session_drop_block(struct session *s, struct block *block)
+{
+    struct item *item = block->ctx;
+    size_t body_bytes = block->is_frame ? 0 : block->bytes;
+
+    list_unlink(&block->link);
+    block_free(block);
+    session_return_block(s, item, body_bytes);
+}
+
+/* Sends what the window allows; false when there is no memory for it. */
+static bool session_fill_window(struct session *s)
 {
     struct list *first;
 
@@ -119,21 +154,80 @@ void session_deliver_bodies(struct session *s)
         size_t body_bytes = block->is_frame ? 0 : block->bytes;
         struct item *item = block->ctx;
 
+        if (item_is_unwanted(item)) {
+            session_drop_block(s, block);
+            continue;
+        }
         if (payload_bytes > s->body_window)
-            return;
+            return true;
         list_unlink(first);
         if (block->is_frame) {
             outbox_push_block(&s->outbox, block);
         } else if (!session_send_body(s, item, block)) {
             list_link_front(&s->bodies, first);
-            session_close(s);
-            return;
+            return false;
         }
         s->body_window -= payload_bytes;
-        item_returned(item, body_bytes);
-        if (item->state == ITEM_FINISHED)
-            session_on_item_finished(s, item);
+        session_return_block(s, item, body_bytes);
     }
+    return true;
+}
+
+/* Of all that wait, what no one wants any more. */
+static void session_sweep_bodies(struct session *s)
+{
+    struct list *at, *next;
+
+    for (at = s->bodies.next; at != &s->bodies; at = next) {
+        struct block *block = container_of(at, struct block, link);
+
+        next = at->next;
+        if (item_is_unwanted(block->ctx))
+            session_drop_block(s, block);
+    }
+}
+
+/* Blocks wait in order of time, so the first tells when one has waited too long. */
+static void session_watch_window(struct session *s)
+{
+    struct list *first = list_first(&s->bodies);
+
+    if (first)
+        timers_arm(s->front->timers, &s->window_timer,
+                   container_of(first, struct block, link)->since_ns +
+                       s->front->config->sink_timeout_ns);
+    else
+        timers_disarm(s->front->timers, &s->window_timer);
+}
+
+void session_deliver_bodies(struct session *s)
+{
+    if (list_is_empty(&s->bodies) && !timer_is_armed(&s->window_timer))
+        return;
+    if (!session_fill_window(s)) {
+        session_close(s);
+        return;
+    }
+    if (s->has_unwanted) {
+        s->has_unwanted = false;
+        session_sweep_bodies(s);
+    }
+    session_watch_window(s);
+}
+
+void session_on_window_timer(struct timer *timer, uint64_t now_ns)
+{
+    struct session *s = container_of(timer, struct session, window_timer);
+
+    for (struct list *at = s->bodies.next; at != &s->bodies; at = at->next) {
+        struct block *block = container_of(at, struct block, link);
+
+        if (block->since_ns + s->front->config->sink_timeout_ns > now_ns)
+            break;
+        item_give_up(block->ctx);
+        s->has_unwanted = true;
+    }
+    session_wake(s);
 }
 
 static void session_on_item_body(void *ctx, struct item *item, struct block *block)
@@ -141,6 +235,7 @@ static void session_on_item_body(void *ctx, struct item *item, struct block *blo
     struct session *s = ctx;
 
     block->ctx = item;
+    block->since_ns = ring_now_ns(s->front->ring);
     list_link_back(&s->bodies, &block->link);
     session_wake(s);
 }
@@ -149,16 +244,9 @@ void session_drop_bodies(struct session *s)
 {
     struct list *first;
 
-    while ((first = list_pop(&s->bodies))) {
-        struct block *block = container_of(first, struct block, link);
-        struct item *item = block->ctx;
-        size_t bytes = block->is_frame ? 0 : block->bytes;
-
-        block_free(block);
-        item_returned(item, bytes);
-        if (item->state == ITEM_FINISHED)
-            session_on_item_finished(s, item);
-    }
+    while ((first = list_first(&s->bodies)))
+        session_drop_block(s, container_of(first, struct block, link));
+    timers_disarm(s->front->timers, &s->window_timer);
 }
 
 const struct item_events session_item_events = {
