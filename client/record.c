@@ -243,16 +243,6 @@ static bool is_first_of_name(struct span headers, const struct message_field *wa
     return true;
 }
 
-static unsigned count_of_name(struct span headers, struct span name)
-{
-    struct message_field field;
-    unsigned count = 0;
-
-    while (message_next_field(&headers, &field))
-        count += span_equals_nocase(field.name, name);
-    return count;
-}
-
 /* [value, value ...] of all fields of that name. */
 static void put_values(struct text *out, struct span headers, struct span name)
 {
@@ -269,8 +259,8 @@ static void put_values(struct text *out, struct span headers, struct span name)
     text_put_char(out, ']');
 }
 
-/* {"name":"value", "repeated":["one","two"]}, names in lower case; an input line's "headers" may
- * be written likewise. */
+/* {"name":["value", ...]}, names in lower case, as curl's %{header_json}; an input line's
+ * "headers" may be written likewise. */
 static void put_headers(struct text *out, struct span headers)
 {
     struct message_field field;
@@ -285,10 +275,7 @@ static void put_headers(struct text *out, struct span headers)
         before = ',';
         put_lower_json(out, field.name);
         text_put_char(out, ':');
-        if (count_of_name(headers, field.name) == 1)
-            text_put_json(out, field.value);
-        else
-            put_values(out, headers, field.name);
+        put_values(out, headers, field.name);
     }
     if (before == '{')
         text_put_char(out, before);

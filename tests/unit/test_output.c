@@ -375,7 +375,7 @@ static void puts_headers_and_bodies_at_the_end(void **state)
     root = yyjson_doc_get_root(doc);
     headers = yyjson_obj_get(root, "headers");
     assert_int_equal(yyjson_obj_size(headers), 2);
-    assert_string_equal(yyjson_get_str(yyjson_obj_get(headers, "x-one")), "a\"b");
+    assert_string_equal(yyjson_get_str(yyjson_ptr_get(headers, "/x-one/0")), "a\"b");
     assert_int_equal(yyjson_arr_size(yyjson_obj_get(headers, "two")), 2);
     assert_string_equal(yyjson_get_str(yyjson_obj_get(root, "body")), "h\n\xc3\xa4");
     yyjson_doc_free(doc);
