@@ -139,7 +139,7 @@ void text_put_double(struct text *text, double value)
         text_put_literal(text, "null");
         return;
     }
-    (void)snprintf(digits, sizeof(digits), "%.6g", value);
+    (void)snprintf(digits, sizeof(digits), "%.12g", value);
     comma = strchr(digits, ','); /* a locale must not reach a file */
     if (comma)
         *comma = '.';
