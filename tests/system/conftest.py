@@ -1,5 +1,6 @@
 """Fixtures of the system tests. support.py has the tools, origin.py the servers."""
 
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -14,7 +15,10 @@ from support import Daemon, find_binary, poll_until, run_haul  # noqa: E402
 
 
 def pytest_configure():
-    """A run that is told to stop still ends what it has started."""
+    """A run that is told to stop still ends what it has started, and the servers may have as many
+    sockets as the machine allows."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 

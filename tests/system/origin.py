@@ -1,6 +1,6 @@
 """A misbehaving HTTP server: one listening port, one script per connection, every step a line.
 
-    script = [expect_request(), send(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok"), fin()]
+    script = [expect_request(), send(answer(b"ok")), fin()]
     with Origin(script) as origin:
         ...  fetch origin.url("/a")  ...
         assert [r.target for r in origin.requests] == ["/a"]
@@ -34,7 +34,7 @@ def CUTS(seed):
     return f"cuts:{seed}"
 
 
-# --- steps ---------------------------------------------------------------------------------------
+# --- steps ---
 
 @dataclass(frozen=True)
 class Step:
@@ -141,7 +141,7 @@ def chunked(*chunks, trailers=b""):
 SERVE_OK = (repeat((expect_request(), send(answer()))),)
 
 
-# --- what was seen -------------------------------------------------------------------------------
+# --- what was seen ---
 
 @dataclass
 class Request:
@@ -335,7 +335,7 @@ class Connection:
             played += 1
 
 
-# --- the server ----------------------------------------------------------------------------------
+# --- the server ---
 
 class Origin:
     """Listens on 127.0.0.1 (an ephemeral port), on ::1, or on a unix socket."""

@@ -88,7 +88,7 @@ def short_dir():
         shutil.rmtree(path, ignore_errors=True)
 
 
-# --- /proc -----------------------------------------------------------------------------------------
+# --- /proc ---
 
 def fd_count(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
@@ -138,7 +138,7 @@ def is_sanitized():
     return b"__asan_init" in Path(find_binary("hauld")).read_bytes()
 
 
-# --- a daemon ----------------------------------------------------------------------------------------
+# --- a daemon ---
 
 def limit_setter(limits):
     """A preexec function for {resource.RLIMIT_X: (soft, hard)}."""
@@ -225,7 +225,7 @@ class Daemon:
                 raise   # the test's own failure comes first
 
 
-# --- haul --------------------------------------------------------------------------------------------
+# --- haul ---
 
 @dataclass
 class Run:

@@ -1,4 +1,4 @@
-"""Bodies reach their place byte by byte: to a pipe, to files, into the record. curl is the judge."""
+"""Bodies reach their place byte by byte: to a pipe, to files, into the record. curl judges."""
 
 import hashlib
 import os

@@ -55,7 +55,6 @@ def test_raises_the_soft_limit_of_descriptors(start_daemon):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < 4096:
         pytest.skip("the hard limit is no higher")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # for the origin's own sockets
     daemon = start_daemon(limits={resource.RLIMIT_NOFILE: (1024, hard)})
     gate = threading.Event()
     with Origin([expect_request(), wait_for(gate), send(answer())], backlog=2000) as origin:

@@ -116,7 +116,7 @@ CANCELS = {
 
 
 def interrupt_when(is_so, what, until, *args, daemon):
-    """Starts a batch, waits for is_so(), presses Ctrl-C; the finished process's (code, out, err)."""
+    """Starts a batch, waits for is_so(), presses Ctrl-C; (code, out, err)."""
     process = spawn_haul("batch", *args, daemon=daemon)
     try:
         until(is_so, what)
