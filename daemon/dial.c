@@ -106,6 +106,8 @@ static int dial_connect(struct dial *dial)
     union conn_address address, local;
     struct conn_target target = { .address = &address };
 
+    if (dial->route.unix_path && strlen(dial->route.unix_path) >= sizeof(address.local.sun_path))
+        return -ENAMETOOLONG;
     target.address_bytes = dial_target_address(dial, &address);
     if (dial->route.interface) {
         if (!parse_local_address(dial->route.interface, &local, &target.local_bytes))
@@ -144,7 +146,9 @@ static void dial_try(struct dial *dial)
         r = dial_connect(dial);
         if (r == 0)
             return;
-        if (r == -EINVAL)
+        if (r == -ENAMETOOLONG)
+            dial_note(dial, FAULT_INPUT_ARGUMENT, -r, "a unix socket's path has at most 107 bytes");
+        else if (r == -EINVAL)
             dial_note(dial, FAULT_INPUT_ARGUMENT, -r, "--interface takes a local IP address");
         else
             dial_note(dial, fault_of_connect_errno(-r), -r, NULL);
@@ -171,9 +175,10 @@ static void dial_on_timer(struct timer *timer, uint64_t now_ns)
         resolve_cancel(dial->dialer->resolve, &dial->query);
         dial_note(dial, FAULT_TIMEOUT_DNS, ETIMEDOUT, NULL);
         dial_fail(dial);
-    } else if (dial->conn || now_ns >= dial->deadline_ns) {
-        if (dial->conn)
-            conn_close(dial->conn);
+    } else if (!dial->conn && now_ns >= dial->deadline_ns) {
+        dial_fail(dial); /* the shortage has not passed: that is the fault, not the time */
+    } else if (dial->conn) {
+        conn_close(dial->conn);
         dial->conn = NULL;
         dial_note(dial, FAULT_TIMEOUT_CONNECT, ETIMEDOUT, NULL);
         dial_fail(dial);
