@@ -134,6 +134,19 @@ static bool dial_goes_on(struct dial *dial)
     return false;
 }
 
+/* No socket could be had, or not as the route wants it. */
+static void dial_note_refused(struct dial *dial, int error)
+{
+    if (error == ENAMETOOLONG)
+        dial_note(dial, FAULT_INPUT_ARGUMENT, error, "a unix socket's path has at most 107 bytes");
+    else if (error == EINVAL && dial->route.interface)
+        dial_note(dial, FAULT_INPUT_ARGUMENT, error, "--interface takes a local IP address");
+    else if (error == EADDRNOTAVAIL && dial->route.interface)
+        dial_note(dial, FAULT_INPUT_ARGUMENT, error, "--interface is no address of this machine");
+    else
+        dial_note(dial, fault_of_connect_errno(error), error, NULL);
+}
+
 static void dial_try(struct dial *dial)
 {
     int r;
@@ -146,12 +159,7 @@ static void dial_try(struct dial *dial)
         r = dial_connect(dial);
         if (r == 0)
             return;
-        if (r == -ENAMETOOLONG)
-            dial_note(dial, FAULT_INPUT_ARGUMENT, -r, "a unix socket's path has at most 107 bytes");
-        else if (r == -EINVAL)
-            dial_note(dial, FAULT_INPUT_ARGUMENT, -r, "--interface takes a local IP address");
-        else
-            dial_note(dial, fault_of_connect_errno(-r), -r, NULL);
+        dial_note_refused(dial, -r);
     } while (dial_goes_on(dial));
 }
 
