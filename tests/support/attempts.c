@@ -250,6 +250,7 @@ void front_has_fault(const struct attempts *t, uint64_t id, enum fault_code code
     const struct outcome *o = front_has(t, id);
 
     assert_string_equal(fault_name(o->result.fault.code), fault_name(code));
+    assert_int_equal(o->result.fault.code, code);
     assert_string_equal(phase_name(o->result.fault.phase), phase_name(phase));
 }
 

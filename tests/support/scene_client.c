@@ -381,6 +381,7 @@ void client_receives_fault(struct scene *t, uint64_t id, enum fault_code code, e
     const struct scene_item *item = finished_item(t, id);
 
     assert_string_equal(fault_name(item->result.fault), fault_name(code));
+    assert_int_equal(item->result.fault, code);
     assert_string_equal(phase_name(item->result.fault_phase), phase_name(phase));
     assert_false(item->result.flags & WIRE_RESULT_COMPLETE);
     assert_string_not_equal(item->message, "");

@@ -1,0 +1,413 @@
+/*
+ * From a route to a connection: one address after another, shortages waited out, one outcome.
+ */
+#include "dial.h"
+#include "ring_fake.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MS UINT64_C(1000000)
+#define S UINT64_C(1000000000)
+
+struct scene {
+    struct ring *ring;
+    struct timers timers;
+    struct resolve *resolve;
+    struct conns conns;
+    struct dialer dialer;
+    struct dial dial;
+    struct conn *conn;
+    unsigned open_count, failed_count;
+    struct fault fault;
+    char hosts_path[64];
+};
+
+static void on_bytes(void *ctx, struct conn *conn, struct span bytes, uint64_t now_ns)
+{
+    (void)ctx, (void)conn, (void)bytes, (void)now_ns;
+}
+
+static void on_closed(void *ctx, struct conn *conn, int error, bool while_sending)
+{
+    (void)ctx, (void)conn, (void)error, (void)while_sending;
+}
+
+static const struct conn_events holder_events = { .bytes = on_bytes, .closed = on_closed };
+
+static void on_open(struct dial *dial, struct conn *conn)
+{
+    struct scene *t = container_of(dial, struct scene, dial);
+
+    t->open_count++;
+    t->conn = conn;
+    conn_adopt(conn, &holder_events, t);
+}
+
+static void on_failed(struct dial *dial, const struct fault *fault)
+{
+    struct scene *t = container_of(dial, struct scene, dial);
+
+    t->failed_count++;
+    t->fault = *fault;
+}
+
+static const struct dial_events events = { .open = on_open, .failed = on_failed };
+
+static void on_gone(void *ctx)
+{
+    (void)ctx;
+}
+
+static int begin(void **state)
+{
+    static const char hosts[] = "192.0.2.1 three.test\n192.0.2.2 three.test\n2001:db8::3 "
+                                "three.test\n192.0.2.9 one.test\n";
+    static struct scene scene;
+    struct scene *t = &scene;
+    struct resolve_options options = { .servers = "127.0.0.1:9" };
+    int fd;
+
+    *t = (struct scene){ .ring = fake_new() };
+    timers_init(&t->timers, ring_now_ns(t->ring));
+    (void)snprintf(t->hosts_path, sizeof(t->hosts_path), "/tmp/hauld-test-hosts-XXXXXX");
+    fd = mkstemp(t->hosts_path);
+    assert_int_equal(write(fd, hosts, sizeof(hosts) - 1), sizeof(hosts) - 1);
+    (void)close(fd);
+    options.hosts_path = t->hosts_path;
+    assert_int_equal(resolve_new(&t->resolve, t->ring, &t->timers, &options), 0);
+    assert_int_equal(conns_init(&t->conns, t->ring, 4, on_gone, t), 0);
+    t->dialer = (struct dialer){
+        .ring = t->ring, .timers = &t->timers, .resolve = t->resolve, .conns = &t->conns
+    };
+    *state = t;
+    return 0;
+}
+
+static void settles(struct scene *t)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        fake_run(t->ring);
+        timers_advance(&t->timers, ring_now_ns(t->ring));
+    }
+}
+
+static int end(void **state)
+{
+    struct scene *t = *state;
+
+    assert_true(t->open_count + t->failed_count <= 1);
+    assert_false(t->dial.active);
+    if (t->conn)
+        conn_close(t->conn);
+    resolve_shutdown(t->resolve);
+    settles(t);
+    fake_check_quiet(t->ring);
+    conns_deinit(&t->conns);
+    resolve_free(t->resolve);
+    assert_int_equal(t->timers.count, 0);
+    ring_free(t->ring);
+    return unlink(t->hosts_path);
+}
+
+static void waits(struct scene *t, uint64_t ns)
+{
+    uint64_t end_ns = ring_now_ns(t->ring) + ns;
+
+    while (ring_now_ns(t->ring) < end_ns) {
+        fake_advance(t->ring, MS);
+        settles(t);
+    }
+}
+
+static void dials(struct scene *t, const char *host, enum resolve_family family)
+{
+    const struct dial_route route = { .host = host, .port = 8080, .family = family };
+    const struct dial_options options = { .dns_timeout_ns = 5 * S, .connect_timeout_ns = 10 * S };
+
+    dial_start(&t->dial, &t->dialer, &route, &options, &events);
+    assert_int_equal(t->open_count + t->failed_count, 0); /* never inside */
+    settles(t);
+}
+
+static void fails_with(const struct scene *t, enum fault_code code, enum phase phase)
+{
+    assert_int_equal(t->failed_count, 1);
+    assert_string_equal(fault_name(t->fault.code), fault_name(code));
+    assert_int_equal(t->fault.code, code);
+    assert_string_equal(phase_name(t->fault.phase), phase_name(phase));
+}
+
+/* The nth socket was told to go to this IPv4 address. */
+static void went_to(const struct scene *t, unsigned nth, uint32_t address)
+{
+    const struct sockaddr_in *to = (const void *)fake_connected_to(t->ring, fake_fd(nth));
+
+    assert_non_null(to);
+    assert_int_equal(to->sin_family, AF_INET);
+    assert_int_equal(ntohs(to->sin_port), 8080);
+    assert_int_equal(ntohl(to->sin_addr.s_addr), address);
+}
+
+static void opens_a_literal_without_asking(void **state)
+{
+    struct scene *t = *state;
+
+    dials(t, "192.0.2.7", RESOLVE_ANY);
+    assert_int_equal(t->open_count, 1);
+    went_to(t, 1, 0xc0000207);
+    assert_int_equal(resolve_counters(t->resolve)->lookups, 0);
+    assert_true(t->dial.resolved_ns > 0 && t->dial.connected_ns >= t->dial.resolved_ns);
+}
+
+static void opens_an_ipv6_literal(void **state)
+{
+    struct scene *t = *state;
+    const struct sockaddr_in6 *to;
+
+    dials(t, "2001:db8::1", RESOLVE_ANY);
+    to = (const void *)fake_connected_to(t->ring, fake_fd(1));
+    assert_int_equal(to->sin6_family, AF_INET6);
+    assert_int_equal(t->conn->remote_family, 6);
+}
+
+static void a_literal_of_the_other_family_is_not_found(void **state)
+{
+    struct scene *t = *state;
+
+    dials(t, "192.0.2.7", RESOLVE_IPV6);
+    fails_with(t, FAULT_DNS_NOT_FOUND, PHASE_DNS);
+    assert_int_equal(fake_sockets_made(t->ring), 0);
+}
+
+static void tries_several_addresses_in_turn(void **state)
+{
+    struct scene *t = *state;
+
+    fake_connect_result(t->ring, -ECONNREFUSED);
+    fake_connect_result(t->ring, -ENETUNREACH);
+    dials(t, "three.test", RESOLVE_ANY);
+    assert_int_equal(t->open_count, 1);
+    assert_int_equal(fake_sockets_made(t->ring), 3);
+    assert_false(fake_is_open(t->ring, fake_fd(1)));
+    assert_false(fake_is_open(t->ring, fake_fd(2)));
+}
+
+static void tells_why_the_last_address_failed(void **state)
+{
+    struct scene *t = *state;
+
+    fake_connect_result(t->ring, -ECONNREFUSED);
+    fake_connect_result(t->ring, -ECONNREFUSED);
+    fake_connect_result(t->ring, -ENETUNREACH);
+    dials(t, "three.test", RESOLVE_ANY);
+    fails_with(t, FAULT_CONNECT_UNREACHABLE, PHASE_CONNECT);
+    assert_int_equal(t->fault.error, ENETUNREACH);
+}
+
+static void one_timeout_covers_all_addresses(void **state)
+{
+    struct scene *t = *state;
+
+    fake_connect_result(t->ring, FAKE_NEVER);
+    fake_connect_result(t->ring, FAKE_NEVER);
+    dials(t, "three.test", RESOLVE_ANY);
+    waits(t, 6 * S);
+    fake_connect_finish(t->ring, fake_fd(1), -ECONNREFUSED);
+    waits(t, 3900 * MS);
+    assert_int_equal(t->failed_count, 0);
+    waits(t, 200 * MS);
+    fails_with(t, FAULT_TIMEOUT_CONNECT, PHASE_CONNECT);
+}
+
+static void a_name_that_nobody_answers_for_times_out(void **state)
+{
+    struct scene *t = *state;
+
+    dials(t, "never.test", RESOLVE_ANY);
+    assert_int_equal(dial_phase(&t->dial), PHASE_DNS);
+    waits(t, 4900 * MS);
+    assert_int_equal(t->failed_count, 0);
+    waits(t, 200 * MS);
+    fails_with(t, FAULT_TIMEOUT_DNS, PHASE_DNS);
+}
+
+/* ---- our own shortages ---- */
+
+static void a_shortage_that_passes_is_not_noticed(void **state)
+{
+    struct scene *t = *state;
+
+    fake_socket_result(t->ring, -EMFILE);
+    fake_socket_result(t->ring, -ENFILE);
+    fake_connect_result(t->ring, -EADDRNOTAVAIL);
+    dials(t, "three.test", RESOLVE_ANY);
+    assert_int_equal(t->open_count, 0);
+    waits(t, 100 * MS);
+    assert_int_equal(t->open_count, 1);
+    went_to(t, 2,
+            ntohl(((const struct sockaddr_in *)(const void *)fake_connected_to(t->ring, fake_fd(1)))
+                      ->sin_addr.s_addr)); /* the same address again */
+}
+
+static void fails_for_ever(struct scene *t, void (*next)(struct ring *ring, int error), int error)
+{
+    for (unsigned i = 0; i < 2000; i++)
+        next(t->ring, error);
+    dials(t, "one.test", RESOLVE_ANY);
+    waits(t, 9900 * MS);
+    assert_int_equal(t->failed_count, 0);
+    waits(t, 200 * MS);
+}
+
+static void a_lack_of_descriptors_is_ours_not_the_origins(void **state)
+{
+    struct scene *t = *state;
+
+    fails_for_ever(t, fake_socket_result, -EMFILE);
+    fails_with(t, FAULT_LOCAL_NO_DESCRIPTORS, PHASE_CONNECT);
+}
+
+static void connect_fails(struct ring *ring, int error)
+{
+    fake_connect_result(ring, error);
+}
+
+static void a_lack_of_ports_is_ours_not_the_origins(void **state)
+{
+    struct scene *t = *state;
+
+    fails_for_ever(t, connect_fails, -EADDRNOTAVAIL);
+    fails_with(t, FAULT_LOCAL_NO_PORTS, PHASE_CONNECT);
+}
+
+/* The loop was busy and looks at its timers only after the limit. */
+static void a_shortage_is_named_also_when_time_has_run_out(void **state)
+{
+    struct scene *t = *state;
+
+    for (unsigned i = 0; i < 10; i++)
+        fake_socket_result(t->ring, -EMFILE);
+    dials(t, "one.test", RESOLVE_ANY);
+    fake_advance(t->ring, 11 * S);
+    settles(t);
+    fails_with(t, FAULT_LOCAL_NO_DESCRIPTORS, PHASE_CONNECT);
+}
+
+/* ---- cancelling ---- */
+
+static void cancelled_it_says_nothing_and_leaves_nothing(void **state)
+{
+    static const char *const hosts[] = { "never.test", "192.0.2.7", "three.test" };
+    const struct dial_route route = { .host = "one.test", .port = 1 };
+    const struct dial_options options = { .dns_timeout_ns = S, .connect_timeout_ns = S };
+    struct scene *t = *state;
+
+    dial_start(&t->dial, &t->dialer, &route, &options, &events);
+    dial_cancel(&t->dial); /* before its first step */
+    dial_cancel(&t->dial); /* fine when it is over */
+    for (unsigned i = 0; i < 3; i++) {
+        if (i > 0) /* the name gets nowhere */
+            fake_connect_result(t->ring, FAKE_NEVER);
+        dials(t, hosts[i], RESOLVE_ANY);
+        dial_cancel(&t->dial);
+        settles(t);
+        assert_int_equal(t->conns.open_count, 0);
+    }
+    fake_socket_result(t->ring, -EMFILE);
+    dials(t, "one.test", RESOLVE_ANY); /* waits for a descriptor */
+    dial_cancel(&t->dial);
+    waits(t, 20 * S);
+    assert_int_equal(t->open_count + t->failed_count, 0);
+}
+
+static void dials_from(struct scene *t, const char *interface)
+{
+    const struct dial_route route = { .host = "192.0.2.7", .port = 1, .interface = interface };
+    const struct dial_options options = { .dns_timeout_ns = S, .connect_timeout_ns = S };
+
+    dial_start(&t->dial, &t->dialer, &route, &options, &events);
+    settles(t);
+}
+
+static void an_interface_that_is_no_address_is_refused(void **state)
+{
+    struct scene *t = *state;
+
+    dials_from(t, "eth0");
+    fails_with(t, FAULT_INPUT_ARGUMENT, PHASE_CONNECT);
+}
+
+/* Its port is chosen at connect, so a bind that fails has nothing to do with a lack of ports. */
+static void an_interface_of_another_machine_is_refused_at_once(void **state)
+{
+    struct scene *t = *state;
+
+    fake_bind_result(t->ring, -EADDRNOTAVAIL);
+    dials_from(t, "192.0.2.200");
+    fails_with(t, FAULT_INPUT_ARGUMENT, PHASE_CONNECT);
+}
+
+static void a_unix_path_that_does_not_fit_is_refused_not_cut(void **state)
+{
+    struct scene *t = *state;
+    char path[200];
+    const struct dial_route route = { .host = "x.test", .port = 1, .unix_path = path };
+    const struct dial_options options = { .dns_timeout_ns = S, .connect_timeout_ns = S };
+
+    memset(path, 'a', sizeof(path));
+    path[0] = '/';
+    path[sizeof(path) - 1] = '\0';
+    dial_start(&t->dial, &t->dialer, &route, &options, &events);
+    settles(t);
+    assert_int_equal(t->open_count, 0);
+    fails_with(t, FAULT_INPUT_ARGUMENT, PHASE_CONNECT);
+}
+
+static void opens_a_unix_socket(void **state)
+{
+    struct scene *t = *state;
+    const struct dial_route route = { .host = "x.test", .port = 1, .unix_path = "/run/x.sock" };
+    const struct dial_options options = { .dns_timeout_ns = S, .connect_timeout_ns = S };
+    const struct sockaddr_un *to;
+
+    dial_start(&t->dial, &t->dialer, &route, &options, &events);
+    settles(t);
+    assert_int_equal(t->open_count, 1);
+    to = (const void *)fake_connected_to(t->ring, fake_fd(1));
+    assert_int_equal(to->sun_family, AF_UNIX);
+    assert_string_equal(to->sun_path, "/run/x.sock");
+    assert_int_equal(t->conn->remote_family, 1);
+}
+
+int main(void)
+{
+#define DIAL(test) cmocka_unit_test_setup_teardown(test, begin, end)
+    const struct CMUnitTest tests[] = {
+        DIAL(opens_a_literal_without_asking),
+        DIAL(opens_an_ipv6_literal),
+        DIAL(a_literal_of_the_other_family_is_not_found),
+        DIAL(tries_several_addresses_in_turn),
+        DIAL(tells_why_the_last_address_failed),
+        DIAL(one_timeout_covers_all_addresses),
+        DIAL(a_name_that_nobody_answers_for_times_out),
+        DIAL(a_shortage_that_passes_is_not_noticed),
+        DIAL(a_lack_of_descriptors_is_ours_not_the_origins),
+        DIAL(a_lack_of_ports_is_ours_not_the_origins),
+        DIAL(a_shortage_is_named_also_when_time_has_run_out),
+        DIAL(cancelled_it_says_nothing_and_leaves_nothing),
+        DIAL(an_interface_that_is_no_address_is_refused),
+        DIAL(an_interface_of_another_machine_is_refused_at_once),
+        DIAL(a_unix_path_that_does_not_fit_is_refused_not_cut),
+        DIAL(opens_a_unix_socket),
+    };
+#undef DIAL
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
