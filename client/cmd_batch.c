@@ -7,6 +7,7 @@
 #include "fetch.h"
 #include "why.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -28,6 +29,19 @@ static const char *find_file_word(const struct options *options)
     return NULL;
 }
 
+/* Said before anything is fetched, not once per item. */
+static char *check_output_dir(const char *path)
+{
+    struct stat st;
+
+    if (!*path)
+        return NULL;
+    if (stat(path, &st) < 0)
+        return why_format("--output-dir %s: %s%s", path, strerror(errno),
+                          errno == ENOENT ? "; make it first" : "");
+    return S_ISDIR(st.st_mode) ? NULL : why_format("--output-dir %s: not a directory", path);
+}
+
 static char *check_batch(const struct options *options)
 {
     const char *file = find_file_word(options);
@@ -41,6 +55,12 @@ static char *check_batch(const struct options *options)
                           "into the record");
     if (options->words.count == 0 && options->input.count == 0 && isatty(STDIN_FILENO))
         return why_format("batch needs URLs, or a list of them with -i FILE");
+    if (options->output_dir) {
+        char *why = check_output_dir(options->output_dir);
+
+        if (why)
+            return why;
+    }
     return check_fetch_options(options);
 }
 

@@ -52,9 +52,11 @@ static bool print_verb(const char *name)
         { "get", VERB_GET, "haul get [FLAGS] URL...\n\nFetches and prints the body.\n" },
         { "batch", VERB_BATCH,
           "haul batch [FLAGS] [-i FILE] [URL...]\n\nFetches a list: one URL or JSON object per "
-          "line. A record per item on stdout in\norder of completion, summary and latency on "
-          "stderr. \"Sum of all waits\" adds up what\neach item took; a server that queues by "
-          "itself makes it larger than fetching one by\none would take.\n" },
+          "line; # begins a comment. Keys of an object:\nurl, and optionally id, method, headers, "
+          "body or body_base64, output, timeout.\n\nA record per item on stdout in order of "
+          "completion, summary and latency on stderr.\n\"Sum of all waits\" adds up what each item "
+          "took; a server that queues by itself\nmakes it larger than fetching one by one would "
+          "take.\n" },
         { "ping", VERB_PING, "haul ping\n\nAsks the daemon for a sign of life.\n" },
         { "doctor", VERB_DOCTOR, "haul doctor\n\nChecks this machine and says what to do.\n" },
         { "version", VERB_VERSION, "haul version\n" },

@@ -17,6 +17,7 @@ const char *cure_of_fault(enum fault_code code)
         [FAULT_TIMEOUT_IDLE] = "--idle-timeout gives it longer",
         [FAULT_TIMEOUT_TOTAL] = "--max-time gives it longer",
         [FAULT_HTTP_TOO_BIG] = "--max-body sets the limit for bodies",
+        [FAULT_SINK_WRITE] = "check the directory, its rights and the room on its disk",
         [FAULT_LOCAL_NO_DESCRIPTORS] = "raise the hard limit (ulimit -Hn), or lower -c",
         [FAULT_LOCAL_NO_PORTS] = "lower -c, or widen net.ipv4.ip_local_port_range",
     };

@@ -65,7 +65,8 @@ enum exit_code fetch_tell(struct fetch *fetch, int argc, char **argv)
     if (!limits.max_per_origin && reach_is_private(&fetch->reach))
         limits.max_per_origin = limits.concurrency;
     text_clear(&fetch->line, SIZE_MAX);
-    if (fetch->options->verb == VERB_BATCH)
+    /* A list that could not be opened has been named; a row of zeros says nothing more. */
+    if (fetch->options->verb == VERB_BATCH && (fetch->tally.requests || !fetch->has_input_error))
         summary_write(&fetch->line, &fetch->tally, &limits);
     if (fetch->options->timeline)
         timeline_write(&fetch->line, &fetch->timeline);

@@ -88,6 +88,19 @@ def test_batch_writes_into_a_folder_and_says_where(batch, serve, tmp_path):
     assert sum(len(files) for _, _, files in os.walk(tmp_path)) == 3
 
 
+def test_a_batch_refuses_a_missing_folder_before_it_fetches(batch, get, serve, tmp_path):
+    origin = serve(answer(b"data"))
+    missing = tmp_path / "missing"
+    run = batch("--output-dir", missing, origin.url()).expect(2)
+    assert "--output-dir" in run.err and str(missing) in run.err and not run.out
+    assert get("-O", "--output-dir", missing, origin.url()).code == 23  # as curl
+
+
+def test_a_list_that_is_not_there_gets_no_summary(batch, tmp_path):
+    run = batch("-i", tmp_path / "missing")
+    assert run.code != 0 and "missing" in run.err and "items in" not in run.err
+
+
 def test_a_line_names_its_own_file(batch, serve, tmp_path):
     origin = serve(answer(b"data"))
     lines = '{"url":"%s","output":"%s"}\n' % (origin.url(), tmp_path / "named")
