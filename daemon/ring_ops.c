@@ -76,7 +76,9 @@ void ring_sendmsg(struct ring *ring, struct ring_op *op, int fd, const struct ms
 
     ring_begin_op(op, RING_SENDMSG, fd);
     sqe = ring_take_sqe(ring);
-    io_uring_prep_sendmsg(sqe, fd, message, MSG_WAITALL | MSG_NOSIGNAL);
+    /* Not MSG_WAITALL: a long message to a slow reader would end only when all of it is gone, and
+     * the sender could not tell a slow reader from a dead one. */
+    io_uring_prep_sendmsg(sqe, fd, message, MSG_NOSIGNAL);
     io_uring_sqe_set_data(sqe, op);
     ring_want_stamp(ring, op);
     ring->sends_armed++;
