@@ -70,16 +70,35 @@ static bool session_may_read(const struct session *s)
            s->outbox.bytes_queued < SESSION_OUTPUT_BYTES_MAX;
 }
 
+/* Half a frame may not stay half for long; the limit runs from its first byte, or from
+ * when we read on: while we do not, the other half may well be there. */
+static void session_watch_frame(struct session *s)
+{
+    bool half = s->state == SESSION_STREAM ? frame_reader_is_mid_frame(&s->frames)
+                                           : varlink_reader_is_mid_message(&s->varlink);
+
+    if (!half)
+        timers_disarm(s->front->timers, &s->frame_timer);
+    else if (!timer_is_armed(&s->frame_timer))
+        timers_arm(s->front->timers, &s->frame_timer,
+                   ring_now_ns(s->front->ring) + s->front->config->frame_timeout_ns);
+}
+
 static void session_arm_input(struct session *s)
 {
-    if (s->recv_op.in_flight || !session_may_read(s))
+    if (s->recv_op.in_flight || s->input_ended)
         return;
+    if (!session_may_read(s)) {
+        timers_disarm(s->front->timers, &s->frame_timer);
+        return;
+    }
     s->piece = (struct iovec){ .iov_base = s->input, .iov_len = SESSION_INPUT_BYTES };
     s->message = (struct msghdr){ .msg_iov = &s->piece,
                                   .msg_iovlen = 1,
                                   .msg_control = s->control,
                                   .msg_controllen = sizeof(s->control) };
     ring_recvmsg(s->front->ring, &s->recv_op, s->fd, &s->message);
+    session_watch_frame(s);
 }
 
 static void session_watch_output(struct session *s)
@@ -317,19 +336,6 @@ static void session_on_frame_timer(struct timer *timer, uint64_t now_ns)
         session_close(s);
 }
 
-/* Half a frame may not stay half for long; the limit runs from its first byte. */
-static void session_watch_frame(struct session *s)
-{
-    bool half = s->state == SESSION_STREAM ? frame_reader_is_mid_frame(&s->frames)
-                                           : varlink_reader_is_mid_message(&s->varlink);
-
-    if (!half)
-        timers_disarm(s->front->timers, &s->frame_timer);
-    else if (!timer_is_armed(&s->frame_timer))
-        timers_arm(s->front->timers, &s->frame_timer,
-                   ring_now_ns(s->front->ring) + s->front->config->frame_timeout_ns);
-}
-
 static void session_take_stream(struct session *s, struct span *in)
 {
     struct frame frame;
@@ -486,7 +492,6 @@ static void session_on_input(struct ring_op *op, const struct ring_event *event)
     in = span_of(s->input, event->result > 0 ? (size_t)event->result : 0);
     session_take_varlink(s, &in);
     session_take_stream(s, &in);
-    session_watch_frame(s);
     /* At the border between two frames nobody can claim a descriptor any more. */
     if (s->fds_count > 0 && !frame_reader_is_mid_frame(&s->frames)) {
         session_drop_fds(s);
