@@ -11,7 +11,7 @@ from mock_dns import A, AAAA, DELAY, MockDns, NXDOMAIN, SEQUENCE, SILENT, TRUNCA
 from origin import (BYTES, CUTS, WHOLE, BlackHole, Origin, answer, chunked, dead_port,
                     expect_eof, expect_nothing, expect_request, fin, half_close, hang, repeat, rst,
                     send)
-from support import short_dir
+from support import poll_until, short_dir
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -68,7 +68,7 @@ def test_half_closes_and_goes_on_reading():
             sock.shutdown(socket.SHUT_WR)
             sock.settimeout(5)
             assert sock.recv(100) == b""
-        assert origin.targets() == ["/a"]
+            poll_until(lambda: origin.targets() == ["/a"], "the request is seen")
 
 
 def test_reports_bytes_where_none_were_due():
