@@ -226,6 +226,9 @@ static bool daemon_is_over(const struct daemon *d)
         return false;
     if (ring_now_ns(d->ring) >= d->stop_deadline_ns)
         return true;
+    /* Nobody will use a private daemon's connections again: the kernel closes them faster. */
+    if (d->private_session && d->sessions.count == 0 && writer_is_idle(d->writer))
+        return true;
     return d->sessions.count == 0 && engine_is_closed(&d->engine) && resolve_is_idle(d->resolve) &&
            writer_is_idle(d->writer) && (!d->listener.ring || listener_is_closed(&d->listener));
 }

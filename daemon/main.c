@@ -346,11 +346,17 @@ static int run(struct config *config, const struct arguments *args)
     int r;
 
     options.conns_max = raise_descriptor_limit(config);
+    if (config->workers > 1)
+        log_line(LOG_LEVEL_WARNING, "Workers=%u: this build has one event loop; using 1",
+                 config->workers);
     if (args->serve_fd < 0) {
         (void)service_init(&service); /* an address we cannot speak to: nobody is told */
         r = open_listener(config, &ours, &options.listen_fd);
         if (r)
             return r;
+    } else {
+        /* The ring waits for a socket by itself; with O_NONBLOCK it would say EAGAIN. */
+        (void)fcntl(args->serve_fd, F_SETFL, 0);
     }
     r = prepare_signals(args->serve_fd >= 0, &options.stop_fd);
     if (r == 0)
