@@ -29,6 +29,7 @@
 
 struct pool_dial {
     struct dial dial;
+    struct list link; /* linked: spare */
     struct pool *pool;
     struct pool_route *route;
     struct pool_lease *lease; /* whom it is for; NULL: served otherwise meanwhile */
@@ -54,6 +55,7 @@ int pool_init(struct pool *pool, struct ring *ring, struct timers *timers, struc
     };
     list_init(&pool->idle_by_age);
     list_init(&pool->capped);
+    list_init(&pool->spare_dials);
     timer_init(&pool->idle_timer, pool_on_idle_timer);
     slab_init(&pool->dials, sizeof(struct pool_dial), options->conns_max);
     pool->buckets = calloc(pool->buckets_count, sizeof(struct pool_route *));
@@ -172,6 +174,7 @@ static void pool_start_dial(struct pool *pool, struct pool_lease *lease)
         list_link_back(&pool->capped, &lease->link);
         return;
     }
+    list_init(&dial->link);
     dial->pool = pool;
     dial->route = lease->route;
     dial->lease = lease;
@@ -233,8 +236,44 @@ static void pool_dial_end(struct pool *pool, struct pool_dial *dial)
 
     pool->dialing_count--;
     route->users--;
+    list_unlink(&dial->link);
     slab_release(&pool->dials, dial);
     pool_route_drop_if_unused(pool, route);
+}
+
+/* A lease of this route that waits for a dial, or else for a socket. */
+static struct pool_lease *pool_first_waiter(const struct pool *pool, const struct pool_route *route)
+{
+    struct list *first = list_first(&route->waiting);
+    struct pool_lease *lease;
+
+    /* Of the capped ones only the head is looked at: no search through thousands. */
+    if (!first)
+        first = list_first(&pool->capped);
+    if (!first)
+        return NULL;
+    lease = container_of(first, struct pool_lease, link);
+    return lease->route == route && !lease->fresh ? lease : NULL;
+}
+
+/* A conn without a holder: for whoever waits for it, else idle; at the cap it makes room. */
+static void pool_place(struct pool *pool, struct pool_route *route, struct conn *conn)
+{
+    struct pool_lease *waiter = pool_first_waiter(pool, route);
+
+    if (waiter) {
+        if (waiter->dial) {
+            waiter->dial->lease = NULL;
+            list_link_back(&pool->spare_dials, &waiter->dial->link);
+        }
+        waiter->dial_started_ns = 0;
+        conn_rest(conn);
+        pool_serve(pool, waiter, conn);
+        return;
+    }
+    pool_keep_idle(pool, route, conn);
+    if (!list_is_empty(&pool->capped))
+        pool_close_idle(pool, conn);
 }
 
 static void pool_on_dial_open(struct dial *inner, struct conn *conn)
@@ -250,10 +289,7 @@ static void pool_on_dial_open(struct dial *inner, struct conn *conn)
         pool_serve(pool, lease, conn);
         return;
     }
-    if (pool->closing)
-        conn_close(conn);
-    else
-        pool_keep_idle(pool, dial->route, conn);
+    pool_place(pool, dial->route, conn);
     pool_dial_end(pool, dial);
 }
 
@@ -326,25 +362,9 @@ void pool_cancel(struct pool *pool, struct pool_lease *lease)
     }
 }
 
-/* A lease of this route that waits for a dial, or else for a socket. */
-static struct pool_lease *pool_first_waiter(const struct pool *pool, const struct pool_route *route)
-{
-    struct list *first = list_first(&route->waiting);
-    struct pool_lease *lease;
-
-    /* Of the capped ones only the head is looked at: no search through thousands. */
-    if (!first)
-        first = list_first(&pool->capped);
-    if (!first)
-        return NULL;
-    lease = container_of(first, struct pool_lease, link);
-    return lease->route == route && !lease->fresh ? lease : NULL;
-}
-
 void pool_release(struct pool *pool, struct pool_lease *lease, struct conn *conn, bool reuse)
 {
     struct pool_route *route = lease->route;
-    struct pool_lease *waiter;
 
     assert(route && pool->leased_count > 0);
     pool->leased_count--;
@@ -355,25 +375,20 @@ void pool_release(struct pool *pool, struct pool_lease *lease, struct conn *conn
         pool_route_drop_if_unused(pool, route);
         return;
     }
-    waiter = pool_first_waiter(pool, route);
-    if (!waiter) {
-        pool_keep_idle(pool, route, conn);
-        if (!list_is_empty(&pool->capped))
-            pool_close_idle(pool, conn);
-        return;
-    }
-    if (waiter->dial)
-        waiter->dial->lease = NULL;
-    waiter->dial_started_ns = 0;
-    conn_rest(conn);
-    pool_serve(pool, waiter, conn);
+    pool_place(pool, route, conn);
 }
 
 void pool_close(struct pool *pool)
 {
-    struct list *oldest;
+    struct list *oldest, *spare;
 
     pool->closing = true;
+    while ((spare = list_first(&pool->spare_dials))) {
+        struct pool_dial *dial = container_of(spare, struct pool_dial, link);
+
+        dial_cancel(&dial->dial);
+        pool_dial_end(pool, dial);
+    }
     while ((oldest = list_last(&pool->idle_by_age)))
         pool_close_idle(pool, container_of(oldest, struct conn, age_link));
 }

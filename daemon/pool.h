@@ -29,6 +29,7 @@ struct pool {
     unsigned dialing_count;
     struct list idle_by_age; /* newest first: the last is evicted first */
     struct list capped;      /* leases that wait for a socket of their own */
+    struct list spare_dials; /* whose lease was served otherwise */
     struct timer idle_timer;
     struct ring_deferred serve;
     uint64_t hash_seed;
