@@ -1,0 +1,499 @@
+/*
+ * Connections kept warm, leases that wait, and the cap on sockets.
+ */
+#include "pool.h"
+#include "ring_fake.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define S UINT64_C(1000000000)
+#define LEASES 8
+
+struct scene;
+
+struct lessee {
+    struct pool_lease lease;
+    struct scene *scene;
+    struct conn *conn;
+    unsigned ready_count, failed_count;
+    struct fault fault;
+};
+
+struct scene {
+    struct ring *ring;
+    struct timers timers;
+    struct resolve *resolve;
+    struct pool pool;
+    struct lessee lessees[LEASES];
+};
+
+static void on_bytes(void *ctx, struct conn *conn, struct span bytes, uint64_t now_ns)
+{
+    (void)ctx, (void)conn, (void)bytes, (void)now_ns;
+}
+
+static void on_closed(void *ctx, struct conn *conn, int error, bool while_sending)
+{
+    (void)ctx, (void)conn, (void)error, (void)while_sending;
+}
+
+static const struct conn_events holder_events = { .bytes = on_bytes, .closed = on_closed };
+
+static void on_ready(struct pool_lease *lease, struct conn *conn)
+{
+    struct lessee *l = container_of(lease, struct lessee, lease);
+
+    l->ready_count++;
+    l->conn = conn;
+    conn_adopt(conn, &holder_events, l);
+}
+
+static void on_failed(struct pool_lease *lease, const struct fault *fault)
+{
+    struct lessee *l = container_of(lease, struct lessee, lease);
+
+    l->failed_count++;
+    l->fault = *fault;
+}
+
+static void begins(struct scene *t, unsigned conns_max)
+{
+    static const struct resolve_options resolve = { .servers = "127.0.0.1:9" };
+    const struct pool_options options = { .conns_max = conns_max, .idle_timeout_ns = 30 * S };
+
+    *t = (struct scene){ .ring = fake_new() };
+    timers_init(&t->timers, ring_now_ns(t->ring));
+    assert_int_equal(resolve_new(&t->resolve, t->ring, &t->timers, &resolve), 0);
+    assert_int_equal(pool_init(&t->pool, t->ring, &t->timers, t->resolve, &options), 0);
+}
+
+static int begin(void **state)
+{
+    static struct scene scene;
+
+    begins(&scene, 4);
+    *state = &scene;
+    return 0;
+}
+
+static void settles(struct scene *t)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        fake_run(t->ring);
+        timers_advance(&t->timers, ring_now_ns(t->ring));
+        pool_check(&t->pool);
+    }
+}
+
+static void waits(struct scene *t, uint64_t ns)
+{
+    fake_advance(t->ring, ns);
+    settles(t);
+}
+
+static struct lessee *lessee_is(struct scene *t, unsigned nth)
+{
+    return &t->lessees[nth - 1];
+}
+
+static void acquires_fresh(struct scene *t, unsigned nth, const char *host, bool fresh)
+{
+    struct lessee *l = lessee_is(t, nth);
+    const struct pool_key key = {
+        .host = span_of_string(host), .port = 80, .dial_host = span_of_string(host), .dial_port = 80
+    };
+    struct fault fault = { 0 };
+    struct conn *conn;
+
+    *l = (struct lessee){ .scene = t };
+    l->lease.ready = on_ready;
+    l->lease.failed = on_failed;
+    l->lease.options = (struct dial_options){ 5 * S, 10 * S };
+    conn = pool_acquire(&t->pool, &l->lease, &key, fresh, &fault);
+    assert_false(fault_is_set(&fault));
+    assert_int_equal(l->ready_count + l->failed_count, 0); /* never inside */
+    if (conn) {
+        l->conn = conn;
+        conn_adopt(conn, &holder_events, l);
+    }
+    settles(t);
+}
+
+static void acquires(struct scene *t, unsigned nth, const char *host)
+{
+    acquires_fresh(t, nth, host, false);
+}
+
+static void releases(struct scene *t, unsigned nth, bool reuse)
+{
+    struct lessee *l = lessee_is(t, nth);
+    struct conn *conn = l->conn;
+
+    assert_non_null(conn);
+    l->conn = NULL;
+    pool_release(&t->pool, &l->lease, conn, reuse);
+    settles(t);
+}
+
+static bool has_socket(struct scene *t, unsigned nth, unsigned socket)
+{
+    return lessee_is(t, nth)->conn && lessee_is(t, nth)->conn->fd == fake_fd(socket);
+}
+
+static bool waits_still(struct scene *t, unsigned nth)
+{
+    struct lessee *l = lessee_is(t, nth);
+
+    return !l->conn && l->ready_count + l->failed_count == 0;
+}
+
+static int end(void **state)
+{
+    struct scene *t = *state;
+
+    for (unsigned i = 1; i <= LEASES; i++) {
+        struct lessee *l = lessee_is(t, i);
+
+        if (l->conn)
+            releases(t, i, false);
+        else if (l->lease.route)
+            pool_cancel(&t->pool, &l->lease);
+    }
+    pool_close(&t->pool);
+    settles(t);
+    assert_true(pool_is_closed(&t->pool));
+    resolve_shutdown(t->resolve);
+    settles(t);
+    fake_check_quiet(t->ring);
+    pool_deinit(&t->pool);
+    resolve_free(t->resolve);
+    assert_int_equal(t->timers.count, 0);
+    ring_free(t->ring);
+    return 0;
+}
+
+static void reuses_the_newest_idle_conn(void **state)
+{
+    struct scene *t = *state;
+
+    for (unsigned i = 1; i <= 3; i++)
+        acquires(t, i, "192.0.2.1");
+    releases(t, 2, true);
+    releases(t, 3, true);
+    releases(t, 1, true);
+    acquires(t, 4, "192.0.2.1");
+    assert_true(has_socket(t, 4, 1));
+    assert_true(lessee_is(t, 4)->lease.reused);
+    acquires(t, 5, "192.0.2.1");
+    assert_true(has_socket(t, 5, 3));
+    assert_int_equal(fake_sockets_made(t->ring), 3);
+}
+
+static void routes_do_not_share(void **state)
+{
+    struct scene *t = *state;
+
+    acquires(t, 1, "192.0.2.1");
+    releases(t, 1, true);
+    acquires(t, 2, "192.0.2.2");
+    assert_true(has_socket(t, 2, 2));
+    assert_false(lessee_is(t, 2)->lease.reused);
+}
+
+static void a_fresh_conn_is_fresh(void **state)
+{
+    struct scene *t = *state;
+
+    acquires(t, 1, "192.0.2.1");
+    releases(t, 1, true);
+    acquires_fresh(t, 2, "192.0.2.1", true);
+    assert_true(has_socket(t, 2, 2));
+    assert_false(lessee_is(t, 2)->lease.reused);
+}
+
+static void keeps_nothing_it_must_not(void **state)
+{
+    struct scene *t = *state;
+
+    acquires(t, 1, "192.0.2.1");
+    releases(t, 1, false);
+    assert_int_equal(t->pool.idle_count, 0);
+    acquires(t, 1, "192.0.2.1");
+    fake_receive_eof(t->ring, fake_fd(2));
+    settles(t);
+    releases(t, 1, true); /* its holder did not notice; the pool does */
+    assert_int_equal(t->pool.idle_count, 0);
+    assert_int_equal(fake_open_sockets(t->ring), 0);
+}
+
+static void an_idle_conn_that_ends_is_dropped(void **state)
+{
+    struct scene *t = *state;
+
+    acquires(t, 1, "192.0.2.1");
+    acquires(t, 2, "192.0.2.1");
+    acquires(t, 3, "192.0.2.1");
+    releases(t, 1, true);
+    releases(t, 2, true);
+    releases(t, 3, true);
+    fake_receive_eof(t->ring, fake_fd(1));
+    fake_receive_error(t->ring, fake_fd(2), -ECONNRESET);
+    settles(t);
+    assert_int_equal(t->pool.idle_count, 1);
+    assert_true(fake_is_open(t->ring, fake_fd(3)));
+}
+
+static void an_idle_conn_that_speaks_is_closed(void **state)
+{
+    struct scene *t = *state;
+
+    acquires(t, 1, "192.0.2.1");
+    releases(t, 1, true);
+    fake_receive_text(t->ring, fake_fd(1), "HTTP/1.1 408 Request Timeout\r\n\r\n");
+    settles(t);
+    assert_int_equal(t->pool.idle_count, 0);
+    assert_false(fake_is_open(t->ring, fake_fd(1)));
+}
+
+static void an_idle_conn_is_closed_after_its_time(void **state)
+{
+    struct scene *t = *state;
+
+    acquires(t, 1, "192.0.2.1");
+    acquires(t, 2, "192.0.2.1");
+    releases(t, 1, true);
+    waits(t, 20 * S);
+    releases(t, 2, true);
+    waits(t, 9 * S);
+    assert_int_equal(t->pool.idle_count, 2);
+    waits(t, 2 * S);
+    assert_int_equal(t->pool.idle_count, 1);
+    assert_false(fake_is_open(t->ring, fake_fd(1)));
+    waits(t, 20 * S);
+    assert_int_equal(t->pool.idle_count, 0);
+    assert_int_equal(t->pool.routes_count, 0);
+}
+
+/* ---- waiting ---- */
+
+static void a_release_serves_a_waiter_whose_dial_goes_on(void **state)
+{
+    struct scene *t = *state;
+
+    acquires(t, 1, "192.0.2.1");
+    fake_connect_result(t->ring, FAKE_NEVER);
+    acquires(t, 2, "192.0.2.1");
+    assert_true(waits_still(t, 2));
+    releases(t, 1, true);
+    assert_true(has_socket(t, 2, 1));
+    assert_true(lessee_is(t, 2)->lease.reused);
+    fake_connect_finish(t->ring, fake_fd(2), 0);
+    settles(t);
+    assert_int_equal(t->pool.idle_count, 1); /* the next one will want it */
+    assert_int_equal(lessee_is(t, 2)->ready_count, 1);
+    acquires(t, 3, "192.0.2.1");
+    assert_true(has_socket(t, 3, 2));
+    assert_false(lessee_is(t, 3)->lease.reused); /* it has not served */
+}
+
+static void the_failure_of_a_dial_that_nobody_waits_for_is_nobodys(void **state)
+{
+    struct scene *t = *state;
+
+    acquires(t, 1, "192.0.2.1");
+    fake_connect_result(t->ring, FAKE_NEVER);
+    acquires(t, 2, "192.0.2.1");
+    releases(t, 1, true);
+    fake_connect_finish(t->ring, fake_fd(2), -ECONNREFUSED);
+    settles(t);
+    assert_int_equal(lessee_is(t, 2)->failed_count, 0);
+    assert_int_equal(t->pool.dialing_count, 0);
+}
+
+static void a_waiter_for_a_fresh_conn_takes_no_used_one(void **state)
+{
+    struct scene *t = *state;
+
+    acquires(t, 1, "192.0.2.1");
+    fake_connect_result(t->ring, FAKE_NEVER);
+    acquires_fresh(t, 2, "192.0.2.1", true);
+    releases(t, 1, true);
+    assert_true(waits_still(t, 2));
+    fake_connect_finish(t->ring, fake_fd(2), 0);
+    settles(t);
+    assert_true(has_socket(t, 2, 2));
+}
+
+static void a_dial_that_fails_is_told_to_its_lease(void **state)
+{
+    struct scene *t = *state;
+
+    fake_connect_result(t->ring, -ECONNREFUSED);
+    acquires(t, 1, "192.0.2.1");
+    assert_int_equal(lessee_is(t, 1)->failed_count, 1);
+    assert_int_equal(lessee_is(t, 1)->fault.code, FAULT_CONNECT_REFUSED);
+    assert_int_equal(t->pool.routes_count, 0);
+}
+
+static void tells_what_a_lease_waits_for(void **state)
+{
+    struct scene *t = *state;
+
+    acquires(t, 1, "never.test");
+    assert_int_equal(pool_waiting_phase(&lessee_is(t, 1)->lease), PHASE_DNS);
+    fake_connect_result(t->ring, FAKE_NEVER);
+    acquires(t, 2, "192.0.2.1");
+    assert_int_equal(pool_waiting_phase(&lessee_is(t, 2)->lease), PHASE_CONNECT);
+    acquires(t, 3, "192.0.2.2");
+    acquires(t, 4, "192.0.2.2");
+    acquires(t, 5, "192.0.2.2");
+    assert_int_equal(pool_waiting_phase(&lessee_is(t, 5)->lease), PHASE_QUEUE);
+}
+
+/* ---- the cap ---- */
+
+static void evicts_the_oldest_idle_conn_at_the_cap(void **state)
+{
+    struct scene *t = *state;
+
+    for (unsigned i = 1; i <= 4; i++)
+        acquires(t, i, i < 3 ? "192.0.2.1" : "192.0.2.2");
+    releases(t, 3, true);
+    waits(t, S);
+    releases(t, 1, true);
+    acquires(t, 5, "192.0.2.9");
+    assert_non_null(lessee_is(t, 5)->conn);
+    assert_false(fake_is_open(t->ring, fake_fd(3))); /* the oldest, whatever its route */
+    assert_true(fake_is_open(t->ring, fake_fd(1)));
+    assert_int_equal(fake_open_sockets(t->ring), 4);
+}
+
+static void at_the_cap_a_lease_waits_for_a_socket(void **state)
+{
+    struct scene *t = *state;
+
+    for (unsigned i = 1; i <= 4; i++)
+        acquires(t, i, "192.0.2.1");
+    acquires(t, 5, "192.0.2.2");
+    assert_true(waits_still(t, 5));
+    assert_int_equal(lessee_is(t, 5)->lease.held_by, WIRE_CAP_CONNECTIONS);
+    releases(t, 1, true); /* of another route, but it is not kept */
+    assert_non_null(lessee_is(t, 5)->conn);
+    assert_int_equal(fake_open_sockets(t->ring), 4);
+}
+
+static void at_the_cap_a_release_serves_a_lease_of_its_route(void **state)
+{
+    struct scene *t = *state;
+
+    for (unsigned i = 1; i <= 4; i++)
+        acquires(t, i, "192.0.2.1");
+    acquires(t, 5, "192.0.2.1");
+    assert_true(waits_still(t, 5));
+    releases(t, 2, true);
+    assert_true(has_socket(t, 5, 2));
+    assert_int_equal(fake_sockets_made(t->ring), 4);
+}
+
+static void leases_that_wait_at_the_cap_are_served_in_order(void **state)
+{
+    struct scene *t = *state;
+
+    for (unsigned i = 1; i <= 4; i++)
+        acquires(t, i, "192.0.2.1");
+    acquires(t, 5, "192.0.2.2");
+    acquires(t, 6, "192.0.2.3");
+    pool_cancel(&t->pool, &lessee_is(t, 5)->lease); /* it has lost patience */
+    acquires(t, 7, "192.0.2.4");
+    releases(t, 1, false);
+    assert_non_null(lessee_is(t, 6)->conn);
+    assert_true(waits_still(t, 7));
+}
+
+/* The dial of a lease that was served otherwise ends up idle; while others wait for a socket it
+ * must not sit there until its idle time is over. */
+static void a_conn_that_nobody_needs_makes_room_at_the_cap(void **state)
+{
+    struct scene *t = *state;
+
+    for (unsigned i = 1; i <= 3; i++)
+        acquires(t, i, "192.0.2.1");
+    fake_connect_result(t->ring, FAKE_NEVER);
+    acquires(t, 4, "192.0.2.1"); /* dials: the cap is reached */
+    acquires(t, 5, "192.0.2.2");
+    assert_true(waits_still(t, 5));
+    releases(t, 1, true); /* serves the fourth; its dial goes on */
+    assert_true(has_socket(t, 4, 1));
+    fake_connect_finish(t->ring, fake_fd(4), 0);
+    settles(t);
+    assert_non_null(lessee_is(t, 5)->conn);
+}
+
+static void a_conn_that_nobody_needs_serves_its_route_at_the_cap(void **state)
+{
+    struct scene *t = *state;
+
+    for (unsigned i = 1; i <= 3; i++)
+        acquires(t, i, "192.0.2.1");
+    fake_connect_result(t->ring, FAKE_NEVER);
+    acquires(t, 4, "192.0.2.1");
+    acquires(t, 5, "192.0.2.1");
+    releases(t, 1, true);
+    fake_connect_finish(t->ring, fake_fd(4), 0);
+    settles(t);
+    assert_true(has_socket(t, 5, 4));
+}
+
+/* ---- closing ---- */
+
+static void closed_it_keeps_nothing_and_waits_for_no_dial(void **state)
+{
+    struct scene *t = *state;
+
+    acquires(t, 1, "192.0.2.1");
+    fake_connect_result(t->ring, FAKE_NEVER);
+    acquires(t, 2, "192.0.2.1");
+    acquires(t, 3, "192.0.2.1");
+    releases(t, 3, true); /* serves the second; its dial goes on alone */
+    pool_close(&t->pool);
+    settles(t);
+    assert_int_equal(t->pool.dialing_count, 0);
+    assert_false(pool_is_closed(&t->pool));
+    releases(t, 1, true);
+    releases(t, 2, true);
+    assert_true(pool_is_closed(&t->pool));
+    assert_int_equal(fake_open_sockets(t->ring), 0);
+}
+
+int main(void)
+{
+#define POOL(test) cmocka_unit_test_setup_teardown(test, begin, end)
+    const struct CMUnitTest tests[] = {
+        POOL(reuses_the_newest_idle_conn),
+        POOL(routes_do_not_share),
+        POOL(a_fresh_conn_is_fresh),
+        POOL(keeps_nothing_it_must_not),
+        POOL(an_idle_conn_that_ends_is_dropped),
+        POOL(an_idle_conn_that_speaks_is_closed),
+        POOL(an_idle_conn_is_closed_after_its_time),
+        POOL(a_release_serves_a_waiter_whose_dial_goes_on),
+        POOL(the_failure_of_a_dial_that_nobody_waits_for_is_nobodys),
+        POOL(a_waiter_for_a_fresh_conn_takes_no_used_one),
+        POOL(a_dial_that_fails_is_told_to_its_lease),
+        POOL(tells_what_a_lease_waits_for),
+        POOL(evicts_the_oldest_idle_conn_at_the_cap),
+        POOL(at_the_cap_a_lease_waits_for_a_socket),
+        POOL(at_the_cap_a_release_serves_a_lease_of_its_route),
+        POOL(leases_that_wait_at_the_cap_are_served_in_order),
+        POOL(a_conn_that_nobody_needs_makes_room_at_the_cap),
+        POOL(a_conn_that_nobody_needs_serves_its_route_at_the_cap),
+        POOL(closed_it_keeps_nothing_and_waits_for_no_dial),
+    };
+#undef POOL
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
