@@ -245,7 +245,7 @@ void item_start(struct item *item)
 {
     struct request request = {
         .method = item->method,
-        .profile_fields = item->profile->message.headers,
+        .defaults = &item->profile->defaults,
         .fields = item->headers,
         .body = item->body,
         .has_body = item->fixed.flags & WIRE_REQUEST_HAS_BODY,

@@ -25,7 +25,7 @@ struct profile *profile_new(const struct frame *frame, const struct config *conf
     memcpy(profile->bytes, frame->payload.data, frame->payload.bytes);
     copy.payload.data = profile->bytes;
     *ret_error = message_decode_profile(&copy, &profile->message);
-    if (*ret_error) {
+    if (*ret_error || request_defaults_init(&profile->defaults, profile->message.headers) < 0) {
         free(profile);
         return NULL;
     }
@@ -48,6 +48,9 @@ struct profile *profile_new(const struct frame *frame, const struct config *conf
 
 void profile_free(struct profile *profile)
 {
+    if (!profile)
+        return;
+    request_defaults_deinit(&profile->defaults);
     free(profile);
 }
 

@@ -7,12 +7,14 @@
 #include "config.h"
 #include "list.h"
 #include "message.h"
+#include "request_defaults.h"
 
 struct profile {
     struct list link; /* in its session */
     uint64_t id;
     struct message_profile message; /* spans into bytes */
-    uint64_t dns_timeout_ns;        /* the defaults filled in */
+    struct request_defaults defaults;
+    uint64_t dns_timeout_ns; /* the defaults filled in */
     uint64_t connect_timeout_ns;
     uint64_t first_byte_timeout_ns;
     uint64_t idle_timeout_ns;

@@ -6,86 +6,20 @@
  * only what frames the message; User-Agent and Accept are the client's, in its profile.
  *
  * A field of the profile is left out when the item has one of the same name, so that a client
- * overrides a default by naming it. Within one list the same name may occur again (several Cookie
- * lines are the user's business), but Host never does.
+ * overrides a default by naming it. What is wrong in a profile is wrong all the same. Without
+ * fields of the item nothing is merged: request_defaults has the answer.
  *
  * request_check and request_write walk the same list in the same way; the check is the only place
  * that refuses, and the writer asserts nothing that the check has not seen.
- *
- * Rejected: cleaning instead of refusing (trimming values, folding line breaks into spaces). What
- * was meant is not known, and the record would show another request than the one asked for.
  */
 #include "request.h"
 
+#include "fields.h"
 #include "message.h"
-#include "wire.h"
 
 #include <stdio.h>
 
-/* "Name: value\r\n" */
-#define FIELD_FRAMING_BYTES 4
-
-/* Lower-case names of fields that are ours, with the reason. */
-struct reserved_field {
-    struct span name;
-    const char *why;
-};
-
-static const struct reserved_field reserved_fields[] = {
-    { SPAN_LITERAL("connection"), "Connection is set by the daemon" },
-    { SPAN_LITERAL("transfer-encoding"), "Transfer-Encoding is not sent: bodies have a length" },
-    { SPAN_LITERAL("content-length"), "Content-Length is set from the body" },
-    { SPAN_LITERAL("expect"), "Expect is not supported" },
-    { SPAN_LITERAL("te"), "TE is not supported" },
-    { SPAN_LITERAL("upgrade"), "Upgrade is not supported" },
-    { SPAN_LITERAL("trailer"), "Trailer is not sent: there are no trailers" },
-};
-
-/* RFC 9110 section 5.6.2. */
-static const bool is_token_char[256] = {
-    ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true,  ['#'] = true,
-    ['$'] = true,         ['%'] = true,         ['&'] = true,         ['\''] = true, ['*'] = true,
-    ['+'] = true,         ['-'] = true,         ['.'] = true,         ['^'] = true,  ['_'] = true,
-    ['`'] = true,         ['|'] = true,         ['~'] = true,
-};
-
-static bool span_is_token(struct span text)
-{
-    for (size_t i = 0; i < text.bytes; i++)
-        if (!is_token_char[(uint8_t)text.data[i]])
-            return false;
-    return text.bytes > 0;
-}
-
-static bool span_has_control(struct span text, bool tab_is_fine)
-{
-    for (size_t i = 0; i < text.bytes; i++) {
-        uint8_t c = (uint8_t)text.data[i];
-
-        if (c == 0x7f || (c < ' ' && !(c == '\t' && tab_is_fine)))
-            return true;
-    }
-    return false;
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static bool list_has_field(struct span fields, struct span name)
-{
-    struct message_field field;
-
-    while (message_next_field(&fields, &field))
-        if (span_equals_nocase(field.name, name))
-            return true;
-    return false;
-}
-
-/*
- * The fields to send, profile first: a cursor that leaves out what the item replaces.
- */
+/* The fields to send, profile first: a cursor that leaves out what the item replaces. */
 struct field_walk {
     struct span profile_fields;
     struct span fields;
@@ -95,7 +29,7 @@ struct field_walk {
 static struct field_walk field_walk_of(const struct request *request)
 {
     return (struct field_walk){
-        .profile_fields = request->profile_fields,
+        .profile_fields = request->defaults->fields,
         .fields = request->fields,
         .replacing = request->fields,
     };
@@ -104,13 +38,10 @@ static struct field_walk field_walk_of(const struct request *request)
 static bool field_walk_next(struct field_walk *walk, struct message_field *ret_field)
 {
     while (message_next_field(&walk->profile_fields, ret_field))
-        if (!list_has_field(walk->replacing, ret_field->name))
+        if (!fields_have(walk->replacing, ret_field->name))
             return true;
     return message_next_field(&walk->fields, ret_field);
 }
-
-static const struct span name_host = SPAN_LITERAL("host");
-static const struct span name_authorization = SPAN_LITERAL("authorization");
 
 /*
  * Bytes of the user and password of a URL, percent-decoded one by one: they may be long, and we
@@ -161,68 +92,13 @@ static const char *check_method(const struct request *request)
 
     if (span_is_empty(method))
         return NULL;
-    if (!span_is_token(method))
+    if (!fields_text_is_token(method))
         return "the method is not a token";
     if (span_equals_nocase(method, SPAN_LITERAL("CONNECT")))
         return "CONNECT is for proxies";
     if (span_equals_nocase(method, SPAN_LITERAL("TRACE")) && request->has_body)
         return "TRACE must not have a body";
     return NULL;
-}
-
-/* uri-host [ ":" port ], RFC 9110 section 7.2, as the one parser of hosts understands it. */
-static const char *check_host(struct span host)
-{
-    static const struct span scheme = SPAN_LITERAL("http://");
-    char text[sizeof("http://") + URL_AUTHORITY_BYTES_MAX];
-    struct url_fault fault;
-    struct url url;
-
-    if (span_is_empty(host) || host.bytes > URL_AUTHORITY_BYTES_MAX)
-        return "Host is not a host";
-    memcpy(text, scheme.data, scheme.bytes);
-    memcpy(text + scheme.bytes, host.data, host.bytes);
-    if (!url_parse(span_of(text, scheme.bytes + host.bytes), &url, &fault))
-        return "Host is not a host";
-    if (url.user.data || url.fragment.data || url.zone.bytes > 0 || url.target.bytes > 0)
-        return "Host is more than a host";
-    return NULL;
-}
-
-static const char *check_field(const struct message_field *field)
-{
-    struct span value = field->value;
-
-    if (!span_is_token(field->name))
-        return "a header name is not a token";
-    if (span_has_control(value, true))
-        return "a control character in a header value";
-    if (value.bytes > 0 && (is_blank(value.data[0]) || is_blank(value.data[value.bytes - 1])))
-        return "white space around a header value";
-    for (size_t i = 0; i < sizeof(reserved_fields) / sizeof(reserved_fields[0]); i++)
-        if (span_equals_nocase(field->name, reserved_fields[i].name))
-            return reserved_fields[i].why;
-    if (span_equals_nocase(field->name, name_host))
-        return check_host(value);
-    return NULL;
-}
-
-/* Also the fields that will not be sent: what is wrong in a profile is wrong in every request. */
-static const char *check_list(struct span fields)
-{
-    struct message_field field;
-    const char *why = NULL;
-    bool has_host = false;
-
-    while (!why && message_next_field(&fields, &field)) {
-        bool is_host = span_equals_nocase(field.name, name_host);
-
-        why = check_field(&field);
-        if (!why && is_host && has_host)
-            why = "Host is given twice";
-        has_host |= is_host;
-    }
-    return why;
 }
 
 /* RFC 7617 section 2: the first colon ends the user, and there is no control character. */
@@ -242,53 +118,38 @@ static const char *check_userinfo(const struct request *request)
     return NULL;
 }
 
-static bool list_is_too_long(struct span fields)
-{
-    struct message_field field;
-    size_t fields_count = 0;
-
-    while (message_next_field(&fields, &field))
-        if (++fields_count > WIRE_HEADERS_MAX)
-            return true;
-    return false;
-}
-
+/* The fields of the profile that the item's leave, and these. */
 static const char *check_sizes(const struct request *request)
 {
     struct field_walk walk = field_walk_of(request);
+    struct fields_total total = { 0 };
     struct message_field field;
-    size_t fields_count = 0;
-    size_t bytes = 0;
+    /* By themselves first: the walk goes over them once for each field of the profile. */
+    const char *why = fields_check_sizes(request->fields);
 
-    /* Each by itself first: the walk below goes over one list for each field of the other. */
-    if (list_is_too_long(request->profile_fields) || list_is_too_long(request->fields))
-        return "more than 256 header fields";
-    while (field_walk_next(&walk, &field)) {
-        fields_count++;
-        bytes += field.name.bytes + field.value.bytes + FIELD_FRAMING_BYTES;
-        if (fields_count > WIRE_HEADERS_MAX)
-            return "more than 256 header fields";
-        if (bytes > WIRE_HEADER_BYTES_MAX)
-            return "the request header is over 128 KiB";
-    }
-    return NULL;
+    while (!why && field_walk_next(&walk, &field))
+        why = fields_add(&total, &field);
+    return why;
 }
 
 enum fault_code request_check(const struct request *request, const char **ret_why)
 {
-    const char *why = check_sizes(request);
+    const struct request_defaults *defaults = request->defaults;
+    const char *why;
 
-    if (why) {
+    if (defaults->code != FAULT_NONE) {
+        *ret_why = defaults->why;
+        return defaults->code;
+    }
+    if (!span_is_empty(request->fields) && (why = check_sizes(request))) {
         *ret_why = why;
         return FAULT_INPUT_TOO_BIG;
     }
     why = check_method(request);
-    if (!why && span_has_control(request->url->target, false))
+    if (!why && fields_text_has_control(request->url->target, false))
         why = "a control character in the path";
     if (!why)
-        why = check_list(request->profile_fields);
-    if (!why)
-        why = check_list(request->fields);
+        why = fields_check(request->fields);
     if (!why)
         why = check_userinfo(request);
     if (why) {
@@ -371,45 +232,61 @@ static void sheet_put_request_line(struct sheet *sheet, const struct request *re
     sheet_put(sheet, span_is_empty(request->method) ? SPAN_LITERAL("GET") : request->method);
     sheet_put(sheet, SPAN_LITERAL(" "));
     sheet->bytes += url_write_target(request->url, sheet_end(sheet), sheet_left(sheet));
-    sheet_put(sheet, SPAN_LITERAL(" HTTP/1.1\r\nHost: "));
+    sheet_put(sheet, SPAN_LITERAL(" HTTP/1.1\r\n"));
 }
 
-static bool request_find_host(const struct request *request, struct span *ret_value)
+/* The value of Host that the client gives, or data NULL. */
+static struct span request_find_host(const struct request *request)
 {
-    struct field_walk walk = field_walk_of(request);
+    struct span fields = request->fields;
     struct message_field field;
 
-    while (field_walk_next(&walk, &field)) {
-        if (span_equals_nocase(field.name, name_host)) {
-            *ret_value = field.value;
-            return true;
-        }
+    while (message_next_field(&fields, &field))
+        if (span_equals_nocase(field.name, FIELDS_HOST))
+            return field.value;
+    return request->defaults->host;
+}
+
+static void sheet_put_host(struct sheet *sheet, const struct request *request)
+{
+    struct span host = request_find_host(request);
+
+    sheet_put(sheet, SPAN_LITERAL("Host: "));
+    if (host.data)
+        sheet_put(sheet, host);
+    else
+        sheet->bytes += url_write_authority(request->url, sheet_end(sheet), sheet_left(sheet));
+    sheet_put(sheet, SPAN_LITERAL("\r\n"));
+}
+
+/* All but Host; says whether Authorization was one of them. */
+static bool sheet_put_fields(struct sheet *sheet, const struct request *request)
+{
+    const struct request_defaults *defaults = request->defaults;
+    struct field_walk walk = field_walk_of(request);
+    struct message_field field;
+    bool has_authorization = false;
+
+    if (span_is_empty(request->fields)) {
+        sheet_put(sheet, span_of(defaults->text, defaults->text_bytes));
+        return defaults->has_authorization;
     }
-    return false;
+    while (field_walk_next(&walk, &field)) {
+        if (span_equals_nocase(field.name, FIELDS_HOST))
+            continue;
+        has_authorization |= span_equals_nocase(field.name, FIELDS_AUTHORIZATION);
+        sheet_put_field(sheet, field.name, field.value);
+    }
+    return has_authorization;
 }
 
 size_t request_write(const struct request *request, char *out, size_t room)
 {
     struct sheet sheet = { .out = out, .room = room };
-    struct field_walk walk = field_walk_of(request);
-    struct message_field field;
-    struct span host;
-    bool has_authorization = false;
 
     sheet_put_request_line(&sheet, request);
-    if (request_find_host(request, &host))
-        sheet_put(&sheet, host);
-    else
-        sheet.bytes += url_write_authority(request->url, sheet_end(&sheet), sheet_left(&sheet));
-    sheet_put(&sheet, SPAN_LITERAL("\r\n"));
-
-    while (field_walk_next(&walk, &field)) {
-        if (span_equals_nocase(field.name, name_host))
-            continue;
-        has_authorization |= span_equals_nocase(field.name, name_authorization);
-        sheet_put_field(&sheet, field.name, field.value);
-    }
-    if (!has_authorization && request_has_userinfo(request))
+    sheet_put_host(&sheet, request);
+    if (!sheet_put_fields(&sheet, request) && request_has_userinfo(request))
         sheet_put_basic(&sheet, request->url);
     if (request->has_body)
         sheet_put_length(&sheet, request->body.bytes);

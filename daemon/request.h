@@ -11,14 +11,16 @@
 #define HAULD_REQUEST_H
 
 #include "fault.h"
+#include "request_defaults.h"
 #include "span.h"
 #include "url.h"
 
 struct request {
     struct span method; /* empty = GET */
     const struct url *url;
-    struct span profile_fields; /* wire form (wire_field lists, already bounds-checked) */
-    struct span fields;         /* of this item; one with the same name replaces the profile's */
+    const struct request_defaults *defaults; /* the profile's fields */
+    struct span fields; /* of this item, in wire form (a wire_field list, already bounds-checked);
+                           one with the same name replaces the profile's */
     struct span body;
     bool has_body; /* send Content-Length, even 0 */
     bool close;    /* send Connection: close */

@@ -29,6 +29,7 @@ LEVELS = {
     },
     'daemon': {
         'slab': 4, 'table': 4, 'block': 4, 'stats': 4, 'config': 4, 'timer': 4, 'policy': 4,
+        'fields': 4, 'request_defaults': 4,
         'request': 5, 'response': 5, 'decode': 5, 'redirect': 5, 'retry': 5, 'cookies': 5,
         'governor': 5, 'profile': 5, 'tls': 5,
         'ring': 6, 'log': 6, 'service': 6, 'listen_socket': 6,
@@ -50,6 +51,7 @@ PURE_LEVEL_MAX = 5
 # (includer, included) of one level: why.
 SAME_LEVEL = {
     ('url', 'fault'): 'a refused URL is told by its fault code',
+    ('request_defaults', 'fields'): "a profile's fields are judged like any",
     ('pool', 'dial'): 'a pool dials for its waiters',
     ('sink', 'mailbox'): 'bodies leave the engine as blocks of the mailbox',
     ('batch', 'item'): 'a batch owns its items',
@@ -97,6 +99,7 @@ ALLOWED_CALLS = {
 MALLOC_CALLS = 'malloc calloc realloc reallocarray strdup strndup aligned_alloc'.split()
 ALLOWED_MALLOC = {
     'slab': 'chunks', 'table': 'the slots', 'block': 'the block', 'profile': 'a profile',
+    'request_defaults': 'the text',
     'tls': "OpenSSL's buffers", 'decode': 'the state of the codec',
     'governor': 'an entry per origin', 'response': 'the head, within its limits',
     'histogram': 'rows, when first hit', 'frame': 'the unfinished frame',

@@ -19,6 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct draft {
     struct request request;
+    struct request_defaults defaults;
     struct url url;
     char *lists[2]; /* fields of the profile, of the item */
     size_t lists_bytes[2];
@@ -91,14 +92,13 @@ static bool contains(const struct account *account, struct span text)
 }
 
 /* Each field that must be there is, whole, between two ends of line. */
-static void check_fields(const struct account *account, const struct request *request)
+static void check_fields(const struct account *account, struct span fields)
 {
-    struct span item = request->fields;
     struct message_field field;
-    char *line = malloc(request->fields.bytes + 8);
+    char *line = malloc(fields.bytes + 8);
 
     assert(line);
-    while (message_next_field(&item, &field)) {
+    while (message_next_field(&fields, &field)) {
         size_t bytes = 0;
 
         memcpy(line + bytes, field.name.data, field.name.bytes);
@@ -166,7 +166,9 @@ static void check_head(const struct request *request, struct span out)
         assert(llhttp_execute(&parser, out.data, out.bytes) == HPE_OK);
         assert(account.messages_count == 1 && account.hosts_count == 1);
         assert(count_lines(span_of(account.text, account.bytes)) == 2 * (lines - 2));
-        check_fields(&account, request);
+        check_fields(&account, request->fields);
+        if (span_is_empty(request->fields)) /* else some are replaced */
+            check_fields(&account, request->defaults->fields);
     }
     free(account.text);
 }
@@ -207,13 +209,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             draft_add(&draft, line);
         }
     }
-    draft.request.profile_fields = span_of(draft.lists[0], draft.lists_bytes[0]);
+    assert(request_defaults_init(&draft.defaults, span_of(draft.lists[0], draft.lists_bytes[0])) ==
+           0);
+    draft.request.defaults = &draft.defaults;
     draft.request.fields = span_of(draft.lists[1], draft.lists_bytes[1]);
     draft.request.close = size % 2;
     if (request_check(&draft.request, &why) == FAULT_NONE)
         check_written(&draft.request);
     else
         assert(why);
+    request_defaults_deinit(&draft.defaults);
     free(draft.lists[0]);
     free(draft.lists[1]);
     return 0;

@@ -32,8 +32,11 @@ void with_header(struct draft *draft, const char *name, const char *value)
 
 void with_default(struct draft *draft, const char *name, const char *value)
 {
-    add_field(&draft->profile_fields, &draft->request.profile_fields, span_of_string(name),
-              span_of_string(value));
+    struct span fields = draft->defaults.fields;
+
+    add_field(&draft->profile_fields, &fields, span_of_string(name), span_of_string(value));
+    request_defaults_deinit(&draft->defaults);
+    assert_int_equal(request_defaults_init(&draft->defaults, fields), 0);
 }
 
 void with_body(struct draft *draft, const char *body)
@@ -50,6 +53,8 @@ struct draft *draft_new(const char *method, const char *url)
     assert_non_null(draft);
     draft->request.method = span_of_string(method);
     draft->request.url = &draft->url;
+    draft->request.defaults = &draft->defaults;
+    assert_int_equal(request_defaults_init(&draft->defaults, span_of("", 0)), 0);
     if (!url_parse(span_of_string(url), &draft->url, &fault))
         fail_msg("%s: %s", url, fault.why);
     return draft;
@@ -57,6 +62,7 @@ struct draft *draft_new(const char *method, const char *url)
 
 void draft_free(struct draft *draft)
 {
+    request_defaults_deinit(&draft->defaults);
     free(draft->profile_fields);
     free(draft->fields);
     free(draft);

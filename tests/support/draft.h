@@ -9,7 +9,8 @@
 struct draft {
     struct request request;
     struct url url;
-    char *profile_fields; /* what the spans of request point into */
+    struct request_defaults defaults;
+    char *profile_fields; /* what the spans of defaults and request point into */
     char *fields;
 };
 
