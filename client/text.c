@@ -37,13 +37,13 @@ void text_clear(struct text *text, size_t keep_bytes)
     }
 }
 
-char *text_reserve(struct text *text, size_t bytes)
+char *text_grow(struct text *text, size_t bytes)
 {
     size_t capacity = text->capacity ? text->capacity : TEXT_CAPACITY_MIN;
     char *data;
 
-    if (text->capacity - text->bytes >= bytes && text->data)
-        return text->data + text->bytes;
+    if (text->data && text->capacity - text->bytes >= bytes)
+        return text->data + text->bytes; /* an exact fit */
     while (capacity - text->bytes < bytes) {
         if (capacity > SIZE_MAX / 4) {
             text->failed = true;
@@ -75,21 +75,67 @@ void text_put_string(struct text *text, const char *string)
     text_put(text, string, strlen(string));
 }
 
-void text_put_char(struct text *text, char c)
+/* A division yields two digits: it is the division that costs. */
+static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
+                                  "25262728293031323334353637383940414243444546474849"
+                                  "50515253545556575859606162636465666768697071727374"
+                                  "75767778798081828384858687888990919293949596979899";
+
+static_assert(sizeof(digit_pairs) == 2 * 100 + 1, "a pair for each number below 100");
+
+static void put_pair(char *out, uint64_t number)
 {
-    text_put(text, &c, 1);
+    memcpy(out, digit_pairs + 2 * number, 2);
 }
 
-void text_put_u64(struct text *text, uint64_t value)
+static unsigned count_digits(uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
+    static const uint64_t least[] = {
+        /* of that many digits and one more */
+        0,
+        10,
+        100,
+        1000,
+        10000,
+        100000,
+        1000000,
+        10000000,
+        100000000,
+        1000000000,
+        10000000000,
+        100000000000,
+        1000000000000,
+        10000000000000,
+        100000000000000,
+        1000000000000000,
+        10000000000000000,
+        100000000000000000,
+        1000000000000000000,
+        10000000000000000000u,
+    };
+    unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1);
+    unsigned digits = bits * 1233 >> 12; /* log10(2) */
 
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    text_put(text, digits + at, sizeof(digits) - at);
+    return digits + (value >= least[digits]);
+}
+
+void text_put_digits(struct text *text, uint64_t value)
+{
+    unsigned count = count_digits(value);
+    char *start = text_reserve(text, count);
+    char *at = start + count;
+
+    if (!start)
+        return;
+    text->bytes += count;
+    for (; value >= 100; value /= 100) {
+        at -= 2;
+        put_pair(at, value % 100);
+    }
+    if (value >= 10)
+        put_pair(start, value);
+    else
+        *start = (char)('0' + value);
 }
 
 void text_put_i64(struct text *text, int64_t value)
@@ -119,15 +165,22 @@ void text_put_format(struct text *text, const char *format, ...)
     text->bytes += (size_t)bytes;
 }
 
+void text_put_six_digits(struct text *text, uint32_t value)
+{
+    char digits[6];
+
+    assert(value < 1000000);
+    put_pair(digits, value / 10000);
+    put_pair(digits + 2, value / 100 % 100);
+    put_pair(digits + 4, value % 100);
+    text_put(text, digits, sizeof(digits));
+}
+
 void text_put_seconds(struct text *text, uint64_t ns)
 {
-    uint64_t micros = ns / 1000 % 1000000;
-    char decimals[7] = ".000000";
-
     text_put_u64(text, ns / 1000000000);
-    for (size_t at = 6; micros; at--, micros /= 10)
-        decimals[at] = (char)('0' + micros % 10);
-    text_put(text, decimals, sizeof(decimals));
+    text_put_char(text, '.');
+    text_put_six_digits(text, (uint32_t)(ns / 1000 % 1000000));
 }
 
 void text_put_double(struct text *text, double value)
@@ -213,14 +266,38 @@ static const bool is_plain[256] = {
     [']' ... '~'] = true,
 };
 
+#define EACH_BYTE(value) (0x0101010101010101u * (uint64_t)(value))
+
+/* All eight at once: each term has the top bit of a byte set that is not plain. A carry or borrow
+ * comes only from such a byte. */
+static bool are_plain(const char *bytes)
+{
+    uint64_t word, not_plain;
+
+    memcpy(&word, bytes, sizeof(word));
+    not_plain = word | (word - EACH_BYTE(' ')) | (word + EACH_BYTE(1)); /* 0x7f + 1 */
+    not_plain |= (word ^ EACH_BYTE('"')) - EACH_BYTE(1);
+    not_plain |= (word ^ EACH_BYTE('\\')) - EACH_BYTE(1);
+    return (not_plain & EACH_BYTE(0x80)) == 0;
+}
+
+static size_t count_plain(struct span span)
+{
+    size_t count = 0;
+
+    while (span.bytes - count >= 8 && are_plain(span.data + count))
+        count += 8;
+    while (count < span.bytes && is_plain[(unsigned char)span.data[count]])
+        count++;
+    return count;
+}
+
 void text_put_json(struct text *text, struct span span)
 {
     text_put_char(text, '"');
     while (span.bytes) {
-        size_t run = 0;
+        size_t run = count_plain(span);
 
-        while (run < span.bytes && is_plain[(unsigned char)span.data[run]])
-            run++;
         text_put(text, span.data, run);
         span_advance(&span, run);
         if (span.bytes == 0)

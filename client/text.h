@@ -27,9 +27,17 @@ static inline bool text_has_failed(const struct text *text)
 /* Forgets the bytes and, when more than keep_bytes are allocated, the memory too. */
 void text_clear(struct text *text, size_t keep_bytes);
 
+/* The slow half of text_reserve. */
+char *text_grow(struct text *text, size_t bytes);
+
 /* Room for bytes more, at the end; NULL when out of memory. Valid until the next call. The caller
  * adds to text->bytes what was written. */
-char *text_reserve(struct text *text, size_t bytes);
+static inline char *text_reserve(struct text *text, size_t bytes)
+{
+    if (__builtin_expect(text->capacity - text->bytes > bytes, 1))
+        return text->data + text->bytes;
+    return text_grow(text, bytes);
+}
 
 /* Drops bytes from the front. */
 void text_drop(struct text *text, size_t bytes);
@@ -41,13 +49,8 @@ static inline struct span text_span(const struct text *text)
 
 static inline void text_put(struct text *text, const void *data, size_t bytes)
 {
-    char *room;
-
-    if (__builtin_expect(text->capacity - text->bytes < bytes, 0)) {
-        room = text_reserve(text, bytes);
-        if (!room)
-            return;
-    }
+    if (__builtin_expect(text->capacity - text->bytes < bytes, 0) && !text_grow(text, bytes))
+        return;
     if (bytes)
         memcpy(text->data + text->bytes, data, bytes);
     text->bytes += bytes;
@@ -61,12 +64,30 @@ static inline void text_put_span(struct text *text, struct span span)
     text_put(text, span.data, span.bytes);
 }
 
+static inline void text_put_char(struct text *text, char c)
+{
+    text_put(text, &c, 1);
+}
+
 void text_put_string(struct text *text, const char *string);
-void text_put_char(struct text *text, char c);
-void text_put_u64(struct text *text, uint64_t value);
+
+/* The half of text_put_u64 for two digits and more. */
+void text_put_digits(struct text *text, uint64_t value);
+
+static inline void text_put_u64(struct text *text, uint64_t value)
+{
+    if (value < 10)
+        text_put_char(text, (char)('0' + value));
+    else
+        text_put_digits(text, value);
+}
+
 void text_put_i64(struct text *text, int64_t value);
 __attribute__((format(printf, 2, 3))) void text_put_format(struct text *text, const char *format,
                                                            ...);
+
+/* Six digits of a value below 1000000. */
+void text_put_six_digits(struct text *text, uint32_t value);
 
 /* Nanoseconds as seconds with six decimals, rounded down: 1.013042 */
 void text_put_seconds(struct text *text, uint64_t ns);

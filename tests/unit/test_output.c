@@ -60,6 +60,35 @@ static void escapes_what_json_cannot_hold(void **state)
     text_deinit(&text);
 }
 
+/* Eight plain bytes are copied at a time: whatever is not plain must be seen at every place. */
+static void escapes_each_byte_at_every_place(void **state)
+{
+    struct text text, alone;
+    char bytes[20];
+
+    (void)state;
+    text_init(&text);
+    text_init(&alone);
+    for (unsigned c = 0; c < 256; c++) {
+        char odd = (char)c;
+
+        text_put_json(&alone, span_of(&odd, 1));
+        for (size_t place = 0; place < sizeof(bytes); place++) {
+            memset(bytes, 'a', sizeof(bytes));
+            bytes[place] = odd;
+            text_put_json(&text, span_of(bytes, sizeof(bytes)));
+            assert_int_equal(text.bytes, sizeof(bytes) - 1 + alone.bytes);
+            assert_memory_equal(text.data + 1 + place, alone.data + 1, alone.bytes - 2);
+            assert_int_equal(text.data[text.bytes - 2],
+                             place == 19 ? alone.data[alone.bytes - 2] : 'a');
+            text_clear(&text, SIZE_MAX);
+        }
+        text_clear(&alone, SIZE_MAX);
+    }
+    text_deinit(&text);
+    text_deinit(&alone);
+}
+
 static void writes_numbers_exactly(void **state)
 {
     static const struct {
@@ -89,6 +118,26 @@ static void writes_numbers_exactly(void **state)
     expect_text(&text, "-9223372036854775808");
     text_put_double(&text, 0.0 / 0.0 > 0 ? 1 : 1e300 * 1e300);
     expect_text(&text, "null");
+    text_deinit(&text);
+}
+
+static void writes_numbers_of_every_length(void **state)
+{
+    uint64_t power = 1;
+    char expected[40];
+    struct text text;
+
+    (void)state;
+    text_init(&text);
+    for (unsigned zeros = 0; zeros < 20; zeros++, power *= 10) {
+        for (int distance = -1; distance <= 1; distance++) {
+            uint64_t value = power + (uint64_t)(int64_t)distance;
+
+            (void)snprintf(expected, sizeof(expected), "%llu", (unsigned long long)value);
+            text_put_u64(&text, value);
+            expect_text(&text, expected);
+        }
+    }
     text_deinit(&text);
 }
 
@@ -428,7 +477,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(escapes_what_json_cannot_hold),
+        cmocka_unit_test(escapes_each_byte_at_every_place),
         cmocka_unit_test(writes_numbers_exactly),
+        cmocka_unit_test(writes_numbers_of_every_length),
         cmocka_unit_test(base64_goes_both_ways),
         cmocka_unit_test(has_every_key_in_the_order_of_the_contract),
         cmocka_unit_test(derives_times_from_offsets),
