@@ -27,8 +27,6 @@ void record_clock_init(struct record_clock *clock, uint64_t monotonic_ns, uint64
 void record_put_time(struct text *out, struct record_clock *clock, uint64_t monotonic_ns)
 {
     int64_t now_ns = (int64_t)monotonic_ns + clock->realtime_offset_ns;
-    char micros[9] = ".000000Z";
-    int64_t fraction = now_ns % NS_PER_SECOND / 1000;
     time_t second = now_ns / NS_PER_SECOND;
 
     if (second != clock->second) {
@@ -38,10 +36,10 @@ void record_put_time(struct text *out, struct record_clock *clock, uint64_t mono
         (void)strftime(clock->text, sizeof(clock->text), "%Y-%m-%dT%H:%M:%S", &utc);
         clock->second = second;
     }
-    for (size_t at = 6; fraction > 0; at--, fraction /= 10)
-        micros[at] = (char)('0' + fraction % 10);
     text_put_string(out, clock->text);
-    text_put(out, micros, 8);
+    text_put_char(out, '.');
+    text_put_six_digits(out, (uint32_t)(now_ns % NS_PER_SECOND / 1000));
+    text_put_char(out, 'Z');
 }
 
 void record_put_effective_url(struct text *out, struct span url)
@@ -99,13 +97,16 @@ static void put_urls(struct text *out, struct span url)
     text_deinit(&effective);
 }
 
+/* Many values are zero: key and value are then one copy. */
 #define PUT_NUMBER(out, key, value)                                                                \
-    (text_put_literal(out, ",\"" key "\":"), text_put_u64(out, value))
+    ((value) ? (text_put_literal(out, ",\"" key "\":"), text_put_u64(out, value))                  \
+             : text_put_literal(out, ",\"" key "\":0"))
 #define PUT_BOOL(out, key, value)                                                                  \
     ((value) ? text_put_literal(out, ",\"" key "\":true")                                          \
              : text_put_literal(out, ",\"" key "\":false"))
 #define PUT_SECONDS(out, key, ns)                                                                  \
-    (text_put_literal(out, ",\"" key "\":"), text_put_seconds(out, ns))
+    ((ns) ? (text_put_literal(out, ",\"" key "\":"), text_put_seconds(out, ns))                    \
+          : text_put_literal(out, ",\"" key "\":0.000000"))
 
 static void put_error(struct text *out, const struct outcome *item)
 {
