@@ -291,6 +291,8 @@ void item_cancel(struct item *item, enum fault_code code)
         item_conclude(item);
         break;
     case ITEM_ACTIVE:
+        if (!item->cancelled)
+            item->cancelled = code;
         item->front->engine.cancel(item->front->engine.ctx, item_attempt_id(item), code);
         break;
     case ITEM_CLOSING:
@@ -352,12 +354,16 @@ static void item_on_done(void *ctx, uint64_t id, const struct attempt_result *re
     size_t bytes = result->content_type.bytes;
 
     (void)ctx;
-    if (result->replayable && item_may_replay(item)) {
+    if (result->replayable && item_may_replay(item) && !item->cancelled) {
         item->fresh_conn = true;
         item_start(item);
         return;
     }
     item->result = *result;
+    /* The cancel came when the attempt had ended, but not yet the item. */
+    if (result->replayable && item_may_replay(item))
+        item->result.fault =
+            (struct fault){ .code = item->cancelled, .phase = result->fault.phase };
     if (bytes > sizeof(item->content_type))
         bytes = sizeof(item->content_type);
     if (bytes)

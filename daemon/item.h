@@ -62,6 +62,7 @@ struct item {
     struct writer_file *file;
     struct attempt_result result; /* of the last attempt; content_type points into content_type[] */
     enum wire_cap held_by;
+    uint16_t cancelled; /* enum fault_code, once asked to end: no further attempt is made */
     uint16_t attempts;
     uint8_t state; /* enum item_state */
     uint8_t content_type_bytes;
