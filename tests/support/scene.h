@@ -103,6 +103,7 @@ void daemon_stops(struct scene *t);
 
 /* One more client, in Varlink; it is the one who acts from now on. */
 void client_connects(struct scene *t);
+void client_connects_as(struct scene *t, struct ucred peer);
 void client_is(struct scene *t, unsigned nth); /* from 1 */
 void client_says(struct scene *t, struct span bytes);
 /* Calls io.haul.Stream.Open and expects the stream. */

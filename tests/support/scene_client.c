@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,7 +18,7 @@ static const char open_call[] = "{\"method\":\"io.haul.Stream.Open\",\"parameter
 
 /* ---- life ---- */
 
-void client_connects(struct scene *t)
+void client_connects_as(struct scene *t, struct ucred peer)
 {
     struct scene_client *c = calloc(1, sizeof(*c));
 
@@ -26,8 +27,14 @@ void client_connects(struct scene *t)
     t->clients[t->clients_count++] = c;
     t->client = c;
     c->fd = fake_connected_socket(t->ring);
+    fake_set_peer(t->ring, c->fd, peer);
     assert_int_equal(session_open(&t->sessions, c->fd), 0);
     scene_settle(t);
+}
+
+void client_connects(struct scene *t)
+{
+    client_connects_as(t, (struct ucred){ .pid = getpid(), .uid = geteuid(), .gid = getegid() });
 }
 
 void client_is(struct scene *t, unsigned nth)
