@@ -39,7 +39,8 @@ static inline size_t block_room(const struct block *block)
 /* Appends what the caller has seen to fit. */
 static inline void block_append(struct block *block, struct span bytes)
 {
-    memcpy(block->data + block->bytes, bytes.data, bytes.bytes);
+    if (bytes.bytes) /* no bytes may have no address */
+        memcpy(block->data + block->bytes, bytes.data, bytes.bytes);
     block->bytes += bytes.bytes;
 }
 
