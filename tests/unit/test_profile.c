@@ -1,0 +1,135 @@
+/*
+ * A PROFILE frame becomes defaults, limits and pins.
+ */
+#include "profile.h"
+
+#include "good_frames.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define S UINT64_C(1000000000)
+
+static struct profile *profile_of(const struct message_profile *message,
+                                  const struct config *config)
+{
+    char bytes[1024];
+    size_t count = message_encode_profile(bytes, 7, message);
+    struct frame frame = frame_of_bytes(bytes, count - sizeof(struct wire_header));
+    message_error error;
+    struct profile *profile = profile_new(&frame, config, &error);
+
+    memset(bytes, 0xee, sizeof(bytes)); /* it has a copy */
+    assert_int_equal(error, 0);
+    assert_non_null(profile);
+    assert_int_equal(profile->id, 7);
+    return profile;
+}
+
+static void what_is_not_said_is_the_daemons_default(void **state)
+{
+    const struct message_profile message = { .fixed = { .connect_timeout_ns = 3 * S } };
+    struct config config;
+    struct profile *profile;
+
+    (void)state;
+    config_init_defaults(&config);
+    profile = profile_of(&message, &config);
+    assert_int_equal(profile->dns_timeout_ns, config.dns_timeout_ns);
+    assert_int_equal(profile->connect_timeout_ns, 3 * S);
+    assert_int_equal(profile->first_byte_timeout_ns, config.first_byte_timeout_ns);
+    assert_int_equal(profile->idle_timeout_ns, config.idle_timeout_ns);
+    assert_int_equal(profile->total_timeout_ns, config.item_time_max_ns);
+    profile_free(profile);
+    profile_free(NULL);
+}
+
+static void nothing_lasts_longer_than_the_daemons_ceiling(void **state)
+{
+    const struct message_profile message = { .fixed = { .dns_timeout_ns = UINT64_MAX,
+                                                        .connect_timeout_ns = UINT64_MAX,
+                                                        .first_byte_timeout_ns = UINT64_MAX,
+                                                        .idle_timeout_ns = UINT64_MAX,
+                                                        .total_timeout_ns = UINT64_MAX } };
+    struct config config;
+    struct profile *profile;
+
+    (void)state;
+    config_init_defaults(&config);
+    config.item_time_max_ns = 4 * S;
+    profile = profile_of(&message, &config);
+    assert_int_equal(profile->dns_timeout_ns, 4 * S);
+    assert_int_equal(profile->connect_timeout_ns, 4 * S);
+    assert_int_equal(profile->first_byte_timeout_ns, 4 * S);
+    assert_int_equal(profile->idle_timeout_ns, 4 * S);
+    assert_int_equal(profile->total_timeout_ns, 4 * S);
+    profile_free(profile);
+}
+
+static void the_first_pin_that_matches_wins(void **state)
+{
+    static const struct message_pin pins[] = {
+        { .host = SPAN_LITERAL("a.test"), .port = 81, .to_host = SPAN_LITERAL("x"), .to_port = 1 },
+        { .host = SPAN_LITERAL("A.test"), .to_host = SPAN_LITERAL("y") },
+        { .port = 99, .to_port = 100 },
+        { .host = SPAN_LITERAL("c.test"), .to_host = SPAN_LITERAL("z") },
+    };
+    static const struct {
+        const char *host;
+        uint16_t port;
+        const char *to_host;
+        uint16_t to_port;
+    } rows[] = {
+        { "a.test", 81, "x", 1 },           { "a.test", 80, "y", 80 },
+        { "b.test", 80, "b.test", 80 },     { "b.test", 99, "b.test", 100 },
+        { "c.test", 99, "c.test", 100 },    { "c.test", 1, "z", 1 },
+        { "a.test.x", 81, "a.test.x", 81 },
+    };
+    char text[256];
+    struct message_profile message = { .fixed = { .pin_count = 4 } };
+    struct config config;
+    struct profile *profile;
+
+    (void)state;
+    message.pins.data = text;
+    for (unsigned i = 0; i < 4; i++)
+        message.pins.bytes += message_append_pin(text + message.pins.bytes, &pins[i]);
+    config_init_defaults(&config);
+    profile = profile_of(&message, &config);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct message_pin pin = profile_pin(profile, span_of_string(rows[i].host), rows[i].port);
+
+        assert_true(span_equals(pin.to_host, span_of_string(rows[i].to_host)));
+        assert_int_equal(pin.to_port, rows[i].to_port);
+    }
+    profile_free(profile);
+}
+
+static void a_frame_that_is_wrong_makes_no_profile(void **state)
+{
+    char bytes[GOOD_FRAME_BYTES_MAX];
+    size_t count = good_frame_put(GOOD_PROFILE, bytes);
+    struct frame frame = frame_of_bytes(bytes, count - sizeof(struct wire_header));
+    struct config config;
+    message_error error = 0;
+
+    (void)state;
+    config_init_defaults(&config);
+    frame.payload.bytes = 40;
+    assert_null(profile_new(&frame, &config, &error));
+    assert_int_equal(error, WIRE_ERROR_MALFORMED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_not_said_is_the_daemons_default),
+        cmocka_unit_test(nothing_lasts_longer_than_the_daemons_ceiling),
+        cmocka_unit_test(the_first_pin_that_matches_wins),
+        cmocka_unit_test(a_frame_that_is_wrong_makes_no_profile),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
