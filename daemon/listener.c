@@ -53,9 +53,11 @@ static void listener_on_accepted(struct ring_op *op, const struct ring_event *ev
                      "out of descriptors or memory for another client; accepting pauses until a "
                      "session ends (raise LimitNOFILE= or ulimit -n)");
         listener_pause(listener);
-        return;
+    } else if (r < 0 && r != -ECONNABORTED && r != -EINTR) {
+        listener_pause(listener); /* it may stay so: the loop must not spin on it */
+    } else {
+        listener_arm(listener);
     }
-    listener_arm(listener);
 }
 
 void listener_open(struct listener *listener, struct sessions *sessions, struct timers *timers,
