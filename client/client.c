@@ -263,6 +263,7 @@ int client_receive(struct client *client)
 
     if (!room)
         return client_fail(client, -ENOMEM, "reading from the daemon");
+    client->received_bytes = 0;
     got = recv(client->fd, room, RECEIVE_BYTES, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
@@ -270,6 +271,7 @@ int client_receive(struct client *client)
         return client_fail(client, -errno, "reading from the daemon");
     if (got == 0)
         return client_fail(client, -ECONNRESET, "the daemon went away");
+    client->received_bytes = (size_t)got;
     return client_take_bytes(client, span_of(room, (size_t)got));
 }
 

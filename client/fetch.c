@@ -5,8 +5,9 @@
  * slow (input, daemon, reader of our output) only stops what depends on it.
  *
  * Under load each turn would carry a handful of results, and both processes would spend their time
- * waking each other. So when results come in numbers and the daemon has enough to do, we sleep for
- * half a millisecond before reading again: turns become larger and fewer, nobody waits for us.
+ * waking each other. So when results come in numbers and the daemon has enough to do, we do not
+ * listen to it for half a millisecond: turns become larger and fewer, nobody waits for us. Not so
+ * when bodies come along: then the daemon waits for room in the socket.
  */
 #include "fetch.h"
 
@@ -23,7 +24,8 @@
 
 #define NS_PER_SECOND 1000000000ull
 #define NAP_NS 500000
-#define NAP_RESULTS_MIN 32u
+#define NAP_RESULTS_MIN 4u
+#define NAP_RECEIVED_BYTES_MAX (64u << 10)
 
 uint64_t fetch_now_ns(void)
 {
@@ -231,6 +233,7 @@ static void fetch_show_progress(struct fetch *fetch, uint64_t now_ns)
 static bool fetch_is_busy(const struct fetch *fetch)
 {
     return fetch->results_count >= NAP_RESULTS_MIN && !fetch->is_cancelled &&
+           fetch->client.received_bytes <= NAP_RECEIVED_BYTES_MAX &&
            fetch->items.used > fetch->plan.concurrency + 2 * fetch->results_count;
 }
 
@@ -267,27 +270,26 @@ enum {
 static void fetch_wait(struct fetch *fetch, uint64_t now_ns)
 {
     bool has_output = client_has_output(&fetch->client);
-    bool is_open = client_is_open(&fetch->client);
+    bool is_napping = fetch_is_busy(fetch);
+    bool is_listening = client_is_open(&fetch->client) && !is_napping;
+    bool is_writing = output_is_waiting(&fetch->output) && !is_napping;
     struct pollfd fds[POLL_COUNT] = {
-        [POLL_CLIENT] = { .fd = is_open ? fetch->client.fd : -1,
+        [POLL_CLIENT] = { .fd = is_listening ? fetch->client.fd : -1,
                           .events = (short)(POLLIN | (has_output ? POLLOUT : 0)) },
         [POLL_INPUT] = { .fd = fetch->wants_input && !fetch->input_ended ? fetch->input.fd : -1,
                          .events = POLLIN },
-        [POLL_OUTPUT] = { .fd = output_is_waiting(&fetch->output) ? fetch->output.fd : -1,
-                          .events = POLLOUT },
+        [POLL_OUTPUT] = { .fd = is_writing ? fetch->output.fd : -1, .events = POLLOUT },
     };
-    const struct timespec nap = { .tv_nsec = NAP_NS };
+    uint64_t timeout_ns = is_napping ? NAP_NS : fetch_timeout_ns(fetch, now_ns);
 
-    if (fetch_is_busy(fetch))
-        (void)nanosleep(&nap, NULL); /* woken early is as good */
     fetch->results_count = 0;
-    if (interrupt_poll(fds, POLL_COUNT, fetch_timeout_ns(fetch, now_ns)) <= 0)
+    if (interrupt_poll(fds, POLL_COUNT, timeout_ns) < 0)
         return;
     if (fds[POLL_OUTPUT].revents)
         output_flush(&fetch->output);
     if (fds[POLL_INPUT].revents)
         fetch_take_input(fetch);
-    if (fds[POLL_CLIENT].revents & ~POLLOUT && client_receive(&fetch->client) < 0)
+    if ((is_napping || fds[POLL_CLIENT].revents & ~POLLOUT) && client_receive(&fetch->client) < 0)
         fetch_lose(fetch);
 }
 

@@ -39,8 +39,9 @@ struct client {
         size_t at; /* where its frame begins in output */
     } fds[CLIENT_FDS_MAX];
     unsigned fds_count;
-    uint32_t slots;      /* granted */
-    uint32_t slots_used; /* requests without a result */
+    uint32_t slots;        /* granted */
+    uint32_t slots_used;   /* requests without a result */
+    size_t received_bytes; /* by the last client_receive */
     uint64_t request_bytes_free;
     uint64_t body_window;
     uint64_t consumed_bytes;    /* of bodies and heads, not yet credited back */
