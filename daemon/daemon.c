@@ -40,8 +40,12 @@ static void daemon_stop(struct daemon *d)
 
 static void daemon_on_stop_byte(struct ring_op *op, const struct ring_event *event)
 {
-    (void)event; /* a byte, or the end of the pipe: both mean stop */
-    daemon_stop(container_of(op, struct daemon, stop_op));
+    struct daemon *d = container_of(op, struct daemon, stop_op);
+
+    if (event->result == -EINTR || event->result == -EAGAIN || event->result == -ENOMEM)
+        ring_read(d->ring, &d->stop_op, d->stop_fd, &d->stop_byte, 1); /* nobody said stop */
+    else
+        daemon_stop(d); /* a byte, or the end of the pipe */
 }
 
 static void daemon_on_session_gone(void *ctx)
