@@ -212,6 +212,7 @@ void conn_send(struct conn *conn, struct block *block)
 {
     assert(conn->state == CONN_OPEN && !conn->sending);
     conn->sending = block;
+    conn->answered = false;
     ring_send(conn->conns->ring, &conn->send_op, conn->fd, block_span(block));
 }
 
@@ -225,13 +226,15 @@ static void conn_on_sent(struct ring_op *op, const struct ring_event *event)
         conn_settle(conn);
         return;
     }
-    /* A peer that answers and closes without reading us makes the send fail while its answer may
-     * still be on the way: the receiving half says how it ended. */
+    /* A peer that answers and closes without reading us makes the send fail while its answer is
+     * still to be read: the receiving half says how it ended. But it must end, whatever made the
+     * send fail: what is here is read, and no more is waited for. */
     if (event->result < 0) {
-        if (!conn->recv_op.in_flight && !conn->paused)
-            conn_end(conn, -event->result, true);
+        conn->send_error = -event->result;
+        if (conn->recv_op.in_flight || conn->paused)
+            ring_shut_reading(conn->conns->ring, conn->fd);
         else
-            conn->end_sending = true;
+            conn_end(conn, conn->send_error, true);
         return;
     }
     conn->events->sent(conn->ctx, conn, event->submitted_ns);
@@ -268,6 +271,7 @@ static void conn_on_received(struct ring_op *op, const struct ring_event *event)
         return;
     }
     if (event->result > 0) {
+        conn->answered = true;
         if (!bytes.data)
             bytes = span_of(conn->receive->data, (size_t)event->result);
         if (!conn->paused && !conn->backlog)
@@ -275,9 +279,10 @@ static void conn_on_received(struct ring_op *op, const struct ring_event *event)
         else if (conn_keep_aside(conn, bytes) < 0)
             conn_end(conn, ENOMEM, false);
     } else if (event->result == 0) {
-        conn_end(conn, 0, false);
+        /* After a part of an answer it is for the parser to say what the end means. */
+        conn_end(conn, conn->answered ? 0 : conn->send_error, conn->send_error != 0);
     } else if (event->result != -ECANCELED) {
-        conn_end(conn, -event->result, conn->end_sending);
+        conn_end(conn, -event->result, conn->send_error != 0);
     }
     if (conn->state == CONN_CLOSING)
         conn_settle(conn);
@@ -351,7 +356,7 @@ static void conn_on_later(struct ring_deferred *deferred)
 bool conn_is_reusable(const struct conn *conn)
 {
     return conn->state == CONN_OPEN && !conn->sending && !conn->backlog && !conn->ended &&
-           !conn->end_sending && !conn->paused;
+           !conn->send_error && !conn->paused;
 }
 
 void conn_close(struct conn *conn)

@@ -73,14 +73,16 @@ struct conn {
     uint16_t remote_port;
     uint8_t remote_family; /* 4, 6, 1 = unix */
     int fd;
-    int end_error; /* with ended */
-    uint8_t state; /* enum conn_state */
+    int end_error;  /* with ended */
+    int send_error; /* the send failed; the receiving half has not ended yet */
+    uint8_t state;  /* enum conn_state */
     bool paused;
     bool single; /* receives one buffer at a time */
     bool ended;  /* end of file or error was received */
     bool end_told;
     bool end_sending;
-    bool used; /* has served an exchange before */
+    bool answered; /* bytes came since the latest send began */
+    bool used;     /* has served an exchange before */
 };
 
 int conns_init(struct conns *conns, struct ring *ring, unsigned conns_max,

@@ -52,6 +52,12 @@ void ring_abort(struct ring *ring, int fd)
     ring_close(ring, fd);
 }
 
+void ring_shut_reading(struct ring *ring, int fd)
+{
+    (void)ring;
+    (void)shutdown(fd, SHUT_RD); /* fails when the connection is gone: then it is shut */
+}
+
 int ring_peer(struct ring *ring, int fd, struct ucred *ret_peer)
 {
     struct ucred peer;

@@ -470,6 +470,11 @@ void ring_abort(struct ring *ring, int fd)
     end_socket(ring, fd, -ECONNRESET);
 }
 
+void ring_shut_reading(struct ring *ring, int fd)
+{
+    fake_receive_eof(ring, fd);
+}
+
 int ring_peer(struct ring *ring, int fd, struct ucred *ret_peer)
 {
     *ret_peer = fake_socket(ring, fd)->peer;
