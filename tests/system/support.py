@@ -165,7 +165,7 @@ class Daemon:
             env=clean_env(**(env or {})), cwd=self.folder, start_new_session=True,
             preexec_fn=limit_setter(limits) if limits else None)
         try:
-            poll_until(self._accepts, "hauld accepts on its socket")
+            poll_until(self._accepts, "hauld answers on its socket")
         except BaseException:
             self.kill()
             self._stack.close()
@@ -175,7 +175,12 @@ class Daemon:
         if self.process.poll() is not None:
             raise AssertionError(f"hauld ended with {self.process.returncode}: {self.log()}")
         with socket.socket(socket.AF_UNIX) as probe:
-            return probe.connect_ex(self.socket) == 0
+            probe.settimeout(WAIT_S)
+            if probe.connect_ex(self.socket) != 0:
+                return False
+            # The kernel takes connections before hauld has its ring: ready is who answers.
+            probe.sendall(b'{"method":"org.varlink.service.GetInfo"}\0')
+            return probe.recv(1) != b""
 
     @property
     def pid(self):
