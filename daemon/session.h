@@ -11,7 +11,9 @@
 
 #include <sys/types.h>
 
-#define SESSION_FDS_PER_MESSAGE 253 /* SCM_MAX_FD, net/scm.h */
+#define SESSION_INPUT_BYTES (128u << 10)
+#define SESSION_OUTPUT_BYTES_MAX (1u << 20) /* unread output beyond which nothing new is begun */
+#define SESSION_FDS_PER_MESSAGE 253         /* SCM_MAX_FD, net/scm.h */
 
 struct session;
 
@@ -85,9 +87,13 @@ uint64_t session_next_planned_ns(const struct session *session);
 void session_check(const struct session *session);
 
 /*
- * Between the files of this module: session.c (life, bytes), session_intake.c (frames in),
- * session_delivery.c (results out).
+ * Between the files of this module: session.c (life), session_input.c (bytes in),
+ * session_intake.c (frames in), session_delivery.c (results out).
  */
+void session_enter(struct session *session, enum session_state next);
+void session_start_input(struct session *session);
+void session_arm_input(struct session *session); /* reads on, if it may */
+void session_drop_fds(struct session *session);  /* those that nobody claimed */
 void session_take_frame(struct session *session, const struct frame *frame);
 void session_forget_work(struct session *session); /* profiles and batches of a drained session */
 /* Last words; then the session reads nothing more and closes when they are sent. */
