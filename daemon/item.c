@@ -24,6 +24,7 @@
 
 #define ITEM_WINDOW_BYTES_MIN (16u << 10)
 #define ITEM_WINDOW_BYTES_MAX (256u << 10)
+#define ITEM_HEAD_BYTES 256u /* of a head, beside its URL and fields */
 
 static const uint8_t item_next[] = {
     [ITEM_WAITING] = 1u << ITEM_ACTIVE | 1u << ITEM_CLOSING | 1u << ITEM_FINISHED,
@@ -241,6 +242,27 @@ static void item_post(struct item *item, const struct url *url, struct block *re
     item->front->engine.start(item->front->engine.ctx, &attempt);
 }
 
+/* Head and body, as they go out. The frame they come from is a good guess at their size; a URL
+ * that is mostly escapes needs more. */
+static struct block *item_write(const struct item *item, const struct request *request)
+{
+    size_t room = item->request->bytes + request->defaults->text_bytes + ITEM_HEAD_BYTES;
+    struct block *block = block_new(room);
+
+    if (!block)
+        return NULL;
+    block->bytes = request_write(request, block->data, room);
+    if (block->bytes <= room)
+        return block;
+
+    room = block->bytes;
+    block_free(block);
+    block = block_new(room);
+    if (block)
+        block->bytes = request_write(request, block->data, room);
+    return block;
+}
+
 void item_start(struct item *item)
 {
     struct request request = {
@@ -272,12 +294,11 @@ void item_start(struct item *item)
         item_refuse(item, code, why);
         return;
     }
-    block = block_new(request_write(&request, NULL, 0));
+    block = item_write(item, &request);
     if (!block) {
         item_refuse(item, FAULT_LOCAL_NO_MEMORY, NULL);
         return;
     }
-    block->bytes = request_write(&request, block->data, block->capacity);
     if (item->state == ITEM_WAITING)
         item_enter(item, ITEM_ACTIVE);
     item_post(item, &url, block);
