@@ -28,16 +28,24 @@ enum response_field {
     FIELD_CONNECTION,
     FIELD_LOCATION,
     FIELD_CONTENT_TYPE,
-    FIELD_COUNT
 };
 
-static const struct span field_names[FIELD_COUNT] = {
-    [FIELD_CONTENT_LENGTH] = { "content-length", 14 },
-    [FIELD_TRANSFER_ENCODING] = { "transfer-encoding", 17 },
-    [FIELD_CONNECTION] = { "connection", 10 },
-    [FIELD_LOCATION] = { "location", 8 },
-    [FIELD_CONTENT_TYPE] = { "content-type", 12 },
+struct known_field {
+    struct span name;
+    enum response_field field;
 };
+
+/* By the length of the name: no two are equally long, so it tells the only one it can be. */
+#define KNOWN_FIELD(name, field) [sizeof(name) - 1] = { SPAN_LITERAL(name), field }
+static const struct known_field known_fields[] = {
+    KNOWN_FIELD("content-length", FIELD_CONTENT_LENGTH),
+    KNOWN_FIELD("transfer-encoding", FIELD_TRANSFER_ENCODING),
+    KNOWN_FIELD("connection", FIELD_CONNECTION),
+    KNOWN_FIELD("location", FIELD_LOCATION),
+    KNOWN_FIELD("content-type", FIELD_CONTENT_TYPE),
+};
+#define KNOWN_FIELDS (sizeof(known_fields) / sizeof(known_fields[0]))
+static_assert(KNOWN_FIELDS <= sizeof(((struct response *)0)->name), "only its front is kept");
 
 /*
  * Callbacks of llhttp. They return 0 to go on, HPE_PAUSED to stop behind the byte just read, or
@@ -132,10 +140,12 @@ static int on_field_name(llhttp_t *parser, const char *at, size_t bytes)
 
 static enum response_field field_of_name(struct span name)
 {
-    for (unsigned field = FIELD_OTHER + 1; field < FIELD_COUNT; field++)
-        if (span_equals_nocase(name, field_names[field]))
-            return (enum response_field)field;
-    return FIELD_OTHER;
+    const struct known_field *known;
+
+    if (name.bytes >= KNOWN_FIELDS)
+        return FIELD_OTHER;
+    known = &known_fields[name.bytes];
+    return span_equals_nocase(name, known->name) ? known->field : FIELD_OTHER;
 }
 
 static bool response_is_in_framing_value(const struct response *response)
@@ -160,7 +170,7 @@ static int on_field_name_complete(llhttp_t *parser)
     response->fields_count++;
     response->value_bytes = 0;
     response->value_trimmed = 0;
-    if (response->state == RESPONSE_IN_HEAD && response->name_bytes < sizeof(response->name))
+    if (response->state == RESPONSE_IN_HEAD)
         response->field = field_of_name(span_of(response->name, response->name_bytes));
     if (!response_is_in_framing_value(response))
         parser->header_state = 0;
