@@ -338,20 +338,20 @@ void exchange_init(struct exchange *x, struct exchange_env *env, const struct at
                                  .id = attempt->id,
                                  .window_bytes = attempt->window_bytes };
 
-    *x = (struct exchange){ .env = env,
-                            .id = attempt->id,
-                            .request = attempt->request,
-                            .limits = *env->limits,
-                            .later.run = exchange_on_later,
-                            .first_byte_timeout_ns = attempt->first_byte_timeout_ns,
-                            .idle_timeout_ns = attempt->idle_timeout_ns,
-                            .wants_head = attempt->wants_head,
-                            .close_after = attempt->close_after };
+    x->env = env;
+    x->id = attempt->id;
+    x->request = attempt->request;
+    x->later.run = exchange_on_later;
+    x->first_byte_timeout_ns = attempt->first_byte_timeout_ns;
+    x->idle_timeout_ns = attempt->idle_timeout_ns;
+    x->wants_head = attempt->wants_head;
+    x->close_after = attempt->close_after;
+    x->limits = *env->limits;
     x->limits.body_bytes_max = attempt->body_bytes_max;
     x->lease.ready = exchange_on_lease_ready;
     x->lease.failed = exchange_on_lease_failed;
-    x->lease.options = (struct dial_options){ .dns_timeout_ns = attempt->dns_timeout_ns,
-                                              .connect_timeout_ns = attempt->connect_timeout_ns };
+    x->lease.options.dns_timeout_ns = attempt->dns_timeout_ns;
+    x->lease.options.connect_timeout_ns = attempt->connect_timeout_ns;
     list_init(&x->ticket.link);
     timer_init(&x->timer, exchange_on_timer);
     response_init(&x->response, &x->limits, attempt->is_head_request, attempt->wants_head);

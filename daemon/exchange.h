@@ -58,7 +58,8 @@ struct exchange {
     bool any_delivered;
 };
 
-/* Takes what it needs of attempt (the request block at once) and stays QUEUED. */
+/* Of a zeroed exchange, as slabs give it. Takes what it needs of attempt (the request block at
+ * once) and stays QUEUED. */
 void exchange_init(struct exchange *x, struct exchange_env *env, const struct attempt *attempt);
 void exchange_deinit(struct exchange *x);
 
