@@ -194,6 +194,12 @@ def test_a_url_of_64_kib_is_sent_and_a_longer_one_refused(batch, origin):
     assert_fails(run.by_id()["long"], "input/too_big", "input/url")
 
 
+def test_a_url_that_trebles_by_its_escapes_is_sent_whole(batch, origin):
+    target = "/" + "\u00e9" * 9000
+    batch("-i", "-", stdin=as_line(origin.url(target))).expect(0)
+    assert origin.targets() == ["/" + "%C3%A9" * 9000]
+
+
 def test_a_url_of_8_mib_costs_one_item(batch, origin):
     lines = "http://127.0.0.1/" + "x" * (8 << 20) + "\n" + origin.url("/good") + "\n"
     run = batch("-i", "-", stdin=lines).expect(1)
