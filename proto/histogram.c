@@ -105,19 +105,13 @@ static int histogram_allocate_row(struct histogram *h, unsigned row)
     return h->rows[row] ? 0 : -ENOMEM;
 }
 
-int histogram_record(struct histogram *h, uint64_t value_ns)
-{
-    return histogram_record_count(h, value_ns, 1);
-}
-
-int histogram_record_count(struct histogram *h, uint64_t value_ns, uint64_t count)
+/* Inline, so that a count of one costs no multiplication. */
+static inline int histogram_add(struct histogram *h, uint64_t value_ns, uint64_t count)
 {
     bool is_clamped = value_ns > HISTOGRAM_MAX_NS;
     struct place place;
     double value;
 
-    if (count == 0)
-        return 0;
     if (is_clamped)
         value_ns = HISTOGRAM_MAX_NS;
     place = place_of(value_ns);
@@ -138,6 +132,16 @@ int histogram_record_count(struct histogram *h, uint64_t value_ns, uint64_t coun
     if (is_clamped)
         h->clamped_count += count;
     return 0;
+}
+
+int histogram_record(struct histogram *h, uint64_t value_ns)
+{
+    return histogram_add(h, value_ns, 1);
+}
+
+int histogram_record_count(struct histogram *h, uint64_t value_ns, uint64_t count)
+{
+    return count == 0 ? 0 : histogram_add(h, value_ns, count);
 }
 
 int histogram_merge(struct histogram *into, const struct histogram *from)
