@@ -75,7 +75,7 @@ void text_put_string(struct text *text, const char *string)
     text_put(text, string, strlen(string));
 }
 
-/* A division yields two digits: it is the division that costs. */
+/* A long division yields four digits, two pairs: it is the divisions that cost. */
 static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
                                   "25262728293031323334353637383940414243444546474849"
                                   "50515253545556575859606162636465666768697071727374"
@@ -86,6 +86,12 @@ static_assert(sizeof(digit_pairs) == 2 * 100 + 1, "a pair for each number below 
 static void put_pair(char *out, uint64_t number)
 {
     memcpy(out, digit_pairs + 2 * number, 2);
+}
+
+static void put_four_digits(char *out, uint32_t number)
+{
+    put_pair(out, number / 100);
+    put_pair(out + 2, number % 100);
 }
 
 static unsigned count_digits(uint64_t value)
@@ -123,14 +129,19 @@ void text_put_digits(struct text *text, uint64_t value)
 {
     unsigned count = count_digits(value);
     char *start = text_reserve(text, count);
-    char *at = start + count;
+    char *at;
 
     if (!start)
         return;
+    at = start + count;
     text->bytes += count;
-    for (; value >= 100; value /= 100) {
-        at -= 2;
-        put_pair(at, value % 100);
+    for (; value >= 10000; value /= 10000) {
+        at -= 4;
+        put_four_digits(at, (uint32_t)(value % 10000));
+    }
+    if (value >= 100) {
+        put_pair(at - 2, value % 100);
+        value /= 100;
     }
     if (value >= 10)
         put_pair(start, value);
@@ -171,8 +182,7 @@ void text_put_six_digits(struct text *text, uint32_t value)
 
     assert(value < 1000000);
     put_pair(digits, value / 10000);
-    put_pair(digits + 2, value / 100 % 100);
-    put_pair(digits + 4, value % 100);
+    put_four_digits(digits + 2, value % 10000);
     text_put(text, digits, sizeof(digits));
 }
 
