@@ -112,24 +112,44 @@ static bool parse_connect_to(const char *value, struct message_pin *pin)
     return parse_port(port, &pin->port) && parse_port(to_port, &pin->to_port);
 }
 
+/* Where --connect-to leads may be named by --resolve as well; the daemon follows one pin only. */
+static void resolve_target(const struct options *options, struct message_pin *pin)
+{
+    struct span host = pin->to_host.bytes ? pin->to_host : pin->host;
+    uint16_t port = pin->to_port ? pin->to_port : pin->port;
+
+    for (size_t i = 0; i < options->resolve.count && !pin->to_is_address; i++) {
+        struct message_pin known = { 0 };
+
+        if (!parse_resolve(options->resolve.values[i], &known) || known.port != port ||
+            (known.host.bytes && !span_equals_nocase(known.host, host)))
+            continue;
+        pin->to_host = known.to_host;
+        pin->to_port = port;
+        pin->to_is_address = true;
+    }
+}
+
+/* --connect-to comes first: what it matches is no longer looked up under its own name. */
 bool plan_add_pins(struct plan *plan, const struct options *options, char **ret_why)
 {
     if (options->resolve.count + options->connect_to.count > WIRE_PINS_MAX)
         return why_fail(ret_why, "--resolve and --connect-to have more than 64 rows together");
-    for (size_t i = 0; i < options->resolve.count; i++) {
-        struct message_pin pin = { 0 };
-
-        if (!parse_resolve(options->resolve.values[i], &pin))
-            return fail(ret_why, "--resolve", options->resolve.values[i],
-                        "HOST:PORT:ADDR with one address");
-        add_pin(plan, &pin);
-    }
     for (size_t i = 0; i < options->connect_to.count; i++) {
         struct message_pin pin = { 0 };
 
         if (!parse_connect_to(options->connect_to.values[i], &pin))
             return fail(ret_why, "--connect-to", options->connect_to.values[i],
                         "HOST1:PORT1:HOST2:PORT2");
+        resolve_target(options, &pin);
+        add_pin(plan, &pin);
+    }
+    for (size_t i = 0; i < options->resolve.count; i++) {
+        struct message_pin pin = { 0 };
+
+        if (!parse_resolve(options->resolve.values[i], &pin))
+            return fail(ret_why, "--resolve", options->resolve.values[i],
+                        "HOST:PORT:ADDR with one address");
         add_pin(plan, &pin);
     }
     if (options->interface) {
