@@ -43,7 +43,8 @@ struct option_list {
 
 enum data_kind {
     DATA_FORM,      /* -d: joined with '&' */
-    DATA_RAW,       /* --data-raw, --data-binary */
+    DATA_RAW,       /* --data-raw: '@' has no meaning */
+    DATA_BINARY,    /* --data-binary */
     DATA_URLENCODE, /* --data-urlencode */
     DATA_JSON,      /* --json: appended as it is */
 };

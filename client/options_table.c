@@ -35,7 +35,7 @@ const struct option_row option_rows[] = {
           "add or replace a field; 'Name:' removes it, 'Name;' sends it empty"),
     DATA("data", 'd', DATA_FORM, "send a body with POST; repeated: joined with &"),
     DATA("data-raw", 0, DATA_RAW, "like -d, but @ has no meaning"),
-    DATA("data-binary", 0, DATA_RAW, "like -d, nothing is changed"),
+    DATA("data-binary", 0, DATA_BINARY, "like -d, nothing is changed"),
     DATA("data-urlencode", 0, DATA_URLENCODE, "like -d, percent-encoded: TEXT, =TEXT, NAME=TEXT"),
     DATA("json", 0, DATA_JSON, "send JSON with POST"),
     FLAG("get", 'G', VERB_FETCH, data_in_url, "put the data into the query of a GET"),

@@ -86,6 +86,9 @@ static bool add_header_line(struct plan *plan, const char *line, char **why)
         bytes--;
     if (bytes)
         add_field(plan, name, span_of(rest, bytes));
+    else if (span_equals_nocase(name, SPAN_LITERAL("Host")) ||
+             span_equals_nocase(name, SPAN_LITERAL("Content-Length")))
+        return why_fail(why, "-H '%s': the field frames the request and cannot be removed", line);
     return true;
 }
 
@@ -168,6 +171,8 @@ static void put_percent_encoded(struct text *text, const char *value)
     for (; *value; value++) {
         if (strchr(unreserved, *value))
             text_put_char(text, *value);
+        else if (*value == ' ')
+            text_put_char(text, '+'); /* as forms and curl write it */
         else
             text_put_format(text, "%%%02X", (unsigned char)*value);
     }

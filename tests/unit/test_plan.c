@@ -77,6 +77,7 @@ static void builds_the_fields_curl_users_expect(void **state)
         { WORDS("get", "-H", "Accept:"), AGENT },
         { WORDS("get", "-H", "X;"), "X: |" AGENT "|Accept: */*" },
         { WORDS("get", "-H", "X:"), AGENT "|Accept: */*" },
+        { WORDS("get", "-H", "Expect:"), AGENT "|Accept: */*" },
         { WORDS("get", "-H", "A:  b:c;d \t"), "A: b:c;d|" AGENT "|Accept: */*" },
         { WORDS("get", "-H", "A: 1", "-H", "A: 2"), "A: 1|A: 2|" AGENT "|Accept: */*" },
         { WORDS("get", "-e", "http://r/"), AGENT "|Accept: */*|Referer: http://r/" },
@@ -119,9 +120,9 @@ static void chooses_method_body_and_query(void **state)
         { WORDS("get", "-d", ""), "POST", "", "" },
         { WORDS("get", "-d", "a=1", "-d", "b=2"), "POST", "a=1&b=2", "" },
         { WORDS("get", "-X", "PUT", "--data-raw", "@x"), "PUT", "@x", "" },
-        { WORDS("get", "--data-urlencode", "n=a b&\xc3\xa4"), "POST", "n=a%20b%26%C3%A4", "" },
+        { WORDS("get", "--data-urlencode", "n=a b&\xc3\xa4"), "POST", "n=a+b%26%C3%A4", "" },
         { WORDS("get", "--data-urlencode", "=a=b"), "POST", "a%3Db", "" },
-        { WORDS("get", "--data-urlencode", "a b"), "POST", "a%20b", "" },
+        { WORDS("get", "--data-urlencode", "a b"), "POST", "a+b", "" },
         { WORDS("get", "--json", "[1,", "--json", "2]"), "POST", "[1,2]", "" },
         { WORDS("get", "-G", "-d", "a=1", "-d", "b"), "", NULL, "a=1&b" },
         { WORDS("get", "-I", "-G", "-d", "a"), "HEAD", NULL, "a" },
@@ -184,6 +185,40 @@ static void pins_say_where_to_connect(void **state)
     }
 }
 
+static void where_connect_to_leads_may_be_resolved(void **state)
+{
+    const struct {
+        const char *const *words;
+        const char *to_host;
+        uint16_t to_port;
+    } rows[] = {
+        { WORDS("get", "--resolve", "b:81:10.0.0.1", "--connect-to", "a:80:b:81"), "10.0.0.1", 81 },
+        { WORDS("get", "--resolve", "a:81:10.0.0.1", "--connect-to", "a:80::81"), "10.0.0.1", 81 },
+        { WORDS("get", "--resolve", "B:80:10.0.0.1", "--connect-to", "a:80:b:"), "10.0.0.1", 80 },
+        { WORDS("get", "--resolve", "*:81:10.0.0.1", "--connect-to", "::b:81"), "10.0.0.1", 81 },
+        { WORDS("get", "--resolve", "b:80:10.0.0.1", "--connect-to", "a:80:b:81"), "b", 81 },
+        { WORDS("get", "--resolve", "a:80:10.0.0.1", "--connect-to", "a:80:b:81"), "b", 81 },
+        { WORDS("get", "--resolve", "b:81:10.0.0.1", "--connect-to", "a:80:10.0.0.9:81"),
+          "10.0.0.9", 81 },
+    };
+    struct message_pin pin;
+    struct made made;
+    struct span pins;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        user_types(&made, rows[i].words);
+        pins = text_span(&made.plan.pins);
+        assert_true(message_next_pin(&pins, &pin));
+        if (!span_equals(pin.to_host, span_of_string(rows[i].to_host)) ||
+            pin.to_port != rows[i].to_port)
+            fail_msg("row %zu: %.*s:%u", i, (int)pin.to_host.bytes, pin.to_host.data, pin.to_port);
+        assert_true(message_next_pin(&pins, &pin)); /* that of --resolve itself */
+        assert_false(message_next_pin(&pins, &pin));
+        user_is_done(&made);
+    }
+}
+
 static void refuses_what_makes_no_sense(void **state)
 {
     const struct {
@@ -194,7 +229,10 @@ static void refuses_what_makes_no_sense(void **state)
         { WORDS("get", "-H", ": x"), "no field" },
         { WORDS("get", "-H", "a;b"), "no field" },
         { WORDS("get", "-H", "@file"), "not in this build" },
+        { WORDS("get", "-H", "Host:"), "cannot be removed" },
+        { WORDS("get", "-H", "content-length: "), "cannot be removed" },
         { WORDS("get", "-d", "@file"), "not in this build" },
+        { WORDS("get", "--data-binary", "@file"), "not in this build" },
         { WORDS("get", "--data-urlencode", "n@file"), "not in this build" },
         { WORDS("get", "--json", "@file"), "not in this build" },
         { WORDS("get", "--json", "1", "-d", "2"), "exclude" },
@@ -258,6 +296,7 @@ int main(void)
         cmocka_unit_test(builds_the_fields_curl_users_expect),
         cmocka_unit_test(chooses_method_body_and_query),
         cmocka_unit_test(pins_say_where_to_connect),
+        cmocka_unit_test(where_connect_to_leads_may_be_resolved),
         cmocka_unit_test(refuses_what_makes_no_sense),
         cmocka_unit_test(gives_each_verb_its_defaults),
     };
