@@ -304,6 +304,16 @@ static void fetch_take_item(struct fetch *fetch, const struct input_item *in, ui
         fetch_fail_item(fetch, item, &fault, span_of_string(why));
 }
 
+/* A word of the command line is a URL, whatever it looks like: an empty variable of a script must
+ * not pass as an empty line. */
+static enum input_kind fetch_parse(struct fetch *fetch, struct span line, uint64_t number,
+                                   struct input_item *ret_item)
+{
+    if (number == 0)
+        return input_parse_word(&fetch->parser, line, ret_item);
+    return input_parse(&fetch->parser, line, ret_item);
+}
+
 static bool fetch_has_room(const struct fetch *fetch)
 {
     return fetch->items.used < fetch->window && !output_is_full(&fetch->output) &&
@@ -321,7 +331,7 @@ void fetch_submit(struct fetch *fetch)
     while (!fetch->input_ended && fetch_has_room(fetch)) {
         switch (fetch_next_line(fetch, &line, &number)) {
         case LINE_TAKEN:
-            if (input_parse(&fetch->parser, line, &in) != INPUT_EMPTY)
+            if (fetch_parse(fetch, line, number, &in) != INPUT_EMPTY)
                 fetch_take_item(fetch, &in, number);
             break;
         case LINE_TOO_LONG:

@@ -148,6 +148,25 @@ enum input_kind input_refuse(struct input_parser *parser, struct input_item *ite
     return INPUT_BAD;
 }
 
+static enum input_kind input_take_url(struct input_parser *parser, struct span url,
+                                      struct input_item *ret_item)
+{
+    ret_item->url = url;
+    if (url.bytes <= WIRE_URL_BYTES_MAX)
+        return INPUT_ITEM;
+    ret_item->url.bytes = 256;
+    return input_refuse(parser, ret_item, FAULT_INPUT_TOO_BIG, "a URL has at most 65536 bytes");
+}
+
+enum input_kind input_parse_word(struct input_parser *parser, struct span word,
+                                 struct input_item *ret_item)
+{
+    *ret_item = (struct input_item){ 0 };
+    if (word.bytes == 0)
+        return input_refuse(parser, ret_item, FAULT_INPUT_URL, "the URL is empty");
+    return input_take_url(parser, word, ret_item);
+}
+
 enum input_kind input_parse(struct input_parser *parser, struct span line,
                             struct input_item *ret_item)
 {
@@ -161,10 +180,5 @@ enum input_kind input_parse(struct input_parser *parser, struct span line,
         return INPUT_EMPTY;
     if (line.data[0] == '{')
         return input_parse_json(parser, line, ret_item);
-    ret_item->url = line;
-    if (line.bytes > WIRE_URL_BYTES_MAX) {
-        ret_item->url.bytes = 256;
-        return input_refuse(parser, ret_item, FAULT_INPUT_TOO_BIG, "a URL has at most 65536 bytes");
-    }
-    return INPUT_ITEM;
+    return input_take_url(parser, line, ret_item);
 }

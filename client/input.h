@@ -84,6 +84,10 @@ void input_parser_deinit(struct input_parser *parser);
 enum input_kind input_parse(struct input_parser *parser, struct span line,
                             struct input_item *ret_item);
 
+/* The same for a word of the command line, which is a URL and nothing else; never INPUT_EMPTY. */
+enum input_kind input_parse_word(struct input_parser *parser, struct span word,
+                                 struct input_item *ret_item);
+
 /* The JSON half of input_parse; line begins with '{'. */
 enum input_kind input_parse_json(struct input_parser *parser, struct span line,
                                  struct input_item *item);

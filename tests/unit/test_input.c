@@ -269,6 +269,24 @@ static void refuses_bad_json_lines_and_says_why(void **state)
     input_parser_deinit(&parser);
 }
 
+/* On the command line nothing is a comment, blank or JSON. */
+static void a_word_is_a_url_and_nothing_else(void **state)
+{
+    static const char *const words[] = { "http://a/", "#x", "{\"url\":\"u\"}", " a ", "\t" };
+    struct input_parser parser;
+    struct input_item item;
+
+    (void)state;
+    input_parser_init(&parser);
+    for (size_t i = 0; i < ROWS(words); i++) {
+        assert_int_equal(input_parse_word(&parser, span_of_string(words[i]), &item), INPUT_ITEM);
+        assert_true(span_equals(item.url, span_of_string(words[i])));
+    }
+    assert_int_equal(input_parse_word(&parser, span_of("", 0), &item), INPUT_BAD);
+    assert_int_equal(item.fault.code, FAULT_INPUT_URL);
+    input_parser_deinit(&parser);
+}
+
 static void a_bad_line_keeps_its_id_and_url(void **state)
 {
     struct input_parser parser;
@@ -325,6 +343,7 @@ int main(void)
         cmocka_unit_test(gives_ids_back_as_they_were),
         cmocka_unit_test(decodes_base64_bodies),
         cmocka_unit_test(refuses_bad_json_lines_and_says_why),
+        cmocka_unit_test(a_word_is_a_url_and_nothing_else),
         cmocka_unit_test(a_bad_line_keeps_its_id_and_url),
         cmocka_unit_test(refuses_urls_and_headers_over_the_limits),
     };
