@@ -107,8 +107,12 @@ static int create_temporary(struct file *file)
 
 static int open_regular(struct file *file, const struct stat *old)
 {
-    int r = create_temporary(file);
+    int r;
 
+    /* A rename does not ask; but who may not write a file does not mean to replace it. */
+    if (old && faccessat(AT_FDCWD, file->path, W_OK, AT_EACCESS) < 0)
+        return -errno;
+    r = create_temporary(file);
     if (r < 0 || !old)
         return r;
     /* Only root can give a file away; for all others the new owner is right. */

@@ -107,6 +107,27 @@ static void appears_only_when_it_is_whole(void **state)
     assert_int_equal(entries(place, false), 1);
 }
 
+/* A rename would ask the directory only. As root we become somebody for the moment. */
+static void does_not_replace_what_may_not_be_written(void **state)
+{
+    struct place *place = *state;
+    bool is_root = geteuid() == 0;
+    struct file file;
+    int r;
+
+    writes(at(place, "a"), "old");
+    assert_int_equal(chmod(at(place, "a"), 0444), 0);
+    assert_int_equal(chmod(place->path, 0777), 0);
+    if (is_root)
+        assert_int_equal(seteuid(65534), 0);
+    r = file_open(&file, at(place, "a"));
+    if (is_root)
+        assert_int_equal(seteuid(0), 0);
+    assert_int_equal(r, -EACCES);
+    expect_bytes(at(place, "a"), "old");
+    assert_int_equal(entries(place, false), 1);
+}
+
 static void leaves_the_old_file_when_discarded(void **state)
 {
     struct place *place = *state;
@@ -288,6 +309,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_DIRECTORY(appears_only_when_it_is_whole),
+        IN_DIRECTORY(does_not_replace_what_may_not_be_written),
         IN_DIRECTORY(leaves_the_old_file_when_discarded),
         IN_DIRECTORY(keeps_the_mode_and_obeys_the_umask),
         IN_DIRECTORY(writes_where_a_symlink_points),
