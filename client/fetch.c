@@ -325,6 +325,27 @@ static void fetch_turn(struct fetch *fetch)
         fetch_wait(fetch, now_ns);
 }
 
+/* Waits for the reader of our output. After Ctrl-C not longer than for the results: a reader that
+ * has stopped reading must not keep us. */
+static void fetch_drain(struct fetch *fetch)
+{
+    struct pollfd ready = { .fd = fetch->output.fd, .events = POLLOUT };
+
+    output_flush(&fetch->output);
+    while (output_is_waiting(&fetch->output)) {
+        uint64_t now_ns = fetch_now_ns();
+        uint64_t rest_ns = UINT64_MAX;
+
+        fetch_check_interrupt(fetch);
+        if (fetch->is_interrupted && now_ns >= fetch->cancel_deadline_ns)
+            break;
+        if (fetch->is_interrupted)
+            rest_ns = fetch->cancel_deadline_ns - now_ns;
+        (void)interrupt_poll(&ready, 1, rest_ns); /* whatever it says, we look again */
+        output_flush(&fetch->output);
+    }
+}
+
 enum exit_code fetch_run(struct fetch *fetch)
 {
     while (!fetch_is_over(fetch))
@@ -332,7 +353,7 @@ enum exit_code fetch_run(struct fetch *fetch)
     fetch_end_batch(fetch);
     if (client_is_open(&fetch->client))
         (void)client_flush(&fetch->client); /* closing ends the batch as well */
-    output_drain(&fetch->output);
+    fetch_drain(fetch);
     fetch_check_output(fetch);
     say_progress(fetch->say, span_of("", 0));
     tally_finish(&fetch->tally);

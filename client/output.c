@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -103,16 +102,4 @@ void output_settle(struct output *output)
 {
     if (output->buffer.bytes >= OUTPUT_FLUSH_BYTES || output->error)
         output_flush(output);
-}
-
-void output_drain(struct output *output)
-{
-    struct pollfd ready = { .fd = output->fd, .events = POLLOUT };
-
-    output_flush(output);
-    while (output_is_waiting(output)) {
-        if (poll(&ready, 1, -1) < 0)
-            return; /* a signal: the user wants to leave */
-        output_flush(output);
-    }
 }

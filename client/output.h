@@ -41,9 +41,6 @@ void output_settle(struct output *output);
 /* Writes what can be written now. */
 void output_flush(struct output *output);
 
-/* Waits for the reader until all is written or an error or a signal comes; for the end. */
-void output_drain(struct output *output);
-
 static inline bool output_is_waiting(const struct output *output)
 {
     return output->buffer.bytes > 0 && !output->error;
