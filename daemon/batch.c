@@ -99,6 +99,18 @@ static struct item *batch_activate(struct batch *batch, struct list *link)
     return item;
 }
 
+/* New ones come at the end, so those marked before are the first ones. */
+static void batch_mark_held(struct batch *batch)
+{
+    for (struct list *at = batch->waiting.prev; at != &batch->waiting; at = at->prev) {
+        struct item *item = container_of(at, struct item, link);
+
+        if (item->held_by == WIRE_CAP_CONCURRENCY)
+            break;
+        item->held_by = WIRE_CAP_CONCURRENCY;
+    }
+}
+
 bool batch_pump(struct batch *batch, unsigned count_max)
 {
     while (batch->active_count < batch->concurrency && !list_is_empty(&batch->waiting)) {
@@ -110,8 +122,7 @@ bool batch_pump(struct batch *batch, unsigned count_max)
         if (item->state == ITEM_WAITING)
             item_start(item);
     }
-    if (!list_is_empty(&batch->waiting))
-        container_of(batch->waiting.next, struct item, link)->held_by = WIRE_CAP_CONCURRENCY;
+    batch_mark_held(batch);
     return true;
 }
 
