@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ int client_connect(const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     size_t bytes = strlen(path);
+    struct stat st;
     int fd, error;
 
     if (bytes >= sizeof(address.sun_path))
@@ -34,7 +36,9 @@ int client_connect(const char *path)
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
         return fd;
     error = errno;
-    (void)close(fd); /* it was never connected */
+    if (error == ECONNREFUSED && stat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+        error = ENOTSOCK; /* the kernel makes no difference, but the cure does */
+    (void)close(fd);      /* it was never connected */
     return -error;
 }
 

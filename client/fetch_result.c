@@ -57,10 +57,10 @@ static void on_head(void *ctx, uint64_t id, const struct message_head *head, siz
         keep_headers(item, head);
     if (options->verb == VERB_GET && options->verbose)
         fetch_show_head(fetch, head);
-    if (options->fail_status && head->fixed.status >= 400)
-        item->body.is_dropped = true;
     if (options->include_head || (options->verb == VERB_GET && options->head))
         write_head(fetch, item, head);
+    if (options->fail_status && head->fixed.status >= 400)
+        item->body.is_dropped = true; /* the body only: -i and -I show why, as curl's do */
 }
 
 static void on_data(void *ctx, uint64_t id, uint8_t flags, struct span body, size_t window_bytes)
@@ -148,6 +148,8 @@ static void add_own_faults(struct fetch *fetch, struct item *item, struct outcom
         o->message = text_span(&fetch->line);
     }
     body_finish(&item->body, !fault_is_set(&o->fault));
+    if (o->fault.code == FAULT_SINK_WRITE && o->fault.error && item->body.path)
+        o->message = span_of_string(fetch_name_error(fetch, item->body.path, (int)o->fault.error));
     if (item->body.error && !fault_is_set(&o->fault)) {
         fault_set(&o->fault, FAULT_SINK_WRITE, PHASE_DELIVER, item->body.error, NULL);
         o->message = span_of_string(fetch_name_error(fetch, item->body.path, item->body.error));

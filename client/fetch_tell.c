@@ -123,7 +123,7 @@ void fetch_show_request(struct fetch *fetch, const struct url *url,
     if (request->fixed.flags & WIRE_REQUEST_HAS_BODY)
         text_put_format(text, "> Content-Length: %zu\n", request->body.bytes);
     text_put_literal(text, ">\n");
-    say_block(fetch->say, text_span(text));
+    say_verbose(fetch->say, text_span(text));
 }
 
 void fetch_show_head(struct fetch *fetch, const struct message_head *head)
@@ -136,5 +136,5 @@ void fetch_show_head(struct fetch *fetch, const struct message_head *head)
                     head->reason.data);
     put_fields(text, "< ", head->headers);
     text_put_literal(text, "<\n");
-    say_block(fetch->say, text_span(text));
+    say_verbose(fetch->say, text_span(text));
 }

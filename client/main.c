@@ -10,12 +10,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Descriptors 0 to 2 are expected by everyone; without them a socket could become stdout. */
+/* Descriptors 0 to 2 are expected by everyone; without them a socket could become stdout. What
+ * stands in for a closed stdout cannot be written: data must not vanish with exit code 0. */
 static void open_standard_descriptors(void)
 {
     for (int fd = 0; fd <= 2; fd++)
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-            (void)!open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
+            (void)!open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY);
 }
 
 static int run(const struct command *command)

@@ -53,6 +53,8 @@ const char *reach_cure(int error)
         return "join its group: usermod -aG haul USER, then log in anew";
     case ECONNREFUSED:
         return "no daemon listens there: start hauld, or remove the socket";
+    case ENOTSOCK:
+        return "name the socket of a hauld";
     case ENOENT:
         return "start hauld with this --socket";
     case ETIMEDOUT:

@@ -23,13 +23,21 @@ static bool wants_color(const struct options *options)
     return isatty(STDERR_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
 }
 
+/* One whose cursor can be sent back to the start of a line. */
+static bool is_moving_terminal(void)
+{
+    const char *term = getenv("TERM");
+
+    return isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+}
+
 void say_init(struct say *say, const struct options *options)
 {
     *say = (struct say){
         .wants_errors = !options->quiet && (!options->silent || options->show_error),
         .wants_notes = !options->quiet && !options->silent,
         .is_verbose = options->verbose && !options->quiet,
-        .is_terminal = isatty(STDERR_FILENO),
+        .is_terminal = is_moving_terminal(),
         .is_colored = wants_color(options),
     };
 }
@@ -92,6 +100,14 @@ void say_note(struct say *say, const char *format, ...)
 void say_block(struct say *say, struct span text)
 {
     if (!say->wants_notes)
+        return;
+    say_progress(say, span_of("", 0));
+    write_all(text);
+}
+
+void say_verbose(struct say *say, struct span text)
+{
+    if (!say->is_verbose)
         return;
     say_progress(say, span_of("", 0));
     write_all(text);

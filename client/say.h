@@ -24,6 +24,9 @@ __attribute__((format(printf, 2, 3))) void say_note(struct say *say, const char 
 /* Text with its own line ends, to stderr, in one write; nothing without wants_notes. */
 void say_block(struct say *say, struct span text);
 
+/* Likewise, but wanted with -v, even with -s. */
+void say_verbose(struct say *say, struct span text);
+
 /* Puts a line at the cursor, without LF, in place of the one before; empty: takes it away. */
 void say_progress(struct say *say, struct span line);
 

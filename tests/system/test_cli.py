@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import time
 
@@ -238,6 +239,67 @@ def test_help_and_version():
         done = run_plain(*args)
         assert (done.returncode, bool(done.stdout)) == (0, True), done
     assert len(run_plain().stdout.splitlines() + run_plain().stderr.splitlines()) <= 9
+
+
+@pytest.mark.parametrize("word", ["", "#none", '{"url":"http://127.0.0.1:0/"}', " http://a/"])
+def test_a_word_is_a_url_and_never_passes_as_an_empty_line(word):
+    """haul get "$URL" with an empty variable must not succeed."""
+    assert run_plain("get", "--private", word).returncode == 3
+    assert run_plain("batch", "--private", word).returncode == 1
+
+
+def test_v_shows_the_request_even_with_s(get, origin):
+    run = get("-s", "-v", origin.url()).expect(0)
+    assert "> GET / HTTP/1.1" in run.err and "< HTTP/1.1 200" in run.err, run.err
+    assert get("-q", "-v", origin.url()).expect(0).err == ""
+
+
+def test_a_closed_stdout_is_an_error_not_silence(origin):
+    for args, code in ((["get"], 23), (["batch", "-q"], 1), (["get", "-o", "/dev/null"], 0)):
+        done = subprocess.run([find_binary("haul"), *args, origin.url()], timeout=30,
+                              env=clean_env(), stderr=subprocess.DEVNULL,
+                              preexec_fn=lambda: os.close(1))
+        assert done.returncode == code, done
+
+
+@pytest.mark.parametrize("verb", ["get", "batch"])
+def test_ctrl_c_ends_it_even_when_nobody_reads_stdout(verb, start_origin, until):
+    body = b"x" * (1 << 20)
+    origin = start_origin([repeat([expect_request(), send(answer(body))])])
+    flags = ["--inline"] if verb == "batch" else []
+    reader, writer = os.pipe()
+    process = subprocess.Popen([find_binary("haul"), verb, "--private", *flags, origin.url()],
+                               stdout=writer, stderr=subprocess.PIPE, env=clean_env(),
+                               start_new_session=True)
+    try:
+        until(lambda: select.select([reader], [], [], 0)[0], "the first bytes came")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(WAIT_S) == 130
+        assert verb == "get" or b"1 item" in process.stderr.read()
+    finally:
+        end_group(process)
+        process.stderr.close()
+        os.close(reader)
+        os.close(writer)
+
+
+def test_says_of_a_file_that_it_is_no_socket(origin, tmp_path):
+    (tmp_path / "file").write_text("x")
+    done = run_plain("get", "--socket", tmp_path / "file", origin.url())
+    assert (done.returncode, done.stdout) == (0, b"ok")
+    assert b"non-socket" in done.stderr and b"remove" not in done.stderr, done
+
+
+def test_a_full_disk_is_named_with_its_file(get, origin, tmp_path):
+    (tmp_path / "full").symlink_to("/dev/full")
+    run = get("-o", tmp_path / "full", origin.url()).expect(23)
+    assert "full: No space left on device" in run.err, run.err
+
+
+def test_the_summary_counts_all_that_a_cap_held_back(batch, start_origin):
+    origin = start_origin([repeat([expect_request(), sleep(30), send(answer())])])
+    run = batch("-c", "5", *[origin.url(f"/{i}") for i in range(20)]).expect(0)
+    assert "held back by -c 5: 15 items" in run.err, run.err
 
 
 def test_haul_with_a_url_acts_as_get(origin):
