@@ -244,8 +244,10 @@ static void session_on_input(struct ring_op *op, const struct ring_event *event)
     in = span_of(s->input, event->result > 0 ? (size_t)event->result : 0);
     session_take_varlink(s, &in);
     session_take_stream(s, &in);
-    /* At the border between two frames nobody can claim a descriptor any more. */
-    if (s->fds_count > 0 && !frame_reader_is_mid_frame(&s->frames)) {
+    /* At the border between two frames nobody can claim a descriptor any more, unless only our
+     * buffer was too small for all that came with it. */
+    if (s->fds_count > 0 && !frame_reader_is_mid_frame(&s->frames) &&
+        event->result < (int32_t)SESSION_INPUT_BYTES) {
         session_drop_fds(s);
         session_refuse(s, WIRE_ERROR_FDS, "descriptors came that no frame had declared");
     }
