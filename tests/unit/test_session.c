@@ -6,10 +6,8 @@
 #include "scene.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -382,88 +380,6 @@ static void an_idle_client_gets_goaway_and_the_end(void **state)
     assert_false(client_is_connected(t));
 }
 
-/* ---- descriptors ---- */
-
-static unsigned open_descriptors(void)
-{
-    unsigned count = 0;
-
-    for (int fd = 0; fd < 4096; fd++)
-        count += fcntl(fd, F_GETFD) >= 0;
-    return count;
-}
-
-static int open_null(void)
-{
-    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-    assert_true(fd >= 0);
-    return fd;
-}
-
-static void closes_descriptors_that_nobody_claims(void **state)
-{
-    struct scene *t = *state;
-    int fd = open_null();
-    unsigned before;
-    char out[16];
-
-    client_begins(t, 1);
-    before = open_descriptors();
-    message_encode_fixed(out, WIRE_PING, 0, 5, NULL, 0);
-    fake_receive_fds(t->ring, t->client->fd, span_of(out, 16), (int[]){ fd, fd, fd }, 3);
-    scene_settle(t);
-    assert_int_equal(t->client->pongs_count, 1);
-    assert_int_equal(open_descriptors(), before);
-    (void)close(fd);
-}
-
-static void refuses_descriptors_that_do_not_agree_with_the_body_mode(void **state)
-{
-    struct scene *t = *state;
-    int fd = open_null();
-    unsigned before = open_descriptors();
-    const struct scene_request surplus = { .url = ORIGIN, .fd = &fd };
-    const struct scene_request missing = { .url = ORIGIN, .body_mode = WIRE_BODY_FD };
-
-    client_begins(t, 1);
-    client_submits_as(t, 1, &surplus);
-    client_is_refused(t, WIRE_ERROR_FDS);
-    client_begins(t, 1);
-    client_submits_as(t, 1, &missing);
-    client_is_refused(t, WIRE_ERROR_FDS);
-    assert_int_equal(open_descriptors(), before);
-    (void)close(fd);
-}
-
-static void refuses_more_descriptors_than_the_quota(void **state)
-{
-    struct scene *t = *state;
-    unsigned before = open_descriptors();
-    struct rlimit limit;
-    int fds[16];
-
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    if (limit.rlim_max < 2 * WIRE_FDS_PER_SESSION)
-        skip();
-    limit.rlim_cur = limit.rlim_max;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    for (unsigned i = 0; i < 16; i++)
-        fds[i] = open_null();
-    client_begins(t, 1);
-    client_says(t, span_of("\0\x10\0\0\x04\0\1", 7)); /* they may belong to this frame */
-    for (unsigned i = 0; i < WIRE_FDS_PER_SESSION / 16; i++)
-        fake_receive_fds(t->ring, t->client->fd, span_of("", 1), fds, 16);
-    scene_settle(t);
-    assert_int_equal(open_descriptors(), before + 16 + WIRE_FDS_PER_SESSION);
-    fake_receive_fds(t->ring, t->client->fd, span_of("", 1), fds, 1);
-    scene_settle(t);
-    client_is_refused(t, WIRE_ERROR_FDS);
-    for (unsigned i = 0; i < 16; i++)
-        (void)close(fds[i]);
-    assert_int_equal(open_descriptors(), before);
-}
-
 int main(void)
 {
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -491,9 +407,6 @@ int main(void)
         SCENE(a_socket_that_fails_ends_its_session_only),
         SCENE(says_goaway_and_cancels_what_runs),
         SCENE(an_idle_client_gets_goaway_and_the_end),
-        SCENE(closes_descriptors_that_nobody_claims),
-        SCENE(refuses_descriptors_that_do_not_agree_with_the_body_mode),
-        SCENE(refuses_more_descriptors_than_the_quota),
     };
 #undef SCENE
 
