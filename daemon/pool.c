@@ -327,6 +327,8 @@ static void pool_on_serve(struct ring_deferred *deferred)
         struct list *first = list_pop(&pool->capped);
 
         pool_start_dial(pool, container_of(first, struct pool_lease, link));
+        if (!list_is_empty(&pool->capped) && list_last(&pool->capped) == first)
+            return; /* no memory for its dial: the next socket that closes asks again */
     }
 }
 
