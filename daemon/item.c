@@ -55,6 +55,16 @@ static void item_on_deadline(struct timer *timer, uint64_t now_ns)
     item_cancel(container_of(timer, struct item, deadline), FAULT_TIMEOUT_TOTAL);
 }
 
+/* The time limit runs from t0; a plan for the end of time has none. */
+static uint64_t item_deadline_ns(const struct item *item)
+{
+    uint64_t limit_ns = item->profile->total_timeout_ns;
+
+    if (item->fixed.timeout_ns && item->fixed.timeout_ns < limit_ns)
+        limit_ns = item->fixed.timeout_ns;
+    return item->t0_ns < UINT64_MAX - limit_ns ? item->t0_ns + limit_ns : UINT64_MAX;
+}
+
 struct item *item_new(struct front *front, const struct item_options *options)
 {
     struct item *item = slab_acquire(&front->items);
@@ -83,11 +93,7 @@ struct item *item_new(struct front *front, const struct item_options *options)
     item->state = ITEM_WAITING;
     list_init(&item->link);
     timer_init(&item->deadline, item_on_deadline);
-    timers_arm(front->timers, &item->deadline,
-               item->t0_ns + (message->fixed.timeout_ns &&
-                                      message->fixed.timeout_ns < options->profile->total_timeout_ns
-                                  ? message->fixed.timeout_ns
-                                  : options->profile->total_timeout_ns));
+    timers_arm(front->timers, &item->deadline, item_deadline_ns(item));
     front->counters.items_accepted++;
     return item;
 }
@@ -304,6 +310,20 @@ void item_start(struct item *item)
     item_post(item, &url, block);
 }
 
+/* FINISHED, but a part of its body still waits for the client. */
+static void item_abandon(struct item *item, enum fault_code code)
+{
+    struct front *front = item->front;
+
+    item->given_up = true;
+    if (!fault_is_set(&item->result.fault)) {
+        fault_set(&item->result.fault, code, PHASE_DELIVER, 0, NULL);
+        front->counters.items_ok--;
+        front->counters.items_failed++;
+    }
+    item->batch->events->finished(item->batch->ctx, item);
+}
+
 void item_cancel(struct item *item, enum fault_code code)
 {
     switch ((enum item_state)item->state) {
@@ -317,25 +337,18 @@ void item_cancel(struct item *item, enum fault_code code)
         item->front->engine.cancel(item->front->engine.ctx, item_attempt_id(item), code);
         break;
     case ITEM_CLOSING:
+        break;
     case ITEM_FINISHED:
+        if (item->blocks_count > 0)
+            item_abandon(item, code);
         break;
     }
 }
 
 void item_give_up(struct item *item)
 {
-    struct front *front = item->front;
-
     item->given_up = true;
-    if (item->state != ITEM_FINISHED) {
-        item_cancel(item, FAULT_SINK_SLOW);
-        return;
-    }
-    if (fault_is_set(&item->result.fault))
-        return;
-    fault_set(&item->result.fault, FAULT_SINK_SLOW, PHASE_DELIVER, ETIMEDOUT, NULL);
-    front->counters.items_ok--;
-    front->counters.items_failed++;
+    item_cancel(item, FAULT_SINK_SLOW);
 }
 
 void item_returned(struct item *item, size_t bytes)

@@ -37,7 +37,8 @@ struct item_events {
     void (*head)(void *ctx, struct item *item, const struct attempt_head *head);
     /* The block is the callee's; item_returned follows when it is with the client. */
     void (*body)(void *ctx, struct item *item, struct block *block);
-    /* The result is complete; the callee ends the item by batch_release. */
+    /* The result is complete; the callee ends the item by batch_release. Comes again when a cancel
+     * finds blocks that the callee still holds: it returns them first, unsent. */
     void (*finished)(void *ctx, struct item *item);
 };
 
@@ -91,7 +92,9 @@ void item_take_file(struct item *item, int fd);
 /* Starts the first attempt, or finishes it when the request cannot be sent. */
 void item_start(struct item *item);
 
-/* Its result will be this fault, unless it has one. Finishes at once when WAITING. */
+/* Its result will be this fault, unless it has one. Finishes at once when WAITING. When FINISHED
+ * with body blocks at the client's side: those are not wanted any more, see item_events.finished.
+ */
 void item_cancel(struct item *item, enum fault_code code);
 
 /* Its client has not taken its body in time: sink/slow, also when it is FINISHED. */

@@ -8,7 +8,7 @@ import struct
 import time
 
 import stream
-from origin import answer, expect_request, hang, send, sleep
+from origin import answer, expect_request, hang, repeat, send, sleep
 from stream import Session
 from support import assert_fails
 
@@ -17,15 +17,15 @@ WINDOW = 4 * MIB
 
 
 def stuff_window(session, url, items=1):
-    """Asks for bodies and gives no credit: returns when the window is used up."""
+    """Asks for bodies and gives no credit until the window is used up; how many have ended."""
     session.send(stream.profile(1, stream.TO_DATA), stream.batch_begin(1),
                  *(stream.request(i, url) for i in range(1, items + 1)))
-    taken = 0
-    while taken < WINDOW - 128 * 1024:
+    taken = ended = 0
+    while taken < WINDOW - 256 * 1024:
         frame = session.frame()
-        assert frame.kind == stream.DATA
-        taken += len(frame.payload)
-    return taken
+        taken += len(frame.payload) if frame.kind == stream.DATA else 0
+        ended += frame.kind == stream.RESULT
+    return ended
 
 
 def test_a_cancel_is_answered_while_the_window_is_used_up(session, start_origin):
@@ -35,6 +35,15 @@ def test_a_cancel_is_answered_while_the_window_is_used_up(session, start_origin)
     session.send(stream.cancel(1))
     frames = session.frames_until(stream.RESULT)
     assert frames[-1].fault == "cancelled/client"
+
+
+def test_a_cancel_is_answered_when_only_its_delivery_is_left(session, start_origin):
+    origin = start_origin([repeat((expect_request(), send(answer(b"x" * 200000))))])
+    ended = stuff_window(session, origin.url(), items=40)
+    time.sleep(0.3)
+    session.send(stream.cancel(1, batch=True))
+    results = session.results(40 - ended)
+    assert {r.fault for r in results.values()} <= {None, "cancelled/client"}
 
 
 def test_an_item_without_window_ends_as_slow(start_daemon, start_origin):
@@ -107,3 +116,13 @@ def test_the_idle_limit_holds_after_a_late_first_byte(batch, start_origin):
     record = batch("--ttfb-timeout", "20s", "--idle-timeout", "400ms", origin.url()).expect(1).record
     assert_fails(record, "timeout/idle")
     assert time.monotonic() - start < 4
+
+
+def test_a_plan_for_the_end_of_time_is_kept(session, origin):
+    session.send(stream.profile(1, total_s=5), stream.batch_begin(1),
+                 *(stream.request(i, origin.url(), planned_ns=(1 << 64) - i) for i in (1, 2, 3)))
+    time.sleep(0.1)
+    session.send(stream.ping(7))
+    assert session.frame().kind == stream.PONG
+    session.send(stream.cancel(1, batch=True))
+    assert {r.fault for r in session.results(3).values()} == {"cancelled/client"}
