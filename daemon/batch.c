@@ -32,7 +32,6 @@ struct batch *batch_new(const struct batch_options *options)
     if (batch->per_origin_max > conns_max)
         batch->per_origin_max = conns_max;
     list_init(&batch->link);
-    list_init(&batch->planned);
     list_init(&batch->waiting);
     list_init(&batch->active);
     return batch;
@@ -47,35 +46,30 @@ void batch_free(struct batch *batch)
     free(batch);
 }
 
-static void batch_admit_planned(struct batch *batch, struct item *item)
-{
-    struct list *at = batch->planned.prev;
-
-    /* From the end: plans usually come in order. */
-    while (at != &batch->planned &&
-           container_of(at, struct item, link)->fixed.planned_ns > item->fixed.planned_ns)
-        at = at->prev;
-    list_link_front(at, &item->link);
-}
-
 void batch_admit(struct batch *batch, struct item *item)
 {
     batch->items_count++;
     if (item->fixed.planned_ns > ring_now_ns(batch->front->ring))
-        batch_admit_planned(batch, item);
+        heap_push(&batch->planned, &item->plan, item->fixed.planned_ns);
     else
         list_link_back(&batch->waiting, &item->link);
 }
 
+static struct item *batch_first_planned(const struct batch *batch)
+{
+    struct heap_entry *first = heap_first(&batch->planned);
+
+    return first ? container_of(first, struct item, plan) : NULL;
+}
+
 bool batch_release_planned(struct batch *batch, uint64_t now_ns)
 {
-    struct list *first;
+    struct item *item;
     bool any = false;
 
-    while ((first = list_first(&batch->planned)) &&
-           container_of(first, struct item, link)->fixed.planned_ns <= now_ns) {
-        list_unlink(first);
-        list_link_back(&batch->waiting, first);
+    while ((item = batch_first_planned(batch)) && item->fixed.planned_ns <= now_ns) {
+        heap_remove(&batch->planned, &item->plan);
+        list_link_back(&batch->waiting, &item->link);
         any = true;
     }
     return any;
@@ -83,17 +77,18 @@ bool batch_release_planned(struct batch *batch, uint64_t now_ns)
 
 uint64_t batch_next_planned_ns(const struct batch *batch)
 {
-    struct list *first = list_first(&batch->planned);
+    const struct item *item = batch_first_planned(batch);
 
-    return first ? container_of(first, struct item, link)->fixed.planned_ns : UINT64_MAX;
+    return item ? item->fixed.planned_ns : UINT64_MAX;
 }
 
-static struct item *batch_activate(struct batch *batch, struct list *link)
+/* A planned or waiting item. */
+static struct item *batch_activate(struct batch *batch, struct item *item)
 {
-    struct item *item = container_of(link, struct item, link);
-
-    list_unlink(link);
-    list_link_back(&batch->active, link);
+    if (heap_has(&item->plan))
+        heap_remove(&batch->planned, &item->plan);
+    list_unlink(&item->link);
+    list_link_back(&batch->active, &item->link);
     batch->active_count++;
     item->started = true;
     return item;
@@ -118,7 +113,7 @@ bool batch_pump(struct batch *batch, unsigned count_max)
 
         if (count_max-- == 0)
             return false;
-        item = batch_activate(batch, list_first(&batch->waiting));
+        item = batch_activate(batch, container_of(batch->waiting.next, struct item, link));
         if (item->state == ITEM_WAITING)
             item_start(item);
     }
@@ -147,6 +142,8 @@ void batch_release(struct batch *batch, struct item *item)
 {
     assert(item->state == ITEM_FINISHED);
     batch_count(batch, item);
+    if (heap_has(&item->plan))
+        heap_remove(&batch->planned, &item->plan);
     list_unlink(&item->link);
     if (item->started)
         batch->active_count--;
@@ -157,10 +154,13 @@ void batch_release(struct batch *batch, struct item *item)
 void batch_cancel(struct batch *batch, enum fault_code code)
 {
     struct list *at, *next;
+    struct item *planned;
 
     /* One that waits finishes at once, and may be released by it. */
-    while ((at = list_first(&batch->planned)) || (at = list_first(&batch->waiting)))
-        item_cancel(batch_activate(batch, at), code);
+    while ((planned = batch_first_planned(batch)))
+        item_cancel(batch_activate(batch, planned), code);
+    while ((at = list_first(&batch->waiting)))
+        item_cancel(batch_activate(batch, container_of(at, struct item, link)), code);
     for (at = batch->active.next; at != &batch->active; at = next) {
         next = at->next;
         item_cancel(container_of(at, struct item, link), code);
@@ -185,8 +185,8 @@ void batch_check(const struct batch *batch)
     }
     for (struct list *at = batch->waiting.next; at != &batch->waiting; at = at->next)
         linked++;
-    for (struct list *at = batch->planned.next; at != &batch->planned; at = at->next)
-        linked++;
+    heap_check(&batch->planned);
+    linked += batch->planned.count;
     assert(active == batch->active_count);
     assert(linked + active == batch->items_count - batch->released_count);
 }

@@ -12,7 +12,7 @@ struct batch {
     const struct item_events *events; /* the session */
     void *ctx;
     uint64_t id;             /* the client's */
-    struct list planned;     /* items held until their time, earliest first */
+    struct heap planned;     /* items held until their time */
     struct list waiting;     /* in order of submission */
     struct list active;      /* started, until released */
     unsigned concurrency;    /* > 0 */

@@ -7,6 +7,7 @@
 #ifndef HAULD_ITEM_H
 #define HAULD_ITEM_H
 
+#include "heap.h"
 #include "mailbox.h"
 #include "profile.h"
 #include "slab.h"
@@ -50,7 +51,8 @@ enum item_state {
 };
 
 struct item {
-    struct list link; /* in its batch: planned, waiting or active */
+    struct list link;       /* in its batch: waiting or active */
+    struct heap_entry plan; /* in its batch: planned */
     struct front *front;
     struct batch *batch;
     const struct profile *profile;
