@@ -307,13 +307,15 @@ static void fetch_turn(struct fetch *fetch)
     uint64_t now_ns = fetch_now_ns();
 
     fetch_check_interrupt(fetch);
+    /* Before items are taken: a full output takes none, and if it were emptied after that, nothing
+     * would wake us to take them. */
+    if (!fetch_is_busy(fetch))
+        output_flush(&fetch->output);
     fetch_check_output(fetch);
     if (!fetch->input_ended)
         fetch_submit(fetch);
     if (fetch->input_ended)
         fetch_end_batch(fetch);
-    if (!fetch_is_busy(fetch))
-        output_flush(&fetch->output);
     fetch_give_back(fetch);
     if (client_is_open(&fetch->client) && client_flush(&fetch->client) < 0)
         fetch_lose(fetch);
