@@ -47,17 +47,17 @@ static void listener_on_accepted(struct ring_op *op, const struct ring_event *ev
     }
     if (listener->closing)
         return;
+    if (r >= 0 || r == -ECONNABORTED || r == -EINTR) {
+        listener_arm(listener);
+        return;
+    }
     if (r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM) {
         if (listener->refusals++ == 0)
             log_line(LOG_LEVEL_WARNING,
                      "out of descriptors or memory for another client; accepting pauses until a "
                      "session ends (raise LimitNOFILE= or ulimit -n)");
-        listener_pause(listener);
-    } else if (r < 0 && r != -ECONNABORTED && r != -EINTR) {
-        listener_pause(listener); /* it may stay so: the loop must not spin on it */
-    } else {
-        listener_arm(listener);
     }
+    listener_pause(listener); /* whatever it is, it may last: the loop must not spin */
 }
 
 void listener_open(struct listener *listener, struct sessions *sessions, struct timers *timers,
