@@ -70,6 +70,18 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* Where bodies are printed on the terminal, they are the progress. */
+static bool wants_progress(const struct options *options, const struct say *say)
+{
+    const struct option_list *files = &options->output;
+    bool to_files = options->remote_name || options->output_dir || options->discard ||
+                    (files->count && strcmp(files->values[0], "-") != 0);
+
+    if (!say->wants_notes || !say->is_terminal)
+        return false;
+    return options->verb == VERB_BATCH || to_files || !isatty(STDOUT_FILENO);
+}
+
 bool fetch_init(struct fetch *fetch, const struct options *options, struct say *say, char **ret_why)
 {
     *fetch = (struct fetch){ .options = options, .say = say, .client.fd = -1 };
@@ -81,8 +93,7 @@ bool fetch_init(struct fetch *fetch, const struct options *options, struct say *
     filename_set_init(&fetch->names);
     tally_init(&fetch->tally, fetch->start_ns, options->report.count > 0);
     record_clock_init(&fetch->clock, fetch->start_ns, realtime_ns());
-    progress_init(&fetch->progress, fetch->start_ns,
-                  say->wants_notes && say->is_terminal && options->verb == VERB_BATCH);
+    progress_init(&fetch->progress, fetch->start_ns, wants_progress(options, say));
     fetch_set_handlers(fetch);
     fetch_choose_records(fetch);
     if (!plan_init(&fetch->plan, options, ret_why))
@@ -209,9 +220,27 @@ static uint64_t fetch_estimate_total(const struct fetch *fetch)
 
     if (fetch->input_ended)
         return fetch->number;
+    if (fetch->options->input.count == 0)
+        return fetch->options->words.count;
     if (!fetch->input_file_bytes || !used_bytes)
         return 0;
     return (uint64_t)((double)fetch->number * (double)fetch->input_file_bytes / (double)used_bytes);
+}
+
+/* Bodies that ended, and what has come of the others; the daemon's writing shows in the file. */
+static uint64_t fetch_count_bytes(struct fetch *fetch)
+{
+    uint64_t bytes = fetch->tally.bytes;
+    uint32_t position = 0;
+    struct item *item;
+    struct stat st;
+
+    while ((item = items_next(&fetch->items, &position)))
+        if (item->body.kind != BODY_DAEMON_FILE)
+            bytes += item->body.bytes;
+        else if (fstat(item->body.file.fd, &st) == 0)
+            bytes += (uint64_t)st.st_size;
+    return bytes;
 }
 
 static void fetch_show_progress(struct fetch *fetch, uint64_t now_ns)
@@ -220,10 +249,13 @@ static void fetch_show_progress(struct fetch *fetch, uint64_t now_ns)
         .done = fetch->tally.requests,
         .failed = fetch->tally.failed,
         .total = fetch_estimate_total(fetch),
+        .has_bytes = fetch->options->verb == VERB_GET,
     };
 
     if (!progress_is_due(&fetch->progress, now_ns))
         return;
+    if (state.has_bytes)
+        state.bytes = fetch_count_bytes(fetch);
     text_clear(&fetch->line, SIZE_MAX);
     progress_write(&fetch->progress, &fetch->line, &state, now_ns);
     say_progress(fetch->say, text_span(&fetch->line));

@@ -1,5 +1,6 @@
 /*
- * progress.h - the line that shows a long run is alive: done/total, rate, errors, ETA.
+ * progress.h - the line that shows a long run is alive: done/total, rate, errors, ETA; of get also
+ * the bytes, since one body may be all there is to see.
  *
  * Pure but for say_progress: now_ns is an argument. Shown on a terminal only, and only once the
  * work has taken longer than a second.
@@ -21,6 +22,8 @@ struct progress_state {
     uint64_t done;
     uint64_t failed;
     uint64_t total; /* 0 = not known yet */
+    uint64_t bytes; /* of bodies, as far as we know */
+    bool has_bytes;
 };
 
 void progress_init(struct progress *progress, uint64_t start_ns, bool is_wanted);

@@ -409,6 +409,35 @@ def test_a_terminal_gets_lines_for_people_not_json(daemon, origin):
     assert b'"phases"' not in text
 
 
+@pytest.mark.parametrize("args,seen", [
+    (["batch"], rb"\r\x1b\[K0/1   0/s   0 failed"),
+    (["get", "-o", "/dev/null"], rb"\r\x1b\[K0/1   3 B   \d B/s   0 failed"),
+    (["get"], None),  # the body is on the terminal
+    (["get", "-s", "-o", "/dev/null"], None),
+])
+def test_progress_is_for_terminals_and_work_of_a_second(args, seen, start_origin):
+    head, _, body = answer(b"abcdef").partition(b"abcdef")
+    origin = start_origin([repeat([expect_request(), send(head + b"abc"), sleep(1500),
+                                   send(b"def")])])
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([find_binary("haul"), *args, origin.url()], stdin=theirs,
+                               stdout=theirs, stderr=theirs, env=clean_env(TERM="xterm"),
+                               start_new_session=True)
+    os.close(theirs)
+    try:
+        process.wait(WAIT_S)
+        try:
+            text = os.read(ours, 65536)
+        except OSError:  # nothing was written, and nobody is left to write
+            text = b""
+    finally:
+        end_group(process)
+        os.close(ours)
+    assert process.returncode == 0, text
+    assert (b"\x1b[K" in text) == (seen is not None), text
+    assert seen is None or re.search(seen, text), text
+
+
 def test_error_numbers_are_curls(batch):
     record = batch("-i", "-", stdin="http://127.0.0.1:0/\n").record
     assert record["exitcode"] == CURL_CODES["input/url"]
