@@ -22,6 +22,11 @@
 #include <netinet/tcp.h>
 
 #define CONN_RECEIVE_BYTES (64u << 10)
+#define CONN_PORT_WINDOW 256u
+
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51 /* ip(7), Linux 6.3 */
+#endif
 
 static void conn_on_connected(struct ring_op *op, const struct ring_event *event);
 static void conn_on_sent(struct ring_op *op, const struct ring_event *event);
@@ -55,13 +60,31 @@ void conns_deinit(struct conns *conns)
     conns->ring = NULL;
 }
 
+/* With thousands of ports in use towards one server (TIME_WAIT counts) the kernel's search for a
+ * free one goes through most of the range, at every connect. A random window keeps it short; a
+ * window without a free port is a shortage, and the dial tries another. */
+static void conn_limit_ports(struct conns *conns, int fd)
+{
+    uint32_t count = (uint32_t)conns->ports.high - conns->ports.low + 1;
+    uint32_t low, window;
+
+    if (!conns->ports.low || count <= CONN_PORT_WINDOW)
+        return;
+    low = conns->ports.low + (uint32_t)(ring_random(conns->ring) % (count - CONN_PORT_WINDOW + 1));
+    window = (low + CONN_PORT_WINDOW - 1) << 16 | low;
+    (void)ring_option(conns->ring, fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &window,
+                      sizeof(window)); /* Linux 6.3; a hint */
+}
+
 static int conn_prepare_socket(struct conns *conns, int fd, const struct conn_target *target)
 {
     const int on = 1;
     int r;
 
-    if (target->address->any.sa_family != AF_UNIX)
+    if (target->address->any.sa_family != AF_UNIX) {
         (void)ring_option(conns->ring, fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* a hint */
+        conn_limit_ports(conns, fd);
+    }
     if (!target->local)
         return 0;
     /* The port is chosen at connect, by the whole four-tuple (ip(7)). */

@@ -44,9 +44,17 @@ union conn_address {
     struct sockaddr_un local;
 };
 
+/* Local ports the system gives out (ip_local_port_range in ip(7)); low 0: leave it to the kernel.
+ */
+struct conn_ports {
+    uint16_t low;
+    uint16_t high;
+};
+
 /* All conns of an engine. */
 struct conns {
     struct ring *ring;
+    struct conn_ports ports; /* set after conns_init, if at all */
     struct slab slab;
     /* A conn's socket is closed and its memory given back: room for another. */
     void (*on_gone)(void *ctx);

@@ -129,12 +129,14 @@ static int daemon_init_services(struct daemon *d)
     return writer_new(&d->writer, d->ring, &writer);
 }
 
-static int daemon_init_engine(struct daemon *d)
+static int daemon_init_engine(struct daemon *d, struct conn_ports ports)
 {
     const struct config *c = &d->config;
     const struct mailbox_front mailbox = item_mailbox(&d->front);
     const struct engine_options options = {
-        .pool = { .conns_max = d->conns_max, .idle_timeout_ns = c->pool_idle_timeout_ns },
+        .pool = { .conns_max = d->conns_max,
+                  .ports = ports,
+                  .idle_timeout_ns = c->pool_idle_timeout_ns },
         .limits = { .head_bytes_max = DAEMON_HEAD_BYTES_MAX,
                     .fields_max = DAEMON_FIELDS_MAX,
                     .interim_max = DAEMON_INTERIM_MAX,
@@ -181,7 +183,7 @@ int daemon_init(struct daemon *d, const struct config *config, const struct daem
     r = daemon_init_services(d);
     if (r < 0)
         goto fail;
-    r = daemon_init_engine(d);
+    r = daemon_init_engine(d, options->ports);
     if (r < 0)
         goto fail;
     daemon_init_front(d);

@@ -37,6 +37,7 @@ struct daemon_options {
     int serve_fd;  /* one session on this socket, taken over; -1: none */
     int stop_fd;   /* read end of a pipe that the signal handler writes to */
     unsigned conns_max;
+    struct conn_ports ports; /* for outbound connections */
 };
 
 /* 0, or -errno with *ret_trouble filled when the ring cannot be had. */

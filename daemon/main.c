@@ -258,6 +258,21 @@ static unsigned raise_descriptor_limit(const struct config *config)
     return wanted && wanted < conns_max ? wanted : conns_max;
 }
 
+/* The ports the system gives out, or zeros when it does not say. */
+static struct conn_ports read_local_ports(void)
+{
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+    struct conn_ports ports = { 0 };
+    unsigned low = 0, high = 0;
+
+    if (!file)
+        return ports;
+    if (fscanf(file, "%u %u", &low, &high) == 2 && low <= high && high <= UINT16_MAX)
+        ports = (struct conn_ports){ .low = (uint16_t)low, .high = (uint16_t)high };
+    (void)fclose(file);
+    return ports;
+}
+
 /* Where to listen when nobody says: 0, or an exit code. */
 static int choose_socket_path(struct config *config)
 {
@@ -346,6 +361,7 @@ static int run(struct config *config, const struct arguments *args)
     int r;
 
     options.conns_max = raise_descriptor_limit(config);
+    options.ports = read_local_ports();
     if (config->workers > 1)
         log_line(LOG_LEVEL_WARNING, "Workers=%u: this build has one event loop; using 1",
                  config->workers);

@@ -44,6 +44,8 @@ static void pool_on_idle_timer(struct timer *timer, uint64_t now_ns);
 int pool_init(struct pool *pool, struct ring *ring, struct timers *timers, struct resolve *resolve,
               const struct pool_options *options)
 {
+    int r;
+
     *pool = (struct pool){ .ring = ring,
                            .timers = timers,
                            .options = *options,
@@ -61,7 +63,9 @@ int pool_init(struct pool *pool, struct ring *ring, struct timers *timers, struc
     pool->buckets = calloc(pool->buckets_count, sizeof(struct pool_route *));
     if (!pool->buckets)
         return -ENOMEM;
-    return conns_init(&pool->conns, ring, options->conns_max, pool_on_conn_gone, pool);
+    r = conns_init(&pool->conns, ring, options->conns_max, pool_on_conn_gone, pool);
+    pool->conns.ports = options->ports;
+    return r;
 }
 
 void pool_deinit(struct pool *pool)

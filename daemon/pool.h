@@ -11,6 +11,7 @@ struct pool_route;
 
 struct pool_options {
     unsigned conns_max; /* sockets at once, all routes; > 0 */
+    struct conn_ports ports;
     uint64_t idle_timeout_ns;
 };
 
