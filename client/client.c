@@ -5,8 +5,9 @@
  * read in large pieces and cut in place. A descriptor goes with the first byte of its frame, so a
  * send ends where the next frame with a descriptor begins.
  *
- * Body bytes are credited back by the quarter window, not per frame: small answers then cost no
- * frame of ours at all.
+ * Body bytes are credited back in portions, not per frame: small answers then cost no frame of
+ * ours at all. The portions are small against the window, so that a slow reader of ours is seen to
+ * read: the daemon gives up a sink that takes nothing for half a minute.
  */
 #include "haul_client.h"
 
@@ -17,6 +18,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define CREDIT_BYTES (16u << 10)
 
 #define RECEIVE_BYTES (256u << 10)
 #define OUTPUT_KEEP_BYTES (256u << 10)
@@ -127,7 +130,7 @@ void client_consume(struct client *client, size_t bytes)
     struct wire_credit credit = { 0 };
 
     client->consumed_bytes += bytes;
-    if (client->consumed_bytes < client->body_window / 4 || client->fd < 0)
+    if (client->consumed_bytes < CREDIT_BYTES || client->fd < 0)
         return;
     credit.body_bytes = client->consumed_bytes;
     if (client_send_fixed(client, WIRE_CREDIT, 0, 0, &credit, sizeof(credit)) == 0)

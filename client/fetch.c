@@ -325,13 +325,15 @@ static void fetch_wait(struct fetch *fetch, uint64_t now_ns)
         fetch_lose(fetch);
 }
 
-/* What was printed may be credited back once it has left. */
+/* What was printed may be credited back as it leaves. */
 static void fetch_give_back(struct fetch *fetch)
 {
-    if (fetch->withheld_bytes == 0 || output_is_waiting(&fetch->output))
+    uint64_t waiting_bytes = output_is_waiting(&fetch->output) ? fetch->output.buffer.bytes : 0;
+
+    if (fetch->withheld_bytes <= waiting_bytes)
         return;
-    client_consume(&fetch->client, fetch->withheld_bytes);
-    fetch->withheld_bytes = 0;
+    client_consume(&fetch->client, fetch->withheld_bytes - waiting_bytes);
+    fetch->withheld_bytes = waiting_bytes;
 }
 
 static void fetch_turn(struct fetch *fetch)

@@ -1,7 +1,6 @@
 """A slow or silent reader stops only itself, and what ends for it is still told.
 
-The bounds under test are those of DESIGN sections 4 and 5: the body window, the unread output, the
-limits of time that run meanwhile.
+The bounds under test: the body window, the unread output, the limits of time that run meanwhile.
 """
 
 import struct
@@ -10,7 +9,7 @@ import time
 import stream
 from origin import answer, expect_request, hang, repeat, send, sleep
 from stream import Session
-from support import assert_fails
+from support import WAIT_S, assert_fails, end_group, spawn_haul
 
 MIB = 1 << 20
 WINDOW = 4 * MIB
@@ -126,3 +125,22 @@ def test_a_plan_for_the_end_of_time_is_kept(session, origin):
     assert session.frame().kind == stream.PONG
     session.send(stream.cancel(1, batch=True))
     assert {r.fault for r in session.results(3).values()} == {"cancelled/client"}
+
+
+def test_a_steady_slow_reader_of_get_is_no_slow_sink(start_daemon, start_origin):
+    """40 ms for 32 KiB: a quarter of the window takes longer than the sink's limit."""
+    daemon = start_daemon(config="SinkTimeout = 1s\n")
+    size = 6 << 20
+    origin = start_origin([expect_request(), send(answer(b"x" * size))])
+    process = spawn_haul("get", origin.url(), daemon=daemon)
+    total, until_s = 0, time.monotonic() + 4
+    try:
+        while piece := process.stdout.read1(1 << 15):
+            total += len(piece)
+            if time.monotonic() < until_s:
+                time.sleep(0.04)
+        assert (process.wait(WAIT_S), total) == (0, size)
+    finally:
+        end_group(process)
+        process.stdout.close()
+        process.stderr.close()
