@@ -127,10 +127,12 @@ void client_release(struct client *client, size_t frame_bytes)
 
 void client_consume(struct client *client, size_t bytes)
 {
+    uint64_t quarter = client->body_window / 4;
     struct wire_credit credit = { 0 };
 
     client->consumed_bytes += bytes;
-    if (client->consumed_bytes < CREDIT_BYTES || client->fd < 0)
+    if (client->consumed_bytes < (quarter < CREDIT_BYTES ? quarter : CREDIT_BYTES) ||
+        client->fd < 0)
         return;
     credit.body_bytes = client->consumed_bytes;
     if (client_send_fixed(client, WIRE_CREDIT, 0, 0, &credit, sizeof(credit)) == 0)

@@ -215,7 +215,7 @@ static void a_descriptor_comes_with_the_first_byte_of_its_frame(void **state)
     (void)close(pipe_fds[1]);
 }
 
-static void gives_the_body_window_back_by_the_quarter(void **state)
+static void gives_the_body_window_back_in_portions(void **state)
 {
     char frame[64] = { 0 };
     char read_bytes[4096];
@@ -294,7 +294,7 @@ int main(void)
         cmocka_unit_test(refuses_answers_that_are_no_stream),
         cmocka_unit_test(never_sends_more_requests_than_slots),
         cmocka_unit_test(a_descriptor_comes_with_the_first_byte_of_its_frame),
-        cmocka_unit_test(gives_the_body_window_back_by_the_quarter),
+        cmocka_unit_test(gives_the_body_window_back_in_portions),
         cmocka_unit_test(says_why_the_session_ended),
         cmocka_unit_test(items_are_found_only_while_they_live),
     };
