@@ -53,12 +53,6 @@ bool client_has_room(const struct client *client, size_t frame_bytes)
     return client->slots_used < client->slots && client->request_bytes_free >= frame_bytes;
 }
 
-int client_send_frame(struct client *client, struct span frame)
-{
-    text_put_span(&client->output, frame);
-    return client->output.failed ? -ENOMEM : 0;
-}
-
 static int client_send_fixed(struct client *client, enum wire_type type, uint8_t flags, uint64_t id,
                              const void *payload, size_t payload_bytes)
 {
@@ -107,11 +101,6 @@ int client_request(struct client *client, uint64_t id, const struct message_requ
 int client_cancel_batch(struct client *client, uint64_t id)
 {
     return client_send_fixed(client, WIRE_CANCEL, WIRE_CANCEL_BATCH, id, NULL, 0);
-}
-
-int client_cancel_item(struct client *client, uint64_t id)
-{
-    return client_send_fixed(client, WIRE_CANCEL, 0, id, NULL, 0);
 }
 
 int client_ping(struct client *client, uint64_t id)

@@ -73,13 +73,11 @@ bool client_has_room(const struct client *client, size_t frame_bytes);
 
 /* Each queues one frame; 0 or -ENOMEM. The fd of a request stays the caller's and must stay open
  * until its result; -1 = none. -EAGAIN when too many descriptors wait: flush first. */
-int client_send_frame(struct client *client, struct span frame);
 int client_begin_batch(struct client *client, uint64_t id, const struct wire_batch_begin *batch);
 int client_end_batch(struct client *client, uint64_t id);
 int client_request(struct client *client, uint64_t id, const struct message_request *request,
                    int fd);
 int client_cancel_batch(struct client *client, uint64_t id);
-int client_cancel_item(struct client *client, uint64_t id);
 int client_ping(struct client *client, uint64_t id);
 
 /* Gives back a slot and the bytes of a request whose result has come. */

@@ -55,7 +55,6 @@ struct exchange {
     bool wants_head;
     bool close_after;
     bool sink_full;
-    bool any_delivered;
 };
 
 /* Of a zeroed exchange, as slabs give it. Takes what it needs of attempt (the request block at

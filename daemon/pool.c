@@ -158,7 +158,7 @@ static bool pool_has_room(const struct pool *pool)
            pool->options.conns_max;
 }
 
-/* The lease gets a dial, or waits on the capped list for a socket. -ENOMEM when neither. */
+/* The lease gets a dial, or waits on the capped list for a socket. */
 static void pool_start_dial(struct pool *pool, struct pool_lease *lease)
 {
     struct pool_dial *dial;
@@ -183,7 +183,6 @@ static void pool_start_dial(struct pool *pool, struct pool_lease *lease)
     dial->route = lease->route;
     dial->lease = lease;
     lease->dial = dial;
-    lease->dial_started_ns = ring_now_ns(pool->ring);
     lease->route->users++;
     pool->dialing_count++;
     list_link_back(&lease->route->waiting, &lease->link);
@@ -207,7 +206,7 @@ struct conn *pool_acquire(struct pool *pool, struct pool_lease *lease, const str
     lease->dial = NULL;
     lease->fresh = fresh;
     lease->reused = false;
-    lease->dial_started_ns = lease->resolved_ns = lease->connected_ns = 0;
+    lease->resolved_ns = lease->connected_ns = 0;
     route->users++;
     newest = fresh ? NULL : list_first(&route->idle);
     if (newest) {
@@ -270,7 +269,6 @@ static void pool_place(struct pool *pool, struct pool_route *route, struct conn 
             waiter->dial->lease = NULL;
             list_link_back(&pool->spare_dials, &waiter->dial->link);
         }
-        waiter->dial_started_ns = 0;
         conn_rest(conn);
         pool_serve(pool, waiter, conn);
         return;

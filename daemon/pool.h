@@ -58,8 +58,7 @@ struct pool_lease {
     struct pool_dial *dial;   /* made for us */
     struct dial_options options;
     enum wire_cap held_by;
-    uint64_t dial_started_ns; /* stamps of the connection's own making, 0 when reused */
-    uint64_t resolved_ns;
+    uint64_t resolved_ns; /* stamps of the connection's own making, 0 when reused */
     uint64_t connected_ns;
     bool fresh;  /* takes no conn that has served before */
     bool reused; /* the conn has served before */

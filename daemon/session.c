@@ -46,7 +46,7 @@ void session_wake(struct session *s)
     ring_defer(s->front->ring, &s->work);
 }
 
-bool session_may_start(const struct session *s)
+static bool session_may_start(const struct session *s)
 {
     return s->state == SESSION_STREAM && s->outbox.bytes_queued < SESSION_OUTPUT_BYTES_MAX;
 }
@@ -101,7 +101,8 @@ fail:
     return r;
 }
 
-void session_forget_work(struct session *s)
+/* Profiles and batches of a drained session. */
+static void session_forget_work(struct session *s)
 {
     struct list *link;
 

@@ -95,11 +95,9 @@ void session_start_input(struct session *session);
 void session_arm_input(struct session *session); /* reads on, if it may */
 void session_drop_fds(struct session *session);  /* those that nobody claimed */
 void session_take_frame(struct session *session, const struct frame *frame);
-void session_forget_work(struct session *session); /* profiles and batches of a drained session */
 /* Last words; then the session reads nothing more and closes when they are sent. */
 void session_refuse(struct session *session, enum wire_error_code code, const char *why);
-void session_wake(struct session *session); /* runs the work soon */
-bool session_may_start(const struct session *session);
+void session_wake(struct session *session);   /* runs the work soon */
 int session_take_fd(struct session *session); /* the next descriptor received, or -1 */
 void session_deliver_bodies(struct session *session);
 void session_drop_bodies(struct session *session);

@@ -1,11 +1,11 @@
 /*
  * session_delivery.c - heads, bodies and results on their way to the client.
  *
- *   head, body -> (window) -> HEAD, DATA in the outbox   RESULT only when none of the item's is
- * left
+ *   head, body -> (window) -> HEAD, DATA in the outbox -> RESULT
  *
- * A RESULT is the last frame of its item. Small bodies are copied behind their header, so that a
- * thousand of them are one piece for the kernel; large ones go out as the blocks they came in.
+ * A RESULT is the last frame of its item: it waits until none of the item's blocks is left. Small
+ * bodies are copied behind their header, so that a thousand of them are one piece for the kernel;
+ * large ones go out as the blocks they came in.
  */
 #include "session.h"
 
