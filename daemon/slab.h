@@ -15,11 +15,11 @@ struct slab {
     struct list partial; /* chunks with room; an empty one is last */
     struct list full;
     size_t object_bytes;
-    size_t count; /* objects in use */
+    size_t slot_bytes; /* an object and what stands in front of it */
+    size_t count;      /* objects in use */
     size_t count_max;
     size_t chunks_count;
-    size_t chunk_bytes; /* a power of two, and the alignment of every chunk */
-    unsigned chunk_objects;
+    size_t chunks_bytes;
     unsigned empty_chunks; /* 0 or 1 */
 };
 
