@@ -262,7 +262,7 @@ int daemon_run(struct daemon *d)
             deadline_ns = planned_ns;
         if (d->stopping && d->stop_deadline_ns < deadline_ns)
             deadline_ns = d->stop_deadline_ns;
-        ring_set_load(d->ring, d->engine.pool.leased_count);
+        ring_set_load(d->ring, d->engine.pool.leased_count + d->engine.pool.dialing_count);
         r = ring_turn(d->ring, deadline_ns);
         if (r < 0)
             return r;

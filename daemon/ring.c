@@ -24,6 +24,11 @@
  * operations); a thread of the kernel's that polls the queue (a core per loop); waiting in
  * liburing's helpers (they may enter more than once per call, and they do not enter at all when
  * completions are there, which starves a DEFER_TASKRUN ring).
+ *
+ * A turn that must not wait still says how many completions it would take. Of the work it has put
+ * off (a connect over the loopback ends there) the kernel does as much as is waited for, and else
+ * no more than 20 pieces (io_uring/io_uring.c, IO_LOCAL_TW_DEFAULT_MAX): thousands of connections
+ * would stand open while none of their requests left.
  */
 #include "ring_internal.h"
 
@@ -275,17 +280,20 @@ static int ring_wait(struct ring *ring, uint64_t deadline_ns)
     unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
     struct io_uring_getevents_arg wait = { 0 };
     struct __kernel_timespec timeout;
+    bool may_wait = until_ns > before_ns && io_uring_cq_ready(&ring->uring) == 0;
     unsigned wait_count = 0;
     int r;
 
-    if (until_ns > before_ns && io_uring_cq_ready(&ring->uring) == 0) {
+    if (!may_wait)
+        until_ns = before_ns;
+    if (may_wait || ring->wait_beyond > 1) {
         uint64_t ns = until_ns;
 
         wait_count = 1;
-        if (ring->tier.min_wait) {
+        if (!may_wait || ring->tier.min_wait)
             wait_count = ring->sends_armed + ring->wait_beyond;
-            wait.min_wait_usec = wait_count > 1 ? MIN_WAIT_US : 0;
-        }
+        if (may_wait && wait_count > 1)
+            wait.min_wait_usec = MIN_WAIT_US;
         if (ring->tier.absolute_wait)
             flags |= IORING_ENTER_ABS_TIMER;
         else

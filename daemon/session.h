@@ -11,7 +11,8 @@
 
 #include <sys/types.h>
 
-#define SESSION_INPUT_BYTES (128u << 10)
+/* Read in one turn: some 80 requests, so that those begun are sent before the next are read. */
+#define SESSION_INPUT_BYTES (8u << 10)
 #define SESSION_OUTPUT_BYTES_MAX (1u << 20) /* unread output beyond which nothing new is begun */
 #define SESSION_FDS_PER_MESSAGE 253         /* SCM_MAX_FD, net/scm.h */
 
