@@ -77,6 +77,17 @@ size_t url_write_target(const struct url *url, char *out, size_t room);
 #define URL_AUTHORITY_BYTES_MAX (URL_HOST_BYTES_MAX + 8)
 size_t url_write_authority(const struct url *url, char *out, size_t room);
 
+/* Writes the absolute URL that a reference (the value of a Location, say) means to base (RFC 3986
+ * section 5.2): for url_parse to judge, which also resolves dot segments. The fragment of base
+ * stays unless the reference has one (RFC 9110 section 10.2.2); its user and password do not. out
+ * has room for URL_RESOLVED_BYTES_MAX. False: the reference has another scheme than http and https,
+ * or one without "//". */
+#define URL_RESOLVED_BYTES_MAX(base, reference)                                                    \
+    (sizeof("https://[%25]#") + URL_AUTHORITY_BYTES_MAX + URL_ZONE_BYTES_MAX +                     \
+     (base)->target.bytes + (base)->fragment.bytes + (reference).bytes)
+bool url_resolve(const struct url *base, struct span reference, char *out, size_t *ret_bytes,
+                 struct url_fault *ret_fault);
+
 /* True when text has a scheme of its own ("x://"); otherwise http:// is implied. */
 bool url_has_scheme(struct span text);
 
