@@ -78,6 +78,11 @@ struct options {
     const char *bearer;
     const char *range;
     bool head;
+    /* following */
+    bool follow;
+    bool no_follow;
+    const char *max_redirs;
+    const char *proto_redir;
     /* where to */
     struct option_list resolve;
     struct option_list connect_to;

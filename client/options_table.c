@@ -45,6 +45,13 @@ const struct option_row option_rows[] = {
     VALUE("bearer", 0, VERB_FETCH, OPTION_TEXT, bearer, "TOKEN", "Authorization: Bearer"),
     VALUE("range", 'r', VERB_FETCH, OPTION_TEXT, range, "FROM-TO", "part of the resource"),
     FLAG("head", 'I', VERB_FETCH, head, "HEAD: the header only"),
+    /* following */
+    FLAG("location", 'L', VERB_FETCH, follow, "follow redirects (batch does without being told)"),
+    FLAG("no-location", 0, VERB_FETCH, no_follow, "a redirect is the answer"),
+    VALUE("max-redirs", 0, VERB_FETCH, OPTION_TEXT, max_redirs, "N",
+          "at most so many redirects (get 50, batch 10)"),
+    VALUE("proto-redir", 0, VERB_FETCH, OPTION_TEXT, proto_redir, "LIST",
+          "schemes a redirect may lead to: =https, http,https, -http"),
     /* where to */
     VALUE("resolve", 0, VERB_FETCH, OPTION_LIST, resolve, "HOST:PORT:ADDR",
           "use this address instead of asking DNS"),
@@ -120,9 +127,6 @@ const struct option_row option_rows[] = {
     LATER("cookie", 'b', VERB_FETCH),
     LATER("cookie-jar", 'c', VERB_GET),
     LATER("compressed", 0, VERB_FETCH),
-    LATER("location", 'L', VERB_FETCH),
-    LATER("max-redirs", 0, VERB_FETCH),
-    LATER("proto-redir", 0, VERB_FETCH),
     LATER("proxy", 'x', VERB_FETCH),
     LATER("noproxy", 0, VERB_FETCH),
     LATER("public-only", 0, VERB_FETCH),

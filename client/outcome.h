@@ -14,7 +14,8 @@ struct outcome {
     uint64_t line;   /* of the input, 0 = from the command line */
     struct span label;
     struct span url;
-    struct span method; /* empty = GET */
+    struct span hop_url; /* where redirects led, or empty */
+    struct span method;  /* empty = GET */
     const struct wire_result *result;
     struct timing timing;
     bool is_ok;         /* no fault: a response was received whole, and -f has nothing against it */

@@ -7,6 +7,7 @@
  */
 #include "plan.h"
 
+#include "plan_follow.h"
 #include "plan_pins.h"
 #include "why.h"
 
@@ -330,7 +331,8 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
         add_defaults(plan, options);
     if (fits && plan->fields.bytes > WIRE_HEADER_BYTES_MAX)
         fits = why_fail(ret_why, "the fields have more than %u bytes", WIRE_HEADER_BYTES_MAX);
-    return fits && fill_profile(plan, options, ret_why);
+    return fits && fill_profile(plan, options, ret_why) &&
+           plan_add_following(plan, options, ret_why);
 }
 
 void plan_deinit(struct plan *plan)

@@ -76,7 +76,7 @@ static bool is_effective_already(struct span url)
 }
 
 /* Both URLs. They are nearly always equal: then the first string is copied, not escaped again. */
-static void put_urls(struct text *out, struct span url)
+static void put_urls(struct text *out, struct span url, struct span hop_url)
 {
     size_t start, bytes;
     struct text effective;
@@ -86,13 +86,13 @@ static void put_urls(struct text *out, struct span url)
     text_put_json(out, url);
     bytes = out->bytes - start;
     text_put_literal(out, ",\"effective_url\":");
-    if (is_effective_already(url)) {
+    if (hop_url.bytes == 0 && is_effective_already(url)) {
         if (text_reserve(out, bytes))
             text_put(out, out->data + start, bytes);
         return;
     }
     text_init(&effective);
-    record_put_effective_url(&effective, url);
+    record_put_effective_url(&effective, hop_url.bytes ? hop_url : url);
     text_put_json(out, text_span(&effective));
     text_deinit(&effective);
 }
@@ -201,6 +201,7 @@ static void put_times(struct text *out, struct record_clock *clock, const struct
     PUT_SECONDS(out, "time_pretransfer", t->pretransfer_ns);
     PUT_SECONDS(out, "time_starttransfer", t->starttransfer_ns);
     PUT_SECONDS(out, "time_total", t->response_ns);
+    PUT_SECONDS(out, "time_redirect", t->redirect_ns);
     PUT_NUMBER(out, "service_ns", t->service_ns);
     PUT_NUMBER(out, "response_ns", t->response_ns);
     PUT_NUMBER(out, "late_ns", result->late_ns);
@@ -304,7 +305,7 @@ void record_write_json(struct text *out, struct record_clock *clock, const struc
         text_put_span(out, item->label);
     else
         text_put_u64(out, item->number);
-    put_urls(out, item->url);
+    put_urls(out, item->url, item->hop_url);
     text_put_literal(out, ",\"method\":");
     text_put_json(out, item->method.bytes ? item->method : SPAN_LITERAL("GET"));
     PUT_NUMBER(out, "status", result->status);

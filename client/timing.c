@@ -4,7 +4,8 @@
  * The offsets of a RESULT ascend, and those of steps that were not reached are missing. A phase is
  * the distance from the last step reached to this one. What remains until delivery belongs to the
  * phase in which the item failed, or to deliver when it did not fail, so that the phases of every
- * item, broken ones too, add up to its response time.
+ * item, broken ones too, add up to its response time. After redirects they are those of the last
+ * request, and add up to the time since it was begun.
  */
 #include "timing.h"
 
@@ -39,7 +40,7 @@ void timing_of_result(const struct wire_result *result, struct timing *ret_timin
     };
     bool is_reused = result->flags & WIRE_RESULT_REUSED;
     unsigned rest = PHASE_DELIVER - PHASE_QUEUE;
-    uint64_t before = 0;
+    uint64_t before = result->attempt_ns;
     struct timing t = { 0 };
 
     for (unsigned i = 0; i < TIMING_PHASES; i++) {
@@ -62,5 +63,6 @@ void timing_of_result(const struct wire_result *result, struct timing *ret_timin
     t.appconnect_ns = t.phase_ns[PHASE_TLS - PHASE_QUEUE] ? result->tls_ns : 0;
     t.pretransfer_ns = reached_or_zero(result->sent_ns);
     t.starttransfer_ns = reached_or_zero(result->first_byte_ns);
+    t.redirect_ns = result->hops ? result->attempt_ns : 0;
     *ret_timing = t;
 }

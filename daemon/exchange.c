@@ -7,8 +7,8 @@
  * on)
  *
  * The request's half is a flag, the response's half is the parser's state: a final response may
- * come before the request is sent, and then ends both. The exchange knows no redirect and no
- * retry; it says what happened, and whether a reused connection had gone stale before a byte.
+ * come before the request is sent, and then ends both. The exchange follows no redirect and knows
+ * no retry; it says what happened, and whether a reused connection had gone stale before a byte.
  *
  * Leaving the conn is complete at once: pool_release either keeps it or lets it drain.
  *
@@ -16,6 +16,8 @@
  * early, is armed again. So a fast request touches the wheel twice.
  */
 #include "exchange.h"
+
+#include "redirect.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -128,6 +130,9 @@ static void exchange_on_head(struct exchange *x)
     x->result.status = response->status;
     x->result.version_major = response->version_major;
     x->result.version_minor = response->version_minor;
+    x->result.head_bytes = response->section_bytes;
+    x->drops_body =
+        x->follows && redirect_is_followed(response->status) && response_location(response).data;
     if (!x->wants_head)
         return;
     head.reason = response_reason(response);
@@ -137,8 +142,10 @@ static void exchange_on_head(struct exchange *x)
 
 static void exchange_on_body(struct exchange *x, struct span body)
 {
-    x->result.body_bytes += body.bytes;
     x->result.wire_bytes += body.bytes;
+    if (x->drops_body)
+        return;
+    x->result.body_bytes += body.bytes;
     switch (sink_write(&x->sink, body)) {
     case SINK_TAKEN:
         return;
@@ -326,6 +333,8 @@ static void exchange_on_later(struct ring_deferred *deferred)
     assert(x->state == EXCHANGE_DONE);
     x->result.held_by = x->lease.held_by ? x->lease.held_by : x->ticket.held_by;
     x->result.content_type = response_content_type(&x->response);
+    if (x->result.complete)
+        x->result.location = response_location(&x->response);
     x->env->on_done(x->env->ctx, x);
 }
 
@@ -346,6 +355,7 @@ void exchange_init(struct exchange *x, struct exchange_env *env, const struct at
     x->idle_timeout_ns = attempt->idle_timeout_ns;
     x->wants_head = attempt->wants_head;
     x->close_after = attempt->close_after;
+    x->follows = attempt->follows;
     x->limits = *env->limits;
     x->limits.body_bytes_max = attempt->body_bytes_max;
     x->lease.ready = exchange_on_lease_ready;

@@ -55,6 +55,8 @@ struct exchange {
     bool wants_head;
     bool close_after;
     bool sink_full;
+    bool follows;
+    bool drops_body; /* the answer is a redirect that is followed */
 };
 
 /* Of a zeroed exchange, as slabs give it. Takes what it needs of attempt (the request block at

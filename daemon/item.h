@@ -57,20 +57,28 @@ struct item {
     struct batch *batch;
     const struct profile *profile;
     struct block *request; /* the REQUEST frame's payload */
+    struct block *hop_url; /* where redirects led, in one spelling; NULL = none was followed */
     struct wire_request fixed;
-    struct span method, url, headers, body; /* into request */
-    uint64_t id;                            /* the client's */
-    uint64_t t0_ns;                         /* planned time, or acceptance */
+    const char *first_url;     /* into request; fixed.url_bytes */
+    struct span headers, body; /* into request */
+    struct span method, url;   /* of the next attempt */
+    uint64_t id;               /* the client's */
+    uint64_t t0_ns;            /* planned time, or acceptance */
     struct timer deadline;
     struct writer_file *file;
     struct attempt_result result; /* of the last attempt; content_type points into content_type[] */
     enum wire_cap held_by;
     uint16_t cancelled; /* enum fault_code, once asked to end: no further attempt is made */
     uint16_t attempts;
-    uint8_t state; /* enum item_state */
+    uint16_t hops;       /* redirects followed */
+    uint32_t head_bytes; /* of all heads so far */
+    uint64_t attempt_ns; /* the last attempt was begun; 0 = it is the first */
+    uint8_t state;       /* enum item_state */
     uint8_t content_type_bytes;
     bool started;          /* its batch counts it as active */
     bool fresh_conn;       /* the next attempt wants a new connection */
+    bool is_led_away;      /* a redirect left the first origin: its secrets stay behind, for good */
+    bool has_lost_body;    /* a redirect made it a GET */
     bool given_up;         /* what its client has not got of its body is not to be sent any more */
     unsigned blocks_count; /* body blocks that the client's side still holds */
     char content_type[255];

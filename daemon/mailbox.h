@@ -38,6 +38,7 @@ struct attempt {
     bool wants_head;       /* post head */
     bool fresh_conn;
     bool close_after;
+    bool follows;            /* a redirect's body is nobody's */
     uint64_t dns_timeout_ns; /* each > 0 */
     uint64_t connect_timeout_ns;
     uint64_t first_byte_timeout_ns;
@@ -73,6 +74,7 @@ struct attempt_result {
     uint64_t wire_bytes;
     uint64_t body_bytes;
     uint64_t request_bytes;
+    uint32_t head_bytes; /* received, interim responses and trailers included */
     uint64_t started_ns; /* left the queue */
     uint64_t resolved_ns;
     uint64_t connected_ns;
@@ -80,7 +82,8 @@ struct attempt_result {
     uint64_t first_byte_ns;
     uint64_t last_byte_ns;
     enum wire_cap held_by;
-    struct span content_type; /* during the call */
+    struct span content_type; /* this and the next during the call */
+    struct span location;     /* of a whole response; data NULL = none */
 };
 
 /* The engine's side. */

@@ -19,28 +19,60 @@
 
 #include <stdio.h>
 
-/* The fields to send, profile first: a cursor that leaves out what the item replaces. */
+/* The fields to send, profile first: a cursor that leaves out what the item replaces, and what a
+ * redirect leaves behind. */
 struct field_walk {
+    const struct request *request;
     struct span profile_fields;
     struct span fields;
-    struct span replacing; /* the item's fields, from the start */
 };
 
 static struct field_walk field_walk_of(const struct request *request)
 {
     return (struct field_walk){
+        .request = request,
         .profile_fields = request->defaults->fields,
         .fields = request->fields,
-        .replacing = request->fields,
     };
+}
+
+static bool is_one_of(struct span name, const struct span *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (span_equals_nocase(name, names[i]))
+            return true;
+    return false;
+}
+
+/* Secrets are for the origin they were given for, and so is the name it is called by. */
+static bool request_leaves_behind(const struct request *request, struct span name)
+{
+    static const struct span of_the_origin[] = { FIELDS_AUTHORIZATION, SPAN_LITERAL("cookie"),
+                                                 SPAN_LITERAL("cookie2"), FIELDS_HOST };
+    static const struct span of_the_body[] = {
+        SPAN_LITERAL("content-type"),     SPAN_LITERAL("content-encoding"),
+        SPAN_LITERAL("content-language"), SPAN_LITERAL("content-location"),
+        SPAN_LITERAL("content-range"),    SPAN_LITERAL("content-md5"),
+        SPAN_LITERAL("digest"),           SPAN_LITERAL("content-digest"),
+        SPAN_LITERAL("repr-digest"),      SPAN_LITERAL("last-modified"),
+    };
+
+    return (request->is_led_away &&
+            is_one_of(name, of_the_origin, sizeof(of_the_origin) / sizeof(of_the_origin[0]))) ||
+           (request->has_lost_body &&
+            is_one_of(name, of_the_body, sizeof(of_the_body) / sizeof(of_the_body[0])));
 }
 
 static bool field_walk_next(struct field_walk *walk, struct message_field *ret_field)
 {
     while (message_next_field(&walk->profile_fields, ret_field))
-        if (!fields_have(walk->replacing, ret_field->name))
+        if (!fields_have(walk->request->fields, ret_field->name) &&
+            !request_leaves_behind(walk->request, ret_field->name))
             return true;
-    return message_next_field(&walk->fields, ret_field);
+    while (message_next_field(&walk->fields, ret_field))
+        if (!request_leaves_behind(walk->request, ret_field->name))
+            return true;
+    return false;
 }
 
 /*
@@ -241,6 +273,8 @@ static struct span request_find_host(const struct request *request)
     struct span fields = request->fields;
     struct message_field field;
 
+    if (request->is_led_away)
+        return (struct span){ 0 };
     while (message_next_field(&fields, &field))
         if (span_equals_nocase(field.name, FIELDS_HOST))
             return field.value;
@@ -267,7 +301,7 @@ static bool sheet_put_fields(struct sheet *sheet, const struct request *request)
     struct message_field field;
     bool has_authorization = false;
 
-    if (span_is_empty(request->fields)) {
+    if (span_is_empty(request->fields) && !request->is_led_away && !request->has_lost_body) {
         sheet_put(sheet, span_of(defaults->text, defaults->text_bytes));
         return defaults->has_authorization;
     }

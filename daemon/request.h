@@ -22,8 +22,11 @@ struct request {
     struct span fields; /* of this item, in wire form (a wire_field list, already bounds-checked);
                            one with the same name replaces the profile's */
     struct span body;
-    bool has_body; /* send Content-Length, even 0 */
-    bool close;    /* send Connection: close */
+    bool has_body;      /* send Content-Length, even 0 */
+    bool close;         /* send Connection: close */
+    bool is_led_away;   /* a redirect led to another origin: Authorization, Cookie and Host of the
+                           client are not for it (RFC 9110 section 15.4) */
+    bool has_lost_body; /* a redirect made it a GET: what describes a body is left out */
 };
 
 /* FAULT_NONE, or FAULT_INPUT_ARGUMENT / FAULT_INPUT_TOO_BIG with *ret_why (static, one clause

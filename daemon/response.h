@@ -107,9 +107,12 @@ enum response_verdict response_feed(struct response *response, struct span *in,
  * http/empty (no byte), http/partial (message begun). */
 enum response_verdict response_finish(struct response *response);
 
-/* Of the final head: the value of Content-Type, cut to 255 bytes (empty if none). This and the two
+/* Of the final head: the value of Content-Type, cut to 255 bytes (empty if none). This and those
  * below are empty before the final head is complete, and valid until deinit. */
 struct span response_content_type(const struct response *response);
+
+/* Of the final head: the value of Location; data NULL = none. Two that differ are refused. */
+struct span response_location(const struct response *response);
 
 /* With wants_head: reason phrase, and the fields in wire form (message.h, wire_field). */
 struct span response_reason(const struct response *response);

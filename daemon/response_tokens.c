@@ -349,6 +349,13 @@ struct span response_content_type(const struct response *response)
                    response_has_head(response) ? response->content_type_bytes : 0);
 }
 
+struct span response_location(const struct response *response)
+{
+    if (!response_has_head(response) || !response->has_location)
+        return (struct span){ 0 };
+    return response_kept(response, response->location_at, response->location_bytes);
+}
+
 struct span response_reason(const struct response *response)
 {
     return response_kept(response, 0, response_has_head(response) ? response->reason_bytes : 0);

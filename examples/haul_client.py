@@ -20,13 +20,13 @@ HEAD, DATA, RESULT, BATCH_DONE, PONG, GOAWAY, ERROR = range(65, 72)
 HEADER = struct.Struct("<IBBHQ")  # length, type, flags, fd_count, id
 FIELD = struct.Struct("<II")  # name_bytes, value_bytes
 FIXED = {
-    PROFILE: struct.Struct("<IIQQQQQQQBBHIHHHH"),
-    BATCH_BEGIN: struct.Struct("<IIII"),
+    PROFILE: struct.Struct("<IIQQQQQQQBBHIHHHHB79x"),
+    BATCH_BEGIN: struct.Struct("<IIII32x"),
     BATCH_END: struct.Struct("<II"),
     REQUEST: struct.Struct("<IIQQQQIIIHBB"),
     CREDIT: struct.Struct("<IIQ"),
     HEAD: struct.Struct("<IHBBQIHH"),
-    RESULT: struct.Struct("<IHBBiHBBHHHBB16sQQQQQQQQQQQQQQHHI"),
+    RESULT: struct.Struct("<IHBBiHBBHHHBB16sQQQQQQQQQQQQQQHHIQII16x"),
     BATCH_DONE: struct.Struct("<IIQQQQQQ"),
     ERROR: struct.Struct("<IIII"),
 }
@@ -135,7 +135,7 @@ class Fetch:
             raise ProtocolError("the daemon grants no slot")
         count, fields, url = len(fields), pack_fields(fields), url.encode()
         timeouts = (0, 0, 0, 0, 0, timeout_ns)
-        profile = (PROFILE_HEAD, *timeouts, 0, BODY_DATA, 0, count, len(fields), 0, 0, 0, 0)
+        profile = (PROFILE_HEAD, *timeouts, 0, BODY_DATA, 0, count, len(fields), 0, 0, 0, 0, 0)
         request = (0, self.BATCH_ID, self.PROFILE_ID, 0, 0, len(url), 0, 0, 0, 0, BODY_OF_PROFILE)
         self.connection.socket.sendall(
             frame(PROFILE, self.PROFILE_ID, profile, fields)
@@ -175,7 +175,7 @@ class Fetch:
             self.give_back(len(payload))
         elif kind == RESULT:
             fixed, rest = split_payload(kind, payload)
-            message_bytes = fixed[-3]
+            message_bytes = fixed[-6]
             message = rest[:message_bytes].decode("utf-8", "replace")
             names = "fault phase flags errno status".split()
             self.result = dict(zip(names, fixed), message=message)

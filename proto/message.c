@@ -15,7 +15,8 @@
 
 #include <string.h>
 
-#define PROFILE_FLAGS_KNOWN (WIRE_PROFILE_HEAD | WIRE_PROFILE_FRESH_CONN | WIRE_PROFILE_NO_REUSE)
+#define PROFILE_FLAGS_KNOWN                                                                        \
+    (WIRE_PROFILE_HEAD | WIRE_PROFILE_FRESH_CONN | WIRE_PROFILE_NO_REUSE | WIRE_PROFILE_FOLLOW)
 #define REQUEST_FLAGS_KNOWN (WIRE_REQUEST_HAS_BODY | WIRE_REQUEST_REPLAYABLE)
 #define RESULT_FLAGS_KNOWN                                                                         \
     (WIRE_RESULT_REUSED | WIRE_RESULT_RESUMED | WIRE_RESULT_TRUNCATED | WIRE_RESULT_DECODED |      \
@@ -135,10 +136,16 @@ bool message_next_pin(struct span *pins, struct message_pin *ret)
     return take_pin(pins, &fixed, ret);
 }
 
+static bool is_zero(const uint8_t *bytes, size_t count)
+{
+    while (count > 0 && bytes[count - 1] == 0)
+        count--;
+    return count == 0;
+}
+
 /* Takes count pins off the front of *rest. */
 static message_error take_pins(struct span *rest, uint16_t count, struct span *ret_pins)
 {
-    static const uint8_t zero[sizeof(((struct wire_pin *)0)->reserved)];
     struct span start = *rest;
     struct message_pin pin;
     struct wire_pin fixed;
@@ -146,7 +153,7 @@ static message_error take_pins(struct span *rest, uint16_t count, struct span *r
     for (unsigned i = 0; i < count; i++) {
         if (!take_pin(rest, &fixed, &pin))
             return WIRE_ERROR_MALFORMED;
-        if (memcmp(fixed.reserved, zero, sizeof(zero)) != 0)
+        if (!is_zero(fixed.reserved, sizeof(fixed.reserved)))
             return WIRE_ERROR_RESERVED;
         if (fixed.to_is_address > 1 || (fixed.to_is_address && span_is_empty(pin.to_host)))
             return WIRE_ERROR_MALFORMED;
@@ -162,7 +169,9 @@ static bool body_mode_is_known(uint8_t mode)
 
 static message_error profile_check_fixed(const struct wire_profile *fixed)
 {
-    if ((fixed->flags & ~PROFILE_FLAGS_KNOWN) || fixed->reserved != 0)
+    if ((fixed->flags & ~PROFILE_FLAGS_KNOWN) || !is_zero(fixed->reserved, sizeof(fixed->reserved)))
+        return WIRE_ERROR_RESERVED;
+    if (fixed->redirect_schemes & ~(WIRE_SCHEME_HTTP | WIRE_SCHEME_HTTPS))
         return WIRE_ERROR_RESERVED;
     if (!body_mode_is_known(fixed->body_mode))
         return WIRE_ERROR_MALFORMED;
@@ -205,7 +214,7 @@ message_error message_decode_batch_begin(const struct frame *frame, struct wire_
 
     if (!take_fixed(&rest, &fixed, sizeof(fixed)))
         return WIRE_ERROR_MALFORMED;
-    if (fixed.flags != 0)
+    if (fixed.flags != 0 || !is_zero(fixed.reserved, sizeof(fixed.reserved)))
         return WIRE_ERROR_RESERVED;
     *ret = fixed;
     return 0;
@@ -279,11 +288,13 @@ message_error message_decode_result(const struct frame *frame, struct message_re
 
     if (!take_fixed(&rest, &result.fixed, sizeof(result.fixed)))
         return WIRE_ERROR_MALFORMED;
-    if ((result.fixed.flags & ~RESULT_FLAGS_KNOWN) || result.fixed.reserved != 0)
+    if ((result.fixed.flags & ~RESULT_FLAGS_KNOWN) || result.fixed.reserved != 0 ||
+        !is_zero(result.fixed.reserved2, sizeof(result.fixed.reserved2)))
         return WIRE_ERROR_RESERVED;
     if (!remote_family_is_known(result.fixed.remote_family) ||
         !span_take(&rest, result.fixed.message_bytes, &result.message) ||
-        !span_take(&rest, result.fixed.content_type_bytes, &result.content_type))
+        !span_take(&rest, result.fixed.content_type_bytes, &result.content_type) ||
+        !span_take(&rest, result.fixed.url_bytes, &result.url))
         return WIRE_ERROR_MALFORMED;
     *ret = result;
     return 0;

@@ -39,6 +39,7 @@ struct message_result {
     struct wire_result fixed;
     struct span message;
     struct span content_type;
+    struct span url; /* where redirects led; empty = none were followed */
 };
 
 struct message_error_text {

@@ -73,7 +73,7 @@ size_t message_head_bytes(const struct message_head *message)
 size_t message_result_bytes(const struct message_result *message)
 {
     return frame_bytes(sizeof(message->fixed) + message->message.bytes +
-                       message->content_type.bytes);
+                       message->content_type.bytes + message->url.bytes);
 }
 
 size_t message_encode_profile(char *out, uint64_t id, const struct message_profile *message)
@@ -143,9 +143,11 @@ size_t message_encode_result(char *out, uint64_t id, const struct message_result
     fixed.fixed_bytes = sizeof(fixed);
     fixed.message_bytes = (uint16_t)message->message.bytes;
     fixed.content_type_bytes = (uint16_t)message->content_type.bytes;
+    fixed.url_bytes = (uint32_t)message->url.bytes;
     at = put_bytes(at, &fixed, sizeof(fixed));
     at = put_span(at, message->message);
     at = put_span(at, message->content_type);
+    at = put_span(at, message->url);
     return put_padding(out, at, length);
 }
 

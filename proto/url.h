@@ -88,6 +88,13 @@ size_t url_write_authority(const struct url *url, char *out, size_t room);
 bool url_resolve(const struct url *base, struct span reference, char *out, size_t *ret_bytes,
                  struct url_fault *ret_fault);
 
+/* The URL in one spelling: scheme, authority, target as it is sent, fragment; without user and
+ * password. out has room for URL_BYTES_MAX; returns the bytes written. */
+#define URL_BYTES_MAX(url)                                                                         \
+    (sizeof("https://[%25]#") + URL_AUTHORITY_BYTES_MAX + URL_ZONE_BYTES_MAX +                     \
+     URL_TARGET_BYTES_MAX(url) + (url)->fragment.bytes)
+size_t url_write(const struct url *url, char *out);
+
 /* True when text has a scheme of its own ("x://"); otherwise http:// is implied. */
 bool url_has_scheme(struct span text);
 

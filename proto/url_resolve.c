@@ -1,5 +1,5 @@
 /*
- * url_resolve.c - what a reference in an answer means (RFC 3986 section 5.2).
+ * url_resolve.c - what a reference in an answer means (RFC 3986 section 5.2), and URLs written out.
  *
  * Only text is put together here; whether it is a URL that can be fetched is for url_parse to say,
  * by the same rules as for one that a user typed. Dot segments stay, for url_write_target.
@@ -7,7 +7,7 @@
 #include "url.h"
 #include "url_chars.h"
 
-/* Grows to at most URL_RESOLVED_BYTES_MAX. */
+/* The caller has given it room for all that can come. */
 struct pen {
     char *out;
     size_t bytes;
@@ -45,6 +45,20 @@ static void put_authority(struct pen *pen, const struct url *base)
         pen->bytes +=
             url_write_authority(&port_only, pen->out + pen->bytes, URL_AUTHORITY_BYTES_MAX);
     }
+}
+
+size_t url_write(const struct url *url, char *out)
+{
+    struct pen pen = { .out = out };
+
+    put_scheme(&pen, url);
+    put_authority(&pen, url);
+    pen.bytes += url_write_target(url, out + pen.bytes, URL_TARGET_BYTES_MAX(url));
+    if (url->fragment.data) {
+        put(&pen, SPAN_LITERAL("#"));
+        put(&pen, url->fragment);
+    }
+    return pen.bytes;
 }
 
 /* The path of base up to its last slash, that included. */

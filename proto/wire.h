@@ -23,6 +23,7 @@
 #define WIRE_URL_BYTES_MAX (64u << 10)
 #define WIRE_HEADER_BYTES_MAX (128u << 10) /* all request fields of an item together */
 #define WIRE_HEADERS_MAX 256u              /* request fields of an item */
+#define WIRE_HEADS_BYTES_MAX (1u << 20)    /* response heads of an item, over all hops */
 #define WIRE_SLOTS_PER_SESSION 65536u      /* items without a RESULT */
 #define WIRE_REQUEST_BYTES_PER_SESSION (64u << 20)
 #define WIRE_BODY_WINDOW_BYTES (4u << 20) /* HEAD and DATA payload not yet credited back */
@@ -94,13 +95,19 @@ struct wire_profile {
     uint16_t pin_count;       /* then the pins, as wire_pin */
     uint16_t unix_path_bytes; /* then the path of a unix socket to connect to, or nothing */
     uint16_t interface_bytes; /* then the local address to bind to, as text, or nothing */
-    uint16_t reserved;        /* zero */
+    uint16_t redirects_max;   /* with WIRE_PROFILE_FOLLOW: one more is http/redirects */
+    uint8_t redirect_schemes; /* WIRE_SCHEME_* that a redirect may lead to; 0 = any */
+    uint8_t reserved[79];     /* zero */
 };
-static_assert(sizeof(struct wire_profile) == 80, "wire layout");
+static_assert(sizeof(struct wire_profile) == 160, "wire layout");
+
+#define WIRE_SCHEME_HTTP 0x1u
+#define WIRE_SCHEME_HTTPS 0x2u
 
 #define WIRE_PROFILE_HEAD 0x1u       /* send a HEAD frame for each response */
 #define WIRE_PROFILE_FRESH_CONN 0x2u /* a new connection for every request */
 #define WIRE_PROFILE_NO_REUSE 0x4u   /* close the connection after the response */
+#define WIRE_PROFILE_FOLLOW 0x8u     /* redirects are followed; each hop has its HEAD frame */
 
 /* One header field: this, then name, then value. */
 struct wire_field {
@@ -126,8 +133,9 @@ struct wire_batch_begin {
     uint32_t concurrency;    /* items in progress at once; 0 = the daemon's default */
     uint32_t max_per_origin; /* 0 = the daemon's MaxPerOrigin= */
     uint32_t flags;          /* none yet */
+    uint8_t reserved[32];    /* zero */
 };
-static_assert(sizeof(struct wire_batch_begin) == 16, "wire layout");
+static_assert(sizeof(struct wire_batch_begin) == 48, "wire layout");
 
 /* No REQUEST of this batch follows. BATCH_DONE comes after the last RESULT. */
 struct wire_batch_end {
@@ -210,9 +218,14 @@ struct wire_result {
     uint64_t request_bytes; /* head and body sent */
     uint16_t message_bytes; /* after the struct: message, then content type */
     uint16_t content_type_bytes;
-    uint32_t held_by; /* enum wire_cap that held the item last, 0 = none */
+    uint32_t held_by;    /* enum wire_cap that held the item last, 0 = none */
+    uint64_t attempt_ns; /* offset: the last attempt was begun; 0 when it was the first */
+    uint32_t
+        url_bytes; /* after the content type: the URL that answered, when redirects led there */
+    uint32_t head_bytes;   /* of the heads received over all hops */
+    uint8_t reserved2[16]; /* zero */
 };
-static_assert(sizeof(struct wire_result) == 160, "wire layout");
+static_assert(sizeof(struct wire_result) == 192, "wire layout");
 
 #define WIRE_RESULT_REUSED 0x01u    /* over a connection that had served before */
 #define WIRE_RESULT_RESUMED 0x02u   /* TLS session resumed */

@@ -48,6 +48,8 @@ static size_t put_profile(char *out)
                    .body_bytes_max = 1 << 20,
                    .body_mode = WIRE_BODY_DATA,
                    .address_family = 4,
+                   .redirects_max = 10,
+                   .redirect_schemes = WIRE_SCHEME_HTTPS,
                    .header_count = 2,
                    .pin_count = 2 },
         .headers = two_fields(fields),
@@ -112,6 +114,7 @@ static size_t put_result(char *out)
                    .held_by = WIRE_CAP_PER_ORIGIN },
         .message = SPAN_LITERAL("closed after 10 of 100 bytes"),
         .content_type = SPAN_LITERAL("text/plain"),
+        .url = SPAN_LITERAL("http://a.test/b"),
     };
 
     return message_encode_result(out, 11, &result);
@@ -179,14 +182,14 @@ static size_t (*const put_of_kind[GOOD_FRAME_COUNT])(char *out) = {
 };
 
 static const size_t used_bytes[GOOD_FRAME_COUNT] = {
-    [GOOD_PROFILE] = 16 + 80 + 32 + 47 + 12 + 9,
-    [GOOD_BATCH_BEGIN] = 32,
+    [GOOD_PROFILE] = 16 + 160 + 32 + 47 + 12 + 9,
+    [GOOD_BATCH_BEGIN] = 64,
     [GOOD_BATCH_END] = 24,
     [GOOD_REQUEST] = 16 + 56 + 4 + 14 + 32 + 5,
     [GOOD_CREDIT] = 32,
     [GOOD_HEAD] = 16 + 24 + 2 + 32,
     [GOOD_DATA] = 24 + 5,
-    [GOOD_RESULT] = 16 + 160 + 28 + 10,
+    [GOOD_RESULT] = 16 + 192 + 28 + 10 + 15,
     [GOOD_BATCH_DONE] = 16 + 56,
     [GOOD_GOAWAY] = 24,
     [GOOD_ERROR] = 16 + 16 + 12,

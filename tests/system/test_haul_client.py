@@ -154,7 +154,7 @@ def test_forgets_the_body_when_a_new_attempt_begins(daemon, tmp_path):
 def test_skips_what_a_newer_daemon_adds(daemon, tmp_path):
     longer = of_item_1(RESULT)
     longer = ((len(longer) + 8).to_bytes(4, "little") + longer[4:16]
-              + (168).to_bytes(4, "little") + longer[20:176] + b"NEWFIELD" + longer[176:])
+              + (200).to_bytes(4, "little") + longer[20:208] + b"NEWFIELD" + longer[208:])
     daemon(of_batch_1(HEAD, DATA) + longer + DONE)
     assert run_client(tmp_path).returncode == 0
 

@@ -91,8 +91,8 @@ static void refuses_a_fixed_part_that_does_not_fit(void **state)
 
 #define AT(type, field) (16 + offsetof(struct type, field)), sizeof(((struct type *)0)->field)
 /* Behind the fixed part: the first field of PROFILE and REQUEST, the first pin. */
-#define PROFILE_FIELD (16 + 80)
-#define PROFILE_PIN (16 + 80 + 32)
+#define PROFILE_FIELD (16 + sizeof(struct wire_profile))
+#define PROFILE_PIN (PROFILE_FIELD + 32)
 #define REQUEST_FIELD (16 + 56 + 4 + 14)
 
 static const struct {
@@ -103,7 +103,9 @@ static const struct {
     uint64_t value;
     message_error error;
 } spoilt[] = {
-    { "an unknown flag", GOOD_PROFILE, AT(wire_profile, flags), 0x8, RESERVED },
+    { "an unknown flag", GOOD_PROFILE, AT(wire_profile, flags), 0x10, RESERVED },
+    { "an unknown scheme", GOOD_PROFILE, AT(wire_profile, redirect_schemes), 4, RESERVED },
+    { "the last reserved byte", GOOD_PROFILE, AT(wire_profile, reserved[78]), 1, RESERVED },
     { "the highest flag", GOOD_PROFILE, AT(wire_profile, flags), 0x80000000, RESERVED },
     { "reserved", GOOD_PROFILE, AT(wire_profile, reserved), 1, RESERVED },
     { "a body mode too many", GOOD_PROFILE, AT(wire_profile, body_mode), 3, MALFORMED },
@@ -169,6 +171,8 @@ static const struct {
     { "a type beyond the frame", GOOD_RESULT, AT(wire_result, content_type_bytes), 65535,
       MALFORMED },
     { "a fault of tomorrow", GOOD_RESULT, AT(wire_result, fault), 999, OK },
+    { "a URL beyond the frame", GOOD_RESULT, AT(wire_result, url_bytes), 0xffffffff, MALFORMED },
+    { "the other reserved", GOOD_RESULT, AT(wire_result, reserved2[15]), 1, RESERVED },
     { "a cap of tomorrow", GOOD_RESULT, AT(wire_result, held_by), 77, OK },
     { "reserved", GOOD_BATCH_DONE, AT(wire_batch_done, reserved), 1, RESERVED },
     { "reserved", GOOD_GOAWAY, AT(wire_goaway, reserved), 1, RESERVED },

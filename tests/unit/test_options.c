@@ -152,8 +152,6 @@ static void keeps_data_in_the_order_it_was_given(void **state)
 static void refuses_what_the_contract_names_and_this_build_lacks(void **state)
 {
     static const char *const commands[] = {
-        "get -L u",
-        "get --location u",
         "get --retry 3 u",
         "get --retry=3 u",
         "batch --rate 100 u",
@@ -162,7 +160,7 @@ static void refuses_what_the_contract_names_and_this_build_lacks(void **state)
         "get -b a=1 u",
         "get -c jar u",
         "get -T file u",
-        "get -sLo f u",
+        "get -sko f u",
         "get --compressed u",
         "bench http://a/",
         "submit -i x",

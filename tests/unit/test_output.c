@@ -245,6 +245,7 @@ static void has_every_key_in_the_order_of_the_contract(void **state)
         "time_pretransfer",
         "time_starttransfer",
         "time_total",
+        "time_redirect",
         "service_ns",
         "response_ns",
         "late_ns",

@@ -1,0 +1,176 @@
+/*
+ * item_attempt.c - one attempt of an item, as the engine gets it.
+ *
+ * The URL is parsed here, when an attempt begins, not when the item is accepted: a million waiting
+ * items then hold their bytes and nothing else. After a redirect it is the URL that the redirect
+ * led to; user and password of the first one still count as long as no other origin was asked.
+ */
+#include "item_internal.h"
+
+#include "request.h"
+#include "url.h"
+
+#define ITEM_WINDOW_BYTES_MIN (16u << 10)
+#define ITEM_WINDOW_BYTES_MAX (256u << 10)
+#define ITEM_HEAD_BYTES 256u /* of a head, beside its URL and fields */
+
+static enum fault_code item_parse(const struct item *item, struct url *ret_url,
+                                  const char **ret_why)
+{
+    struct url_fault fault;
+
+    if (item->fixed.header_count > WIRE_HEADERS_MAX ||
+        item->headers.bytes > WIRE_HEADER_BYTES_MAX + 8u * WIRE_HEADERS_MAX) {
+        *ret_why = "over 256 header fields or 128 KiB of them";
+        return FAULT_INPUT_TOO_BIG;
+    }
+    if (!url_parse(item->url, ret_url, &fault)) {
+        *ret_why = fault.why;
+        return fault.code;
+    }
+    if (ret_url->scheme == URL_HTTPS) {
+        *ret_why = "https arrives with TLS support; this build has none";
+        return FAULT_INPUT_SCHEME;
+    }
+    return FAULT_NONE;
+}
+
+/* Who asks is said in the first URL only, and only to its origin. */
+static void item_take_userinfo(const struct item *item, struct url *url)
+{
+    struct url_fault fault;
+    struct url first;
+
+    url->user = url->password = (struct span){ 0 };
+    if (item->is_led_away || !url_parse(item_first_url(item), &first, &fault))
+        return;
+    url->user = first.user;
+    url->password = first.password;
+}
+
+static enum attempt_sink item_sink(const struct item *item)
+{
+    uint8_t mode = item->fixed.body_mode == WIRE_BODY_OF_PROFILE
+                       ? item->profile->message.fixed.body_mode
+                       : item->fixed.body_mode;
+
+    if (mode == WIRE_BODY_DATA)
+        return ATTEMPT_SINK_DATA;
+    return mode == WIRE_BODY_FD ? ATTEMPT_SINK_FILE : ATTEMPT_SINK_DISCARD;
+}
+
+static size_t item_window_bytes(const struct item *item)
+{
+    size_t share = WIRE_BODY_WINDOW_BYTES / item->batch->concurrency;
+
+    if (share < ITEM_WINDOW_BYTES_MIN)
+        return ITEM_WINDOW_BYTES_MIN;
+    return share < ITEM_WINDOW_BYTES_MAX ? share : ITEM_WINDOW_BYTES_MAX;
+}
+
+/* Hands the attempt to the engine. The spans of url and request are read during the call. */
+static void item_post(struct item *item, const struct url *url, struct block *request)
+{
+    const struct profile *profile = item->profile;
+    const struct wire_profile *fixed = &profile->message.fixed;
+    struct span host = span_of(url->host, url->host_bytes);
+    struct message_pin pin = profile_pin(profile, host, url->port);
+    struct attempt attempt = {
+        .id = item_attempt_id(item),
+        .batch_key = (uint64_t)(uintptr_t)item->batch,
+        .per_origin_max = item->batch->per_origin_max,
+        .host = host,
+        .port = url->port,
+        .dial_host = pin.to_host,
+        .dial_port = pin.to_port,
+        .address_family = fixed->address_family,
+        .interface = profile->message.interface,
+        .unix_path = profile->message.unix_path,
+        .request = request,
+        .is_head_request = span_equals(item->method, SPAN_LITERAL("HEAD")),
+        .wants_head = fixed->flags & WIRE_PROFILE_HEAD,
+        .fresh_conn = item->fresh_conn || fixed->flags & WIRE_PROFILE_FRESH_CONN,
+        .close_after = fixed->flags & WIRE_PROFILE_NO_REUSE,
+        .follows = fixed->flags & WIRE_PROFILE_FOLLOW,
+        .dns_timeout_ns = profile->dns_timeout_ns,
+        .connect_timeout_ns = profile->connect_timeout_ns,
+        .first_byte_timeout_ns = profile->first_byte_timeout_ns,
+        .idle_timeout_ns = profile->idle_timeout_ns,
+        .body_bytes_max = fixed->body_bytes_max,
+        .sink = item_sink(item),
+        .file = item->file,
+        .window_bytes = item_window_bytes(item),
+    };
+
+    if (item->attempts > 0)
+        item->attempt_ns = ring_now_ns(item->front->ring);
+    item->attempts++;
+    item->front->engine.start(item->front->engine.ctx, &attempt);
+}
+
+/* Head and body, as they go out. The frame they come from is a good guess at their size; a URL
+ * that is mostly escapes needs more. */
+static struct block *item_write(const struct item *item, const struct request *request)
+{
+    size_t room = item->request->bytes + request->defaults->text_bytes + ITEM_HEAD_BYTES;
+    struct block *block = block_new(room);
+
+    if (!block)
+        return NULL;
+    block->bytes = request_write(request, block->data, room);
+    if (block->bytes <= room)
+        return block;
+
+    room = block->bytes;
+    block_free(block);
+    block = block_new(room);
+    if (block)
+        block->bytes = request_write(request, block->data, room);
+    return block;
+}
+
+/* One conclusion for all refusals before the first byte. */
+static void item_refuse(struct item *item, enum fault_code code, const char *why)
+{
+    fault_set(&item->result.fault, code, item->hops ? PHASE_RECEIVE : PHASE_INPUT, 0, why);
+    item_conclude(item);
+}
+
+void item_begin_attempt(struct item *item)
+{
+    struct request request = {
+        .method = item->method,
+        .defaults = &item->profile->defaults,
+        .fields = item->headers,
+        .body = item->has_lost_body ? span_of("", 0) : item->body,
+        .has_body = item->fixed.flags & WIRE_REQUEST_HAS_BODY && !item->has_lost_body,
+        .close = item->profile->message.fixed.flags & WIRE_PROFILE_NO_REUSE,
+        .is_led_away = item->is_led_away,
+        .has_lost_body = item->has_lost_body,
+    };
+    const char *why = NULL;
+    enum fault_code code;
+    struct block *block;
+    struct url url;
+
+    request.url = &url;
+    code = item_parse(item, &url, &why);
+    if (code == FAULT_NONE && item->hops)
+        item_take_userinfo(item, &url);
+    if (code == FAULT_NONE)
+        code = request_check(&request, &why);
+    if (code == FAULT_NONE && item->profile->unix_denied) {
+        code = FAULT_POLICY_DENIED;
+        why = "this daemon does not connect to unix sockets for other users (UnixUpstreams=)";
+    }
+    if (code != FAULT_NONE) {
+        item_refuse(item, code, why);
+        return;
+    }
+    block = item_write(item, &request);
+    if (!block) {
+        item_refuse(item, FAULT_LOCAL_NO_MEMORY, NULL);
+        return;
+    }
+    item_post(item, &url, block);
+}

@@ -1,0 +1,41 @@
+/*
+ * item_internal.h - what the files of the item share.
+ *
+ * item.c has the states, item_attempt.c makes attempts of an item, item_outcome.c judges what came
+ * of one. Nobody else includes this.
+ */
+#ifndef HAULD_ITEM_INTERNAL_H
+#define HAULD_ITEM_INTERNAL_H
+
+#include "item.h"
+
+#include "batch.h"
+
+/* Attempts are known to the engine by their item. */
+static inline uint64_t item_attempt_id(const struct item *item)
+{
+    return (uint64_t)(uintptr_t)item;
+}
+
+static inline struct item *item_of_attempt(uint64_t id)
+{
+    return (struct item *)(uintptr_t)id;
+}
+
+/* As the client gave it; its url may be where redirects led. */
+static inline struct span item_first_url(const struct item *item)
+{
+    return span_of(item->first_url, item->fixed.url_bytes);
+}
+
+/* item.c: the result is known. */
+void item_conclude(struct item *item);
+
+/* item_attempt.c: hands the next attempt to the engine, or concludes the item when it cannot be
+ * sent. The item is ACTIVE. */
+void item_begin_attempt(struct item *item);
+
+/* item_outcome.c: an attempt is over (mailbox_front.done). */
+void item_on_done(void *ctx, uint64_t id, const struct attempt_result *result);
+
+#endif
