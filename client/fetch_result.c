@@ -59,8 +59,9 @@ static void on_head(void *ctx, uint64_t id, const struct message_head *head, siz
         fetch_show_head(fetch, head);
     if (options->include_head || (options->verb == VERB_GET && options->head))
         write_head(fetch, item, head);
-    if (options->fail_status && head->fixed.status >= 400)
-        item->body.is_dropped = true; /* the body only: -i and -I show why, as curl's do */
+    /* The body only: -i and -I show why, as curl's do. A later attempt may do better. */
+    if (options->fail_status)
+        item->body.is_dropped = head->fixed.status >= 400 || item->body.error;
 }
 
 static void on_data(void *ctx, uint64_t id, uint8_t flags, struct span body, size_t window_bytes)

@@ -237,6 +237,8 @@ static void fill_request(const struct fetch *fetch, const struct input_item *in,
     };
     if (in->has_body || plan->has_body)
         request->fixed.flags |= WIRE_REQUEST_HAS_BODY;
+    if (item->body.kind == BODY_OUTPUT) /* what is printed cannot be taken back */
+        request->fixed.flags |= WIRE_REQUEST_KEPT;
 }
 
 /* Sends the item. False: *ret_fault and *ret_why say why not. */

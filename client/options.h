@@ -83,6 +83,12 @@ struct options {
     bool no_follow;
     const char *max_redirs;
     const char *proto_redir;
+    /* retry */
+    const char *retry;
+    uint64_t retry_delay_ns;
+    uint64_t retry_max_time_ns;
+    const char *retry_on;
+    bool retry_all_methods;
     /* where to */
     struct option_list resolve;
     struct option_list connect_to;

@@ -9,6 +9,7 @@
 
 #include "plan_follow.h"
 #include "plan_pins.h"
+#include "plan_retry.h"
 #include "why.h"
 
 #include <errno.h>
@@ -332,7 +333,7 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
     if (fits && plan->fields.bytes > WIRE_HEADER_BYTES_MAX)
         fits = why_fail(ret_why, "the fields have more than %u bytes", WIRE_HEADER_BYTES_MAX);
     return fits && fill_profile(plan, options, ret_why) &&
-           plan_add_following(plan, options, ret_why);
+           plan_add_following(plan, options, ret_why) && plan_add_retries(plan, options, ret_why);
 }
 
 void plan_deinit(struct plan *plan)

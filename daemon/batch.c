@@ -31,6 +31,7 @@ struct batch *batch_new(const struct batch_options *options)
                                               : config->per_origin_default };
     if (batch->per_origin_max > conns_max)
         batch->per_origin_max = conns_max;
+    retry_budget_init(&batch->retry_budget);
     list_init(&batch->link);
     list_init(&batch->waiting);
     list_init(&batch->active);

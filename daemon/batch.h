@@ -21,6 +21,7 @@ struct batch {
     uint64_t items_count; /* accepted */
     uint64_t released_count;
     struct wire_batch_done counts;
+    struct retry_budget retry_budget;
     bool ended; /* no item follows */
 };
 

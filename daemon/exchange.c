@@ -132,7 +132,8 @@ static void exchange_on_head(struct exchange *x)
     x->result.version_minor = response->version_minor;
     x->result.head_bytes = response->section_bytes;
     x->drops_body =
-        x->follows && redirect_is_followed(response->status) && response_location(response).data;
+        retry_on_has_status(&x->drops, response->status) ||
+        (x->follows && redirect_is_followed(response->status) && response_location(response).data);
     if (!x->wants_head)
         return;
     head.reason = response_reason(response);
@@ -335,6 +336,7 @@ static void exchange_on_later(struct ring_deferred *deferred)
     x->result.content_type = response_content_type(&x->response);
     if (x->result.complete)
         x->result.location = response_location(&x->response);
+    x->result.retry_after = response_retry_after(&x->response);
     x->env->on_done(x->env->ctx, x);
 }
 
@@ -356,6 +358,7 @@ void exchange_init(struct exchange *x, struct exchange_env *env, const struct at
     x->wants_head = attempt->wants_head;
     x->close_after = attempt->close_after;
     x->follows = attempt->follows;
+    x->drops = attempt->drops;
     x->limits = *env->limits;
     x->limits.body_bytes_max = attempt->body_bytes_max;
     x->lease.ready = exchange_on_lease_ready;

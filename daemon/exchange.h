@@ -56,7 +56,8 @@ struct exchange {
     bool close_after;
     bool sink_full;
     bool follows;
-    bool drops_body; /* the answer is a redirect that is followed */
+    bool drops_body; /* the answer is a redirect or a refusal, and not the last word */
+    struct retry_on drops;
 };
 
 /* Of a zeroed exchange, as slabs give it. Takes what it needs of attempt (the request block at

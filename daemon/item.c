@@ -2,8 +2,10 @@
  * item.c - one request as the user means it.
  *
  *   WAITING --> ACTIVE --> CLOSING --> FINISHED
- *      |          | ^         (only with a file)     ^
- *      |          +-+ replay, redirect               |
+ *      |         |  ^  |      (only with a file)     ^
+ *      |         |  |  +-- replay, redirect          |
+ *      |         v  |                                |
+ *      |        PAUSED (to be tried again) ----------+
  *      +---------------------------------------------+   (cancelled, refused)
  *
  * One deadline covers everything from acceptance (or from the planned time) on, however many
@@ -16,12 +18,13 @@
 
 static const uint8_t item_next[] = {
     [ITEM_WAITING] = 1u << ITEM_ACTIVE | 1u << ITEM_CLOSING | 1u << ITEM_FINISHED,
-    [ITEM_ACTIVE] = 1u << ITEM_CLOSING | 1u << ITEM_FINISHED,
+    [ITEM_ACTIVE] = 1u << ITEM_PAUSED | 1u << ITEM_CLOSING | 1u << ITEM_FINISHED,
+    [ITEM_PAUSED] = 1u << ITEM_ACTIVE | 1u << ITEM_CLOSING | 1u << ITEM_FINISHED,
     [ITEM_CLOSING] = 1u << ITEM_FINISHED,
     [ITEM_FINISHED] = 0,
 };
 
-static void item_enter(struct item *item, enum item_state next)
+void item_enter(struct item *item, enum item_state next)
 {
     assert(item_next[item->state] & 1u << next);
     item->state = next;
@@ -72,6 +75,7 @@ struct item *item_new(struct front *front, const struct item_options *options)
     item->state = ITEM_WAITING;
     list_init(&item->link);
     timer_init(&item->deadline, item_on_deadline);
+    timer_init(&item->pause, item_on_pause);
     timers_arm(front->timers, &item->deadline, item_deadline_ns(item));
     front->counters.items_accepted++;
     return item;
@@ -150,6 +154,8 @@ void item_start(struct item *item)
         return;
     }
     item_enter(item, ITEM_ACTIVE);
+    item->first_attempt_ns = ring_now_ns(item->front->ring);
+    retry_budget_add_item(&item->batch->retry_budget);
     item_begin_attempt(item);
 }
 
@@ -178,6 +184,11 @@ void item_cancel(struct item *item, enum fault_code code)
         if (!item->cancelled)
             item->cancelled = code;
         item->front->engine.cancel(item->front->engine.ctx, item_attempt_id(item), code);
+        break;
+    case ITEM_PAUSED:
+        timers_disarm(item->front->timers, &item->pause);
+        item->result.fault = (struct fault){ .code = code, .phase = PHASE_QUEUE };
+        item_conclude(item);
         break;
     case ITEM_CLOSING:
         break;
@@ -236,4 +247,5 @@ void item_check(const struct item *item)
     assert(item->batch && item->profile && item->request);
     assert(item->state != ITEM_WAITING || timer_is_armed(&item->deadline));
     assert(item->state != ITEM_ACTIVE || item->attempts > 0);
+    assert((item->state == ITEM_PAUSED) == timer_is_armed(&item->pause));
 }

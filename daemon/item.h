@@ -41,11 +41,14 @@ struct item_events {
     /* The result is complete; the callee ends the item by batch_release. Comes again when a cancel
      * finds blocks that the callee still holds: it returns them first, unsent. */
     void (*finished)(void *ctx, struct item *item);
+    /* What body has handed over is void: the client is to forget it before it gets more. */
+    void (*restart)(void *ctx, struct item *item);
 };
 
 enum item_state {
     ITEM_WAITING, /* in its batch, not yet started */
     ITEM_ACTIVE,  /* an attempt is with the engine */
+    ITEM_PAUSED,  /* waits to be tried again */
     ITEM_CLOSING, /* the attempt is over; its file is being written out */
     ITEM_FINISHED,
 };
@@ -65,12 +68,15 @@ struct item {
     uint64_t id;               /* the client's */
     uint64_t t0_ns;            /* planned time, or acceptance */
     struct timer deadline;
+    struct timer pause;        /* armed iff PAUSED */
+    uint64_t first_attempt_ns; /* when the first attempt was begun */
     struct writer_file *file;
     struct attempt_result result; /* of the last attempt; content_type points into content_type[] */
     enum wire_cap held_by;
     uint16_t cancelled; /* enum fault_code, once asked to end: no further attempt is made */
     uint16_t attempts;
     uint16_t hops;       /* redirects followed */
+    uint16_t retries;    /* attempts made because of how the one before ended */
     uint32_t head_bytes; /* of all heads so far */
     uint64_t attempt_ns; /* the last attempt was begun; 0 = it is the first */
     uint8_t state;       /* enum item_state */

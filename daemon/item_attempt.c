@@ -48,7 +48,7 @@ static void item_take_userinfo(const struct item *item, struct url *url)
     url->password = first.password;
 }
 
-static enum attempt_sink item_sink(const struct item *item)
+enum attempt_sink item_sink(const struct item *item)
 {
     uint8_t mode = item->fixed.body_mode == WIRE_BODY_OF_PROFILE
                        ? item->profile->message.fixed.body_mode
@@ -102,6 +102,8 @@ static void item_post(struct item *item, const struct url *url, struct block *re
         .window_bytes = item_window_bytes(item),
     };
 
+    if (item->retries < profile->retry.retries_max)
+        attempt.drops = profile->retry.on;
     if (item->attempts > 0)
         item->attempt_ns = ring_now_ns(item->front->ring);
     item->attempts++;

@@ -2,7 +2,7 @@
  * item_internal.h - what the files of the item share.
  *
  * item.c has the states, item_attempt.c makes attempts of an item, item_outcome.c judges what came
- * of one. Nobody else includes this.
+ * of one, item_retry.c tries again. Nobody else includes this.
  */
 #ifndef HAULD_ITEM_INTERNAL_H
 #define HAULD_ITEM_INTERNAL_H
@@ -34,6 +34,16 @@ void item_conclude(struct item *item);
 /* item_attempt.c: hands the next attempt to the engine, or concludes the item when it cannot be
  * sent. The item is ACTIVE. */
 void item_begin_attempt(struct item *item);
+
+/* Where its body goes. */
+enum attempt_sink item_sink(const struct item *item);
+
+/* item_retry.c: an attempt is over. Pauses the item until it is tried again, or returns false. */
+bool item_retry(struct item *item, const struct attempt_result *result);
+void item_on_pause(struct timer *timer, uint64_t now_ns);
+
+/* item.c: a legal step. */
+void item_enter(struct item *item, enum item_state next);
 
 /* item_outcome.c: an attempt is over (mailbox_front.done). */
 void item_on_done(void *ctx, uint64_t id, const struct attempt_result *result);

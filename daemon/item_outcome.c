@@ -21,6 +21,7 @@ static void item_keep_result(struct item *item, const struct attempt_result *res
     item->result = *result;
     item->result.location = (struct span){ 0 };
     item->result.content_type = (struct span){ 0 };
+    item->result.retry_after = (struct span){ 0 };
     if (bytes > sizeof(item->content_type))
         bytes = sizeof(item->content_type);
     if (bytes)
@@ -162,7 +163,7 @@ void item_on_done(void *ctx, uint64_t id, const struct attempt_result *result)
         item_fail(item, item->cancelled, PHASE_RECEIVE, NULL);
     else if (item_is_led_on(item, result))
         item_follow(item, result->location);
-    else
+    else if (item->cancelled || !item_retry(item, result))
         item_conclude(item);
 }
 

@@ -11,6 +11,7 @@
 
 #include "block.h"
 #include "fault.h"
+#include "retry_on.h"
 #include "span.h"
 #include "wire.h"
 
@@ -39,6 +40,7 @@ struct attempt {
     bool fresh_conn;
     bool close_after;
     bool follows;            /* a redirect's body is nobody's */
+    struct retry_on drops;   /* nor is that of these statuses: it will be asked again */
     uint64_t dns_timeout_ns; /* each > 0 */
     uint64_t connect_timeout_ns;
     uint64_t first_byte_timeout_ns;
@@ -82,8 +84,9 @@ struct attempt_result {
     uint64_t first_byte_ns;
     uint64_t last_byte_ns;
     enum wire_cap held_by;
-    struct span content_type; /* this and the next during the call */
+    struct span content_type; /* this and the next two during the call */
     struct span location;     /* of a whole response; data NULL = none */
+    struct span retry_after;
 };
 
 /* The engine's side. */

@@ -42,6 +42,13 @@ struct profile *profile_new(const struct frame *frame, const struct config *conf
         timeout_or(fixed->idle_timeout_ns, config->idle_timeout_ns, config->item_time_max_ns);
     profile->total_timeout_ns =
         timeout_or(fixed->total_timeout_ns, config->item_time_max_ns, config->item_time_max_ns);
+    profile->retry = (struct retry_policy){
+        .delay_ns = fixed->retry_delay_ns,
+        .max_time_ns = fixed->retry_max_time_ns,
+        .retries_max = fixed->retries_max,
+        .all_methods = fixed->flags & WIRE_PROFILE_RETRY_ALL,
+    };
+    message_profile_retry_on(fixed, &profile->retry.on);
     profile->unix_denied = false;
     return profile;
 }

@@ -8,6 +8,7 @@
 #include "list.h"
 #include "message.h"
 #include "request_defaults.h"
+#include "retry.h"
 
 struct profile {
     struct list link; /* in its session */
@@ -19,7 +20,8 @@ struct profile {
     uint64_t first_byte_timeout_ns;
     uint64_t idle_timeout_ns;
     uint64_t total_timeout_ns; /* never 0: the daemon's ceiling bounds it */
-    bool unix_denied;          /* the unix path is not allowed to this peer */
+    struct retry_policy retry;
+    bool unix_denied; /* the unix path is not allowed to this peer */
     char bytes[];
 };
 

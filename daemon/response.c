@@ -45,7 +45,7 @@
 #define CHUNK_OVERHEAD_PER_BYTE 16u
 #define BIT(state) (1u << (state))
 
-static_assert(sizeof(struct response) <= 512, "one per exchange");
+static_assert(sizeof(struct response) <= 576, "one per exchange");
 
 static const uint8_t response_next[RESPONSE_STATE_COUNT] = {
     [RESPONSE_IN_HEAD] = BIT(RESPONSE_IN_LENGTH) | BIT(RESPONSE_IN_CHUNKS) | BIT(RESPONSE_IN_REST) |

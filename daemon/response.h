@@ -34,6 +34,7 @@ enum response_verdict {
 };
 
 #define RESPONSE_CONTENT_TYPE_BYTES_MAX 255u
+#define RESPONSE_RETRY_AFTER_BYTES_MAX 40u /* an HTTP-date has at most 33 */
 
 /* What the next byte belongs to; drawn in response.c. */
 enum response_state {
@@ -73,6 +74,7 @@ struct response {
     bool is_coded_otherwise; /* one that cannot be chunked alone */
     uint8_t chunk_digits;    /* of the chunk size being read */
     uint8_t content_type_bytes;
+    uint8_t retry_after_bytes;
     uint16_t kept_count;   /* fields in head */
     uint16_t reason_bytes; /* at the front of head */
     uint16_t interim_count;
@@ -90,6 +92,7 @@ struct response {
     size_t piece_bytes;      /* of a chunk, where the last run stopped */
     char name[18];           /* the front of the field name being read */
     char content_type[RESPONSE_CONTENT_TYPE_BYTES_MAX];
+    char retry_after[RESPONSE_RETRY_AFTER_BYTES_MAX];
 };
 
 /* limits must outlive the response. is_head_request: the request was HEAD. */
@@ -110,6 +113,9 @@ enum response_verdict response_finish(struct response *response);
 /* Of the final head: the value of Content-Type, cut to 255 bytes (empty if none). This and those
  * below are empty before the final head is complete, and valid until deinit. */
 struct span response_content_type(const struct response *response);
+
+/* Of the final head: the value of Retry-After, empty if there is none or if it is far too long. */
+struct span response_retry_after(const struct response *response);
 
 /* Of the final head: the value of Location; data NULL = none. Two that differ are refused. */
 struct span response_location(const struct response *response);

@@ -28,6 +28,7 @@ enum response_field {
     FIELD_CONNECTION,
     FIELD_LOCATION,
     FIELD_CONTENT_TYPE,
+    FIELD_RETRY_AFTER,
 };
 
 struct known_field {
@@ -43,6 +44,7 @@ static const struct known_field known_fields[] = {
     KNOWN_FIELD("connection", FIELD_CONNECTION),
     KNOWN_FIELD("location", FIELD_LOCATION),
     KNOWN_FIELD("content-type", FIELD_CONTENT_TYPE),
+    KNOWN_FIELD("retry-after", FIELD_RETRY_AFTER),
 };
 #define KNOWN_FIELDS (sizeof(known_fields) / sizeof(known_fields[0]))
 static_assert(KNOWN_FIELDS <= sizeof(((struct response *)0)->name), "only its front is kept");
@@ -181,13 +183,15 @@ static int on_field_name_complete(llhttp_t *parser)
     return 0;
 }
 
-static void response_copy_content_type(struct response *response, const char *at, size_t bytes)
+/* The next bytes of the value being read, as far as out has room. */
+static void response_copy_value(const struct response *response, struct span piece, char *out,
+                                size_t out_bytes)
 {
     size_t seen = response->value_bytes;
-    size_t room = RESPONSE_CONTENT_TYPE_BYTES_MAX - seen;
 
-    if (seen < RESPONSE_CONTENT_TYPE_BYTES_MAX)
-        memcpy(response->content_type + seen, at, bytes < room ? bytes : room);
+    if (seen < out_bytes)
+        memcpy(out + seen, piece.data,
+               piece.bytes < out_bytes - seen ? piece.bytes : out_bytes - seen);
 }
 
 static int on_field_value(llhttp_t *parser, const char *at, size_t bytes)
@@ -198,7 +202,11 @@ static int on_field_value(llhttp_t *parser, const char *at, size_t bytes)
     if (response->state != RESPONSE_IN_HEAD)
         return 0;
     if (response->field == FIELD_CONTENT_TYPE)
-        response_copy_content_type(response, at, bytes);
+        response_copy_value(response, span_of(at, bytes), response->content_type,
+                            sizeof(response->content_type));
+    if (response->field == FIELD_RETRY_AFTER)
+        response_copy_value(response, span_of(at, bytes), response->retry_after,
+                            sizeof(response->retry_after));
     while (trimmed > 0 && (at[trimmed - 1] == ' ' || at[trimmed - 1] == '\t'))
         trimmed--;
     if (trimmed > 0)
@@ -255,6 +263,11 @@ static int on_field_value_complete(llhttp_t *parser)
             (uint8_t)(response->value_trimmed < RESPONSE_CONTENT_TYPE_BYTES_MAX
                           ? response->value_trimmed
                           : RESPONSE_CONTENT_TYPE_BYTES_MAX);
+    if (field == FIELD_RETRY_AFTER)
+        response->retry_after_bytes =
+            (uint8_t)(response->value_trimmed <= RESPONSE_RETRY_AFTER_BYTES_MAX
+                          ? response->value_trimmed
+                          : 0);
     return field == FIELD_LOCATION ? response_end_location(response, value_at) : 0;
 }
 
@@ -332,6 +345,7 @@ void response_tokens_begin(struct response *response)
     response->is_coded = false;
     response->is_coded_otherwise = false;
     response->content_type_bytes = 0;
+    response->retry_after_bytes = 0;
     response->kept_count = 0;
     response->reason_bytes = 0;
     response->kept_bytes = 0;
@@ -347,6 +361,12 @@ struct span response_content_type(const struct response *response)
 {
     return span_of(response->content_type,
                    response_has_head(response) ? response->content_type_bytes : 0);
+}
+
+struct span response_retry_after(const struct response *response)
+{
+    return span_of(response->retry_after,
+                   response_has_head(response) ? response->retry_after_bytes : 0);
 }
 
 struct span response_location(const struct response *response)

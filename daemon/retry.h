@@ -11,8 +11,9 @@
 #include "fault.h"
 #include "retry_on.h"
 #include "span.h"
+#include "wire.h"
 
-#define RETRY_RETRIES_MAX 1000u /* of one item, whatever its policy says */
+#define RETRY_RETRIES_MAX WIRE_RETRIES_MAX /* of one item, whatever its policy says */
 #define RETRY_BACKOFF_BASE_NS UINT64_C(1000000000)
 #define RETRY_BACKOFF_MAX_NS UINT64_C(60000000000)
 #define RETRY_AFTER_MAX_NS UINT64_C(21600000000000) /* 6 h: the most a server can ask for */
@@ -62,17 +63,15 @@ enum retry_verdict {
 };
 
 /* A bound on the retries of a batch, so that an origin in trouble is not asked (1 + N) times for
- * everything. Each item adds a fifth of a token and each retry takes one: retries are at most 20 %
- * of the items, beyond the 10 that there are at the start; at most 1000 are saved up.
- *
- * It is for retries that nobody counted (a default of the batch's or the daemon's). "--retry N" is
- * a number given for each item, and is kept: pass NULL. */
+ * a million items. Each item adds a fifth of a token and each retry takes one: retries are at most
+ * 20 % of the items, beyond the 1000 that there are at the start: no batch of a few hundred items
+ * ever meets it. At most 10 000 are saved up. */
 struct retry_budget {
     unsigned fifths; /* of a token */
 };
 
-#define RETRY_BUDGET_FLOOR 10u
-#define RETRY_BUDGET_MAX 1000u
+#define RETRY_BUDGET_FLOOR 1000u
+#define RETRY_BUDGET_MAX 10000u
 
 void retry_budget_init(struct retry_budget *budget);
 void retry_budget_add_item(struct retry_budget *budget); /* when its first attempt begins */

@@ -63,6 +63,17 @@ static void session_on_item_finished(void *ctx, struct item *item)
         session_release_item(s, item);
 }
 
+/* A whole frame takes its turn among the item's body blocks. */
+static void session_queue_frame(struct session *s, struct item *item, struct block *block)
+{
+    block->is_frame = true;
+    block->ctx = item;
+    block->since_ns = ring_now_ns(s->front->ring);
+    item->blocks_count++;
+    list_link_back(&s->bodies, &block->link);
+    session_wake(s);
+}
+
 static void session_on_item_head(void *ctx, struct item *item, const struct attempt_head *head)
 {
     struct session *s = ctx;
@@ -85,12 +96,24 @@ static void session_on_item_head(void *ctx, struct item *item, const struct atte
         return;
     }
     block->bytes = message_encode_head(block->data, item->id, &message);
-    block->is_frame = true;
-    block->ctx = item;
-    block->since_ns = ring_now_ns(s->front->ring);
-    item->blocks_count++;
-    list_link_back(&s->bodies, &block->link);
-    session_wake(s);
+    session_queue_frame(s, item, block);
+}
+
+static void session_on_item_restart(void *ctx, struct item *item)
+{
+    struct session *s = ctx;
+    struct block *block;
+
+    if (s->state != SESSION_STREAM)
+        return;
+    block = block_new(MESSAGE_DATA_HEAD_BYTES);
+    if (!block) {
+        session_close(s);
+        return;
+    }
+    message_encode_data_head(block->data, WIRE_DATA_RESTART, item->id, 0);
+    block->bytes = MESSAGE_DATA_HEAD_BYTES;
+    session_queue_frame(s, item, block);
 }
 
 /* What a block will use up of the client's window: the payload of its frame. */
@@ -251,6 +274,7 @@ void session_drop_bodies(struct session *s)
 
 const struct item_events session_item_events = {
     .head = session_on_item_head,
+    .restart = session_on_item_restart,
     .body = session_on_item_body,
     .finished = session_on_item_finished,
 };

@@ -20,7 +20,7 @@ HEAD, DATA, RESULT, BATCH_DONE, PONG, GOAWAY, ERROR = range(65, 72)
 HEADER = struct.Struct("<IBBHQ")  # length, type, flags, fd_count, id
 FIELD = struct.Struct("<II")  # name_bytes, value_bytes
 FIXED = {
-    PROFILE: struct.Struct("<IIQQQQQQQBBHIHHHHB79x"),
+    PROFILE: struct.Struct("<IIQQQQQQQBBHIHHHHB143x"),
     BATCH_BEGIN: struct.Struct("<IIII32x"),
     BATCH_END: struct.Struct("<II"),
     REQUEST: struct.Struct("<IIQQQQIIIHBB"),

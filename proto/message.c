@@ -16,8 +16,9 @@
 #include <string.h>
 
 #define PROFILE_FLAGS_KNOWN                                                                        \
-    (WIRE_PROFILE_HEAD | WIRE_PROFILE_FRESH_CONN | WIRE_PROFILE_NO_REUSE | WIRE_PROFILE_FOLLOW)
-#define REQUEST_FLAGS_KNOWN (WIRE_REQUEST_HAS_BODY | WIRE_REQUEST_REPLAYABLE)
+    (WIRE_PROFILE_HEAD | WIRE_PROFILE_FRESH_CONN | WIRE_PROFILE_NO_REUSE | WIRE_PROFILE_FOLLOW |   \
+     WIRE_PROFILE_RETRY_ALL)
+#define REQUEST_FLAGS_KNOWN (WIRE_REQUEST_HAS_BODY | WIRE_REQUEST_REPLAYABLE | WIRE_REQUEST_KEPT)
 #define RESULT_FLAGS_KNOWN                                                                         \
     (WIRE_RESULT_REUSED | WIRE_RESULT_RESUMED | WIRE_RESULT_TRUNCATED | WIRE_RESULT_DECODED |      \
      WIRE_RESULT_COMPLETE)
@@ -167,15 +168,34 @@ static bool body_mode_is_known(uint8_t mode)
     return mode == WIRE_BODY_DISCARD || mode == WIRE_BODY_DATA || mode == WIRE_BODY_FD;
 }
 
+void message_profile_retry_on(const struct wire_profile *fixed, struct retry_on *ret_on)
+{
+    static_assert(sizeof(ret_on->statuses) == sizeof(fixed->retry_statuses), "the same list");
+    ret_on->faults = fixed->retry_faults;
+    memcpy(ret_on->statuses, fixed->retry_statuses, sizeof(ret_on->statuses));
+}
+
+static bool retries_are_valid(const struct wire_profile *fixed)
+{
+    struct retry_on on;
+
+    message_profile_retry_on(fixed, &on);
+    return fixed->retries_max <= WIRE_RETRIES_MAX && retry_on_is_valid(&on);
+}
+
 static message_error profile_check_fixed(const struct wire_profile *fixed)
 {
-    if ((fixed->flags & ~PROFILE_FLAGS_KNOWN) || !is_zero(fixed->reserved, sizeof(fixed->reserved)))
+    if ((fixed->flags & ~PROFILE_FLAGS_KNOWN) ||
+        !is_zero(fixed->reserved, sizeof(fixed->reserved)) ||
+        !is_zero(fixed->reserved2, sizeof(fixed->reserved2)))
         return WIRE_ERROR_RESERVED;
     if (fixed->redirect_schemes & ~(WIRE_SCHEME_HTTP | WIRE_SCHEME_HTTPS))
         return WIRE_ERROR_RESERVED;
     if (!body_mode_is_known(fixed->body_mode))
         return WIRE_ERROR_MALFORMED;
     if (fixed->address_family != 0 && fixed->address_family != 4 && fixed->address_family != 6)
+        return WIRE_ERROR_MALFORMED;
+    if (!retries_are_valid(fixed))
         return WIRE_ERROR_MALFORMED;
     if (fixed->header_count > WIRE_HEADERS_MAX || fixed->header_bytes > WIRE_HEADER_BYTES_MAX ||
         fixed->pin_count > WIRE_PINS_MAX)

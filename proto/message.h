@@ -9,6 +9,7 @@
 #define HAUL_MESSAGE_H
 
 #include "frame.h"
+#include "retry_on.h"
 
 /* 0 when the frame is well formed, else the enum wire_error_code to answer with. */
 typedef uint32_t message_error;
@@ -78,6 +79,9 @@ message_error message_decode_error(const struct frame *frame, struct message_err
  * takes (from_client: the client-to-daemon ones), no unknown flag bit, and descriptors only with
  * REQUEST. */
 message_error message_check_header(const struct wire_header *header, bool from_client);
+
+/* Which outcomes the profile names; a decoder has accepted it. */
+void message_profile_retry_on(const struct wire_profile *fixed, struct retry_on *ret_on);
 
 /* Walks fields and pins that a decoder accepted; false at the end. */
 bool message_next_field(struct span *headers, struct message_field *ret);

@@ -31,6 +31,7 @@
 #define WIRE_BATCHES_PER_SESSION 256u
 #define WIRE_FRAME_FDS_MAX 1u      /* descriptors one frame can take */
 #define WIRE_FDS_PER_SESSION 1024u /* descriptors held for one session */
+#define WIRE_RETRIES_MAX 1000u     /* of an item */
 #define WIRE_PINS_MAX 64u          /* --resolve and --connect-to rows of a profile */
 
 enum wire_type {
@@ -97,9 +98,15 @@ struct wire_profile {
     uint16_t interface_bytes; /* then the local address to bind to, as text, or nothing */
     uint16_t redirects_max;   /* with WIRE_PROFILE_FOLLOW: one more is http/redirects */
     uint8_t redirect_schemes; /* WIRE_SCHEME_* that a redirect may lead to; 0 = any */
-    uint8_t reserved[79];     /* zero */
+    uint8_t reserved[5];      /* zero */
+    uint16_t retries_max;     /* 0 = nothing is retried; at most WIRE_RETRIES_MAX */
+    uint64_t retry_delay_ns;  /* before each; 0 = random, up to 1 s doubled each time, up to 60 s */
+    uint64_t retry_max_time_ns;  /* no retry begins later after the first attempt; 0 = no limit */
+    uint64_t retry_faults;       /* bit n: enum fault_code n is retried */
+    uint16_t retry_statuses[16]; /* 100 to 599, or 1 to 5 for a class; the first 0 ends the list */
+    uint8_t reserved2[80];       /* zero */
 };
-static_assert(sizeof(struct wire_profile) == 160, "wire layout");
+static_assert(sizeof(struct wire_profile) == 224, "wire layout");
 
 #define WIRE_SCHEME_HTTP 0x1u
 #define WIRE_SCHEME_HTTPS 0x2u
@@ -108,6 +115,7 @@ static_assert(sizeof(struct wire_profile) == 160, "wire layout");
 #define WIRE_PROFILE_FRESH_CONN 0x2u /* a new connection for every request */
 #define WIRE_PROFILE_NO_REUSE 0x4u   /* close the connection after the response */
 #define WIRE_PROFILE_FOLLOW 0x8u     /* redirects are followed; each hop has its HEAD frame */
+#define WIRE_PROFILE_RETRY_ALL 0x10u /* methods that are not idempotent are retried too */
 
 /* One header field: this, then name, then value. */
 struct wire_field {
@@ -163,6 +171,7 @@ static_assert(sizeof(struct wire_request) == 56, "wire layout");
 #define WIRE_BODY_OF_PROFILE 255u
 #define WIRE_REQUEST_HAS_BODY 0x1u   /* set whenever body_bytes > 0; with 0: Content-Length: 0 */
 #define WIRE_REQUEST_REPLAYABLE 0x2u /* the user says: safe to send twice */
+#define WIRE_REQUEST_KEPT 0x4u       /* what was delivered cannot be taken back: no RESTART */
 
 struct wire_credit {
     uint32_t fixed_bytes;

@@ -52,6 +52,7 @@ PURE_LEVEL_MAX = 5
 SAME_LEVEL = {
     ('url', 'fault'): 'a refused URL is told by its fault code',
     ('request_defaults', 'fields'): "a profile's fields are judged like any",
+    ('profile', 'retry'): 'a profile says what is retried',
     ('pool', 'dial'): 'a pool dials for its waiters',
     ('sink', 'mailbox'): 'bodies leave the engine as blocks of the mailbox',
     ('batch', 'item'): 'a batch owns its items',

@@ -50,6 +50,9 @@ static size_t put_profile(char *out)
                    .address_family = 4,
                    .redirects_max = 10,
                    .redirect_schemes = WIRE_SCHEME_HTTPS,
+                   .retries_max = 3,
+                   .retry_faults = 1u << FAULT_CONNECT_REFUSED,
+                   .retry_statuses = { 429, 5 },
                    .header_count = 2,
                    .pin_count = 2 },
         .headers = two_fields(fields),
@@ -182,7 +185,7 @@ static size_t (*const put_of_kind[GOOD_FRAME_COUNT])(char *out) = {
 };
 
 static const size_t used_bytes[GOOD_FRAME_COUNT] = {
-    [GOOD_PROFILE] = 16 + 160 + 32 + 47 + 12 + 9,
+    [GOOD_PROFILE] = 16 + 224 + 32 + 47 + 12 + 9,
     [GOOD_BATCH_BEGIN] = 64,
     [GOOD_BATCH_END] = 24,
     [GOOD_REQUEST] = 16 + 56 + 4 + 14 + 32 + 5,

@@ -28,7 +28,7 @@ def frame(kind, ident, payload=b"", flags=0, fd_count=0, length=None):
 
 def profile(ident=1, body_mode=DISCARD, flags=0, total_s=0, body_max=0, reserved=0, header_count=0,
             headers=b"", unix_path=b"", first_byte_s=0, idle_s=0, interface=b""):
-    fixed = struct.pack("<II7QBBHIHHHHB78xB", 160, flags, 0, 0, 0, int(first_byte_s * 1e9),
+    fixed = struct.pack("<II7QBBHIHHHHB142xB", 224, flags, 0, 0, 0, int(first_byte_s * 1e9),
                         int(idle_s * 1e9), int(total_s * 1e9), body_max, body_mode, 0, header_count,
                         len(headers), 0, len(unix_path), len(interface), 0, 0, reserved)
     return frame(PROFILE, ident, fixed + headers + unix_path + interface)

@@ -103,9 +103,16 @@ static const struct {
     uint64_t value;
     message_error error;
 } spoilt[] = {
-    { "an unknown flag", GOOD_PROFILE, AT(wire_profile, flags), 0x10, RESERVED },
+    { "an unknown flag", GOOD_PROFILE, AT(wire_profile, flags), 0x20, RESERVED },
     { "an unknown scheme", GOOD_PROFILE, AT(wire_profile, redirect_schemes), 4, RESERVED },
-    { "the last reserved byte", GOOD_PROFILE, AT(wire_profile, reserved[78]), 1, RESERVED },
+    { "the last reserved byte", GOOD_PROFILE, AT(wire_profile, reserved2[79]), 1, RESERVED },
+    { "a reserved byte", GOOD_PROFILE, AT(wire_profile, reserved[4]), 1, RESERVED },
+    { "1001 retries", GOOD_PROFILE, AT(wire_profile, retries_max), 1001, MALFORMED },
+    { "a fault no one retries", GOOD_PROFILE, AT(wire_profile, retry_faults), 2, MALFORMED },
+    { "a fault of tomorrow", GOOD_PROFILE, AT(wire_profile, retry_faults), 1u << 31, MALFORMED },
+    { "a status of 600", GOOD_PROFILE, AT(wire_profile, retry_statuses[0]), 600, MALFORMED },
+    { "a hole in the statuses", GOOD_PROFILE, AT(wire_profile, retry_statuses[2]), 0, OK },
+    { "a status after the end", GOOD_PROFILE, AT(wire_profile, retry_statuses[3]), 500, MALFORMED },
     { "the highest flag", GOOD_PROFILE, AT(wire_profile, flags), 0x80000000, RESERVED },
     { "reserved", GOOD_PROFILE, AT(wire_profile, reserved), 1, RESERVED },
     { "a body mode too many", GOOD_PROFILE, AT(wire_profile, body_mode), 3, MALFORMED },
@@ -143,7 +150,7 @@ static const struct {
     { "an address without text", GOOD_PROFILE, PROFILE_PIN + 31 + 8, 1, 1, MALFORMED },
     { "an unknown flag", GOOD_BATCH_BEGIN, AT(wire_batch_begin, flags), 1, RESERVED },
     { "reserved", GOOD_BATCH_END, AT(wire_batch_end, reserved), 1, RESERVED },
-    { "an unknown flag", GOOD_REQUEST, AT(wire_request, flags), 0x7, RESERVED },
+    { "an unknown flag", GOOD_REQUEST, AT(wire_request, flags), 0xb, RESERVED },
     { "a body mode too many", GOOD_REQUEST, AT(wire_request, body_mode), 3, MALFORMED },
     { "body mode 254", GOOD_REQUEST, AT(wire_request, body_mode), 254, MALFORMED },
     { "a body without its flag", GOOD_REQUEST, AT(wire_request, flags), 0, MALFORMED },

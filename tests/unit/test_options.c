@@ -152,8 +152,6 @@ static void keeps_data_in_the_order_it_was_given(void **state)
 static void refuses_what_the_contract_names_and_this_build_lacks(void **state)
 {
     static const char *const commands[] = {
-        "get --retry 3 u",
-        "get --retry=3 u",
         "batch --rate 100 u",
         "get -k u",
         "get -w %{http_code} u",

@@ -498,11 +498,12 @@ static unsigned granted(struct retry_budget *budget)
     return count;
 }
 
-static void grants_a_fifth_of_the_items_and_ten(void **state)
+static void grants_a_fifth_of_the_items_and_a_thousand(void **state)
 {
     static const unsigned rows[][2] = {
-        { 0, 10 },   { 1, 10 },     { 4, 10 },      { 5, 11 },         { 9, 11 },
-        { 100, 30 }, { 1000, 210 }, { 4950, 1000 }, { 1000000, 1000 }, /* what is saved up ends */
+        { 0, 1000 },   { 1, 1000 },     { 4, 1000 },      { 5, 1001 },        { 9, 1001 },
+        { 100, 1020 }, { 10000, 3000 }, { 45000, 10000 }, { 1000000, 10000 }, /* what is saved up
+                                                                                 ends */
     };
 
     (void)state;
@@ -522,7 +523,7 @@ static void earns_again_after_the_budget_was_empty(void **state)
 
     (void)state;
     retry_budget_init(&budget);
-    assert_int_equal(granted(&budget), 10);
+    assert_int_equal(granted(&budget), 1000);
     for (unsigned item = 0; item < 4; item++)
         retry_budget_add_item(&budget);
     assert_int_equal(granted(&budget), 0);
@@ -547,7 +548,7 @@ static void takes_no_token_for_a_retry_that_is_not_granted(void **state)
     expect(&a, RETRY_USED_UP, 0, "used up");
     a.outcome.is_idempotent = false;
     expect(&a, RETRY_UNSAFE, 0, "unsafe");
-    assert_int_equal(granted(&budget), 10);
+    assert_int_equal(granted(&budget), 1000);
 }
 
 static void has_no_bound_without_a_budget(void **state)
@@ -606,7 +607,7 @@ int main(void)
         cmocka_unit_test(ignores_retry_after_beside_a_fault),
         cmocka_unit_test(reads_retry_after),
         cmocka_unit_test(refuses_what_is_no_retry_after),
-        cmocka_unit_test(grants_a_fifth_of_the_items_and_ten),
+        cmocka_unit_test(grants_a_fifth_of_the_items_and_a_thousand),
         cmocka_unit_test(earns_again_after_the_budget_was_empty),
         cmocka_unit_test(takes_no_token_for_a_retry_that_is_not_granted),
         cmocka_unit_test(has_no_bound_without_a_budget),
