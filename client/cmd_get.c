@@ -39,6 +39,9 @@ char *check_fetch_options(const struct options *options)
 {
     char *why = NULL;
 
+    if (options->write_out && (options->body_inline || options->headers_in_record))
+        return why_format("-w writes its template in place of records: there is none for %s",
+                          options->body_inline ? "--inline" : "--headers");
     if (options->is_private && options->no_private)
         return why_format("--private and --no-private exclude each other");
     if (options->remote_name && options->output.count)
@@ -52,7 +55,8 @@ char *check_fetch_options(const struct options *options)
 
 static char *check_get(const struct options *options)
 {
-    bool has_records = options->records == RECORDS_ALL || options->records == RECORDS_FAILED;
+    bool has_records = !options->write_out &&
+                       (options->records == RECORDS_ALL || options->records == RECORDS_FAILED);
     bool body_to_stdout = !options->output.count && !options->remote_name && !options->output_dir &&
                           !options->discard && !options->body_inline;
 
@@ -62,7 +66,7 @@ static char *check_get(const struct options *options)
         return why_format(
             "records and bodies would mix on standard output: add -o FILE, --output-dir, "
             "--discard or --inline");
-    if (options->headers_in_record && !has_records && !options->body_inline)
+    if (options->headers_in_record && !has_records && !options->body_inline && !options->write_out)
         return why_format("--headers puts them into the record: add --records all, or use -i");
     return check_fetch_options(options);
 }

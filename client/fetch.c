@@ -45,7 +45,7 @@ static uint64_t realtime_ns(void)
 
 static bool records_go_to_output(const struct options *options)
 {
-    return options->verb == VERB_BATCH || options->body_inline ||
+    return options->verb == VERB_BATCH || options->body_inline || options->write_out ||
            (options->records != RECORDS_DEFAULT && options->records != RECORDS_NONE);
 }
 
@@ -56,7 +56,8 @@ static void fetch_choose_records(struct fetch *fetch)
     fetch->records = options->records;
     if (options->records == RECORDS_DEFAULT)
         fetch->records = records_go_to_output(options) ? RECORDS_ALL : RECORDS_NONE;
-    fetch->is_human = options->verb == VERB_BATCH && isatty(STDOUT_FILENO) && !options->body_inline;
+    fetch->is_human = options->verb == VERB_BATCH && isatty(STDOUT_FILENO) &&
+                      !options->body_inline && !options->write_out;
 }
 
 /* A descriptor per file being written; the usual soft limit is too low for a large -c. */
@@ -96,7 +97,7 @@ bool fetch_init(struct fetch *fetch, const struct options *options, struct say *
     progress_init(&fetch->progress, fetch->start_ns, wants_progress(options, say));
     fetch_set_handlers(fetch);
     fetch_choose_records(fetch);
-    if (!plan_init(&fetch->plan, options, ret_why))
+    if (!plan_init(&fetch->plan, options, ret_why) || !fetch_open_writeout(fetch, ret_why))
         return false;
     fetch->window = fetch->plan.concurrency * 4;
     if (fetch->window < FETCH_WINDOW_MIN)
@@ -114,6 +115,7 @@ void fetch_deinit(struct fetch *fetch)
 {
     items_deinit(&fetch->items);
     plan_deinit(&fetch->plan);
+    writeout_deinit(&fetch->writeout);
     if (fetch->input.fd > STDIN_FILENO)
         (void)close(fetch->input.fd); /* only read from */
     input_deinit(&fetch->input);

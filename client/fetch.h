@@ -18,6 +18,7 @@
 #include "say.h"
 #include "tally.h"
 #include "timeline.h"
+#include "writeout.h"
 
 #define FETCH_WINDOW_MIN 256u         /* items outstanding, whatever -c */
 #define FETCH_LINES_SAID_MAX 20u      /* bad input lines with a message each */
@@ -32,7 +33,8 @@ struct fetch {
     struct reach reach;
     struct client_handlers handlers;
     enum records_mode records;
-    bool is_human; /* lines for people in place of JSON records */
+    struct writeout writeout; /* of -w */
+    bool is_human;            /* lines for people in place of JSON records */
     uint32_t window;
 
     /* input */
@@ -119,6 +121,13 @@ const char *fetch_name_error(struct fetch *fetch, const char *path, int error);
 
 /* True when the name of a body's file is made from the URL. */
 bool fetch_names_files(const struct fetch *fetch);
+
+/* Reads and parses the template of -w, if there is one. False: *ret_why is one line for the user.
+ */
+bool fetch_open_writeout(struct fetch *fetch, char **ret_why);
+
+/* What the template makes of an item, to where it says. */
+void fetch_write_out(struct fetch *fetch, const struct outcome *item);
 
 /* -v of get. */
 void fetch_show_request(struct fetch *fetch, const struct url *url,

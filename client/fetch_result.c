@@ -53,7 +53,7 @@ static void on_head(void *ctx, uint64_t id, const struct message_head *head, siz
     if (!item)
         return;
     item->head_status = head->fixed.status;
-    if (options->headers_in_record)
+    if (options->headers_in_record || fetch->writeout.needs_head)
         keep_headers(item, head);
     if (options->verb == VERB_GET && options->verbose)
         fetch_show_head(fetch, head);
@@ -117,6 +117,10 @@ static void write_record(struct fetch *fetch, const struct outcome *o)
 {
     if (fetch->records == RECORDS_NONE || (fetch->records == RECORDS_FAILED && o->is_ok))
         return;
+    if (fetch->options->write_out) {
+        fetch_write_out(fetch, o);
+        return;
+    }
     if (!fetch->is_human) {
         record_write_json(output_buffer(&fetch->output), &fetch->clock, o);
     } else if (!o->is_ok || fetch->tally.requests <= FETCH_HUMAN_LINES_MAX) {
@@ -172,6 +176,7 @@ static void fetch_end_item(struct fetch *fetch, struct item *item,
         .line = item->line,
         .label = item_label(item),
         .url = item_url(item),
+        .implied_bytes = item->implied_bytes,
         .hop_url = result->url,
         .method = item_method(item),
         .result = &result->fixed,
@@ -180,6 +185,8 @@ static void fetch_end_item(struct fetch *fetch, struct item *item,
                    .error = result->fixed.fault_errno },
         .message = result->message,
         .content_type = result->content_type,
+        .path = item->body.path,
+        .upload_bytes = item->upload_bytes,
         .has_headers = item->head != NULL,
         .headers = span_of(item->head, item->head_bytes),
     };
@@ -191,11 +198,11 @@ static void fetch_end_item(struct fetch *fetch, struct item *item,
     tally_add(&fetch->tally, &o);
     if (fetch->options->timeline)
         timeline_add(&fetch->timeline, &o);
+    if (!o.is_ok)
+        fetch_note_failure(fetch, &o); /* before what -w may send to stderr, as curl */
     write_record(fetch, &o);
     if (item->request_bytes)
         client_release(&fetch->client, item->request_bytes);
-    if (!o.is_ok)
-        fetch_note_failure(fetch, &o);
     items_release(&fetch->items, item);
 }
 

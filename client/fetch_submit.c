@@ -114,8 +114,12 @@ static struct item *fetch_new_item(struct fetch *fetch, const struct input_item 
     item->number = ++fetch->number;
     item->line = line;
     item->request_bytes = 0;
-    if (in->url.bytes)
+    item->upload_bytes = 0;
+    item->implied_bytes = 0;
+    if (in->url.bytes) {
+        item->implied_bytes = url_has_scheme(in->url) ? 0 : strlen("http://");
         put_url(fetch, &item->store, in->url);
+    }
     item->url_bytes = (uint32_t)item->store.bytes;
     text_put_span(&item->store, in->label);
     item->label_bytes = (uint32_t)in->label.bytes;
@@ -269,6 +273,7 @@ static bool fetch_send_item(struct fetch *fetch, struct item *item, const struct
         return false;
     }
     item->request_bytes = (uint32_t)bytes;
+    item->upload_bytes = (uint32_t)request.body.bytes;
     if (fetch->options->verb == VERB_GET && fetch->options->verbose && url)
         fetch_show_request(fetch, url, &request);
     return true;

@@ -20,6 +20,8 @@ struct item {
     uint32_t label_bytes;
     uint32_t method_bytes;
     uint32_t request_bytes; /* of its frame, for the limit per session */
+    uint32_t implied_bytes; /* of the URL: the "http://" that nobody wrote */
+    uint32_t upload_bytes;  /* of the request's body */
     struct body body;
     char *head; /* owned: the fields of the response in wire form, when kept */
     size_t head_bytes;

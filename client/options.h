@@ -117,6 +117,7 @@ struct options {
     bool fail_status; /* -f */
     bool silent;
     bool show_error;
+    const char *write_out; /* NULL = none; empty is one too */
     bool headers_in_record;
     bool timeline;
     struct option_list report;

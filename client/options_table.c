@@ -100,6 +100,8 @@ const struct option_row option_rows[] = {
     FLAG("fail", 'f', VERB_FETCH, fail_status, "a status of 400 or more is a failure"),
     FLAG("silent", 's', VERB_FETCH, silent, "no progress, summary or error lines"),
     FLAG("show-error", 'S', VERB_FETCH, show_error, "error lines even with -s"),
+    VALUE("write-out", 'w', VERB_FETCH, OPTION_TEXT, write_out, "TEMPLATE",
+          "print this after each item, with curl's %{variables}; batch: in place of records"),
     FLAG("headers", 0, VERB_FETCH, headers_in_record, "put the response header into the record"),
     FLAG("timeline", 0, VERB_FETCH, timeline, "draw when each request connected, waited, received"),
     VALUE("report", 0, VERB_FETCH, OPTION_LIST, report, "FILE.json", "write the run as JSON"),
@@ -156,7 +158,6 @@ const struct option_row option_rows[] = {
     LATER("skip-existing", 0, VERB_FETCH),
     LATER("hash", 0, VERB_FETCH),
     LATER("expect-hash", 0, VERB_FETCH),
-    LATER("write-out", 'w', VERB_FETCH),
     /* never: the nearest way */
     { .name = "form",
       .letter = 'F',

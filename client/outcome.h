@@ -14,15 +14,18 @@ struct outcome {
     uint64_t line;   /* of the input, 0 = from the command line */
     struct span label;
     struct span url;
-    struct span hop_url; /* where redirects led, or empty */
-    struct span method;  /* empty = GET */
+    size_t implied_bytes; /* of url: the "http://" that nobody wrote */
+    struct span hop_url;  /* where redirects led, or empty */
+    struct span method;   /* empty = GET */
     const struct wire_result *result;
     struct timing timing;
     bool is_ok;         /* no fault: a response was received whole, and -f has nothing against it */
     struct fault fault; /* ours (-f, a sink that failed) or the daemon's */
     struct span message; /* what happened, in words */
     struct span content_type;
-    const char *output; /* the file written, or NULL */
+    const char *output;    /* the file written, or NULL */
+    const char *path;      /* the file the body was meant for, or NULL */
+    uint64_t upload_bytes; /* of the request's body */
     bool has_headers;
     struct span headers; /* wire form */
     bool has_body;

@@ -336,6 +336,12 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
            plan_add_following(plan, options, ret_why) && plan_add_retries(plan, options, ret_why);
 }
 
+void plan_want_heads(struct plan *plan)
+{
+    plan->wants_head = true;
+    plan->profile.flags |= WIRE_PROFILE_HEAD;
+}
+
 void plan_deinit(struct plan *plan)
 {
     text_deinit(&plan->fields);

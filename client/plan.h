@@ -41,6 +41,9 @@ struct plan {
 bool plan_init(struct plan *plan, const struct options *options, char **ret_why);
 void plan_deinit(struct plan *plan);
 
+/* Asks for the header of each response, whatever the flags say. */
+void plan_want_heads(struct plan *plan);
+
 /* The PROFILE frame; 0, or -ENOMEM. */
 int plan_write_profile(const struct plan *plan, struct text *frame);
 

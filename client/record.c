@@ -261,26 +261,27 @@ static void put_values(struct text *out, struct span headers, struct span name)
     text_put_char(out, ']');
 }
 
-/* {"name":["value", ...]}, names in lower case, as curl's %{header_json}; an input line's
- * "headers" may be written likewise. */
-static void put_headers(struct text *out, struct span headers)
+/* An input line's "headers" may be written likewise. */
+void record_put_headers(struct text *out, struct span headers, struct span gap)
 {
     struct message_field field;
     struct span rest = headers;
-    char before = '{';
+    bool is_first = true;
 
-    text_put_literal(out, ",\"headers\":");
+    text_put_char(out, '{');
     while (message_next_field(&rest, &field)) {
         if (!is_first_of_name(headers, &field))
             continue;
-        text_put_char(out, before);
-        before = ',';
+        if (!is_first) {
+            text_put_char(out, ',');
+            text_put_span(out, gap);
+        }
+        is_first = false;
         put_lower_json(out, field.name);
         text_put_char(out, ':');
         put_values(out, headers, field.name);
     }
-    if (before == '{')
-        text_put_char(out, before);
+    text_put_span(out, gap);
     text_put_char(out, '}');
 }
 
@@ -317,8 +318,10 @@ void record_write_json(struct text *out, struct record_clock *clock, const struc
     PUT_NUMBER(out, "redirects", result->hops);
     put_response(out, item);
     put_times(out, clock, item);
-    if (item->has_headers)
-        put_headers(out, item->headers);
+    if (item->has_headers) {
+        text_put_literal(out, ",\"headers\":");
+        record_put_headers(out, item->headers, span_of("", 0));
+    }
     if (item->has_body)
         put_body(out, item->body);
     text_put_literal(out, "}\n");

@@ -25,6 +25,10 @@ void record_write_line(struct text *out, const struct outcome *item, bool is_col
 /* The URL without user, password and fragment, its path never empty. */
 void record_put_effective_url(struct text *out, struct span url);
 
+/* {"name":["value", ...], ...} of fields in wire form, names in lower case; gap after each comma
+ * and before the end. */
+void record_put_headers(struct text *out, struct span headers, struct span gap);
+
 /* RFC 3339 in UTC with microseconds, without quotes. */
 void record_put_time(struct text *out, struct record_clock *clock, uint64_t monotonic_ns);
 

@@ -34,6 +34,7 @@ static bool is_moving_terminal(void)
 void say_init(struct say *say, const struct options *options)
 {
     *say = (struct say){
+        .wants_warnings = !options->quiet,
         .wants_errors = !options->quiet && (!options->silent || options->show_error),
         .wants_notes = !options->quiet && !options->silent,
         .is_verbose = options->verbose && !options->quiet,
@@ -86,6 +87,17 @@ void say_error(struct say *say, const char *format, ...)
     va_end(args);
 }
 
+void say_warning(struct say *say, const char *format, ...)
+{
+    va_list args;
+
+    if (!say->wants_warnings)
+        return;
+    va_start(args, format);
+    say_line(say, format, args);
+    va_end(args);
+}
+
 void say_note(struct say *say, const char *format, ...)
 {
     va_list args;
@@ -95,6 +107,12 @@ void say_note(struct say *say, const char *format, ...)
     va_start(args, format);
     say_line(say, format, args);
     va_end(args);
+}
+
+void say_text(struct say *say, struct span text)
+{
+    say_progress(say, span_of("", 0));
+    write_all(text);
 }
 
 void say_block(struct say *say, struct span text)

@@ -149,12 +149,30 @@ static void keeps_data_in_the_order_it_was_given(void **state)
     user_is_done(&line);
 }
 
+/* As curl: the last template counts, and an empty one is one. */
+static void takes_a_template_of_either_verb(void **state)
+{
+    struct line line;
+
+    (void)state;
+    expect_taken(&line, "get -w %{http_code} u");
+    assert_string_equal(line.options.write_out, "%{http_code}");
+    user_is_done(&line);
+    expect_taken(&line, "batch --write-out=@file --write-out= u");
+    assert_string_equal(line.options.write_out, "");
+    user_is_done(&line);
+    expect_taken(&line, "batch u");
+    assert_null(line.options.write_out);
+    user_is_done(&line);
+    expect_refused("get u -w", "-w needs a value");
+    expect_refused("ping -w x", "-w is no flag");
+}
+
 static void refuses_what_the_contract_names_and_this_build_lacks(void **state)
 {
     static const char *const commands[] = {
         "batch --rate 100 u",
         "get -k u",
-        "get -w %{http_code} u",
         "get -b a=1 u",
         "get -c jar u",
         "get -T file u",
@@ -240,6 +258,7 @@ int main(void)
         cmocka_unit_test(takes_long_values_after_equals_or_a_blank),
         cmocka_unit_test(a_letter_means_what_its_verb_says),
         cmocka_unit_test(keeps_data_in_the_order_it_was_given),
+        cmocka_unit_test(takes_a_template_of_either_verb),
         cmocka_unit_test(refuses_what_the_contract_names_and_this_build_lacks),
         cmocka_unit_test(refuses_and_says_the_nearest_way),
         cmocka_unit_test(refuses_values_that_are_none),

@@ -1,0 +1,114 @@
+/*
+ * fetch_writeout.c - -w: where its template comes from and where its text goes.
+ *
+ * The text goes the way of bodies and records, through the output's buffer; only what the template
+ * sends to stderr is written at once, in one piece, and after what came before it.
+ */
+#include "fetch.h"
+
+#include "why.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define TEMPLATE_BYTES_MAX (1u << 20)
+
+static int read_all(int fd, struct text *text)
+{
+    ssize_t bytes;
+
+    do {
+        char *room = text_reserve(text, TEMPLATE_BYTES_MAX / 4);
+
+        if (!room)
+            return -ENOMEM;
+        bytes = read(fd, room, TEMPLATE_BYTES_MAX / 4);
+        if (bytes < 0 && errno != EINTR)
+            return -errno;
+        text->bytes += bytes > 0 ? (size_t)bytes : 0;
+        if (text->bytes > TEMPLATE_BYTES_MAX)
+            return -EFBIG;
+    } while (bytes != 0);
+    return 0;
+}
+
+/* Line ends are for the one who edits the file; \n is for the output. */
+static void drop_line_ends(struct text *text)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < text->bytes; i++)
+        if (text->data[i] != '\n' && text->data[i] != '\r')
+            text->data[bytes++] = text->data[i];
+    text->bytes = bytes;
+}
+
+static bool read_template(const char *path, struct text *text, char **ret_why)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int r = fd < 0 ? -errno : read_all(fd, text);
+
+    if (fd >= 0 && !is_stdin)
+        (void)close(fd); /* only read from */
+    if (r < 0)
+        return why_fail(ret_why, "-w @%s: %s", path, strerror(-r));
+    drop_line_ends(text);
+    return true;
+}
+
+static bool list_is_stdin(const struct options *options)
+{
+    for (size_t i = 0; i < options->input.count; i++)
+        if (strcmp(options->input.values[i], "-") == 0)
+            return true;
+    return false;
+}
+
+bool fetch_open_writeout(struct fetch *fetch, char **ret_why)
+{
+    const struct options *options = fetch->options;
+    const char *template = options->write_out;
+    struct text file;
+    bool fits = true;
+    struct span name;
+    size_t position = 0;
+
+    if (!template)
+        return true;
+    if (strcmp(template, "@-") == 0 && list_is_stdin(options))
+        return why_fail(ret_why, "-w @- and the list cannot both come from standard input");
+    text_init(&file);
+    if (template[0] == '@')
+        fits = read_template(template + 1, &file, ret_why);
+    fits = fits && writeout_parse(&fetch->writeout,
+                                  template[0] == '@' ? text_span(&file) : span_of_string(template),
+                                  ret_why);
+    text_deinit(&file);
+    if (!fits)
+        return false;
+    if (options->referer && *options->referer)
+        fetch->writeout.referer = span_of_string(options->referer);
+    fetch->writeout.unix_path = text_span(&fetch->plan.unix_path);
+    if (fetch->writeout.needs_head)
+        plan_want_heads(&fetch->plan);
+    while (writeout_next_unknown(&fetch->writeout, &position, &name))
+        say_warning(fetch->say, "unknown --write-out variable: '%.*s'", (int)name.bytes, name.data);
+    return true;
+}
+
+void fetch_write_out(struct fetch *fetch, const struct outcome *item)
+{
+    struct text err;
+
+    text_init(&err);
+    say_progress(fetch->say, span_of("", 0));
+    writeout_write(&fetch->writeout, item, output_buffer(&fetch->output), &err);
+    output_settle(&fetch->output);
+    if (err.bytes) {
+        output_flush(&fetch->output);
+        say_text(fetch->say, text_span(&err));
+    }
+    text_deinit(&err);
+}
