@@ -271,7 +271,7 @@ static bool fetch_is_busy(const struct fetch *fetch)
 
 static uint64_t fetch_timeout_ns(const struct fetch *fetch, uint64_t now_ns)
 {
-    uint64_t due_ns = fetch->progress.next_ns;
+    uint64_t due_ns = fetch->has_more_lines ? now_ns : fetch->progress.next_ns;
 
     if (fetch->is_cancelled && fetch->cancel_deadline_ns < due_ns)
         due_ns = fetch->cancel_deadline_ns;

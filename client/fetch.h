@@ -21,6 +21,7 @@
 
 #define FETCH_WINDOW_MIN 256u         /* items outstanding, whatever -c */
 #define FETCH_LINES_SAID_MAX 20u      /* bad input lines with a message each */
+#define FETCH_LINES_PER_TURN 4096u    /* skipped and refused items take no room in the window */
 #define FETCH_HUMAN_LINES_MAX 1000u   /* items with a line each on a terminal; then failures only */
 #define FETCH_CANCEL_NS 2000000000ull /* for the results of a cancelled batch to come */
 
@@ -41,8 +42,9 @@ struct fetch {
     struct input input;
     uint64_t input_file_bytes; /* size of a regular file, 0 = unknown */
     bool input_is_file;
-    bool wants_input; /* nothing complete in the buffer */
-    bool input_ended; /* no item follows */
+    bool wants_input;    /* nothing complete in the buffer */
+    bool input_ended;    /* no item follows */
+    bool has_more_lines; /* the turn had its share: nothing is waited for */
     struct input_parser parser;
     struct text fields; /* of the item being built */
     struct text name;   /* likewise, of its file */

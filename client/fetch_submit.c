@@ -328,7 +328,12 @@ void fetch_submit(struct fetch *fetch)
     struct span line;
     uint64_t number;
 
-    while (!fetch->input_ended && fetch_has_room(fetch)) {
+    fetch->has_more_lines = false;
+    for (unsigned taken = 0; !fetch->input_ended && fetch_has_room(fetch); taken++) {
+        if (taken == FETCH_LINES_PER_TURN) {
+            fetch->has_more_lines = true;
+            return;
+        }
         switch (fetch_next_line(fetch, &line, &number)) {
         case LINE_TAKEN:
             if (fetch_parse(fetch, line, number, &in) != INPUT_EMPTY)
