@@ -62,6 +62,8 @@ static char *check_get(const struct options *options)
         return why_format(
             "records and bodies would mix on standard output: add -o FILE, --output-dir, "
             "--discard or --inline");
+    if (options->skip_existing && body_to_stdout)
+        return why_format("--skip-existing needs files: add -o FILE, -O or --output-dir DIR");
     if (options->headers_in_record && !has_records && !options->body_inline)
         return why_format("--headers puts them into the record: add --records all, or use -i");
     return check_fetch_options(options);

@@ -108,10 +108,14 @@ void fetch_fail_item(struct fetch *fetch, struct item *item, const struct fault 
 /* Ends all items the daemon had, after it went away. */
 void fetch_fail_all(struct fetch *fetch, enum fault_code code, const char *why);
 
+/* Ends an item whose file is there already; nothing was asked of the daemon. */
+void fetch_skip_item(struct fetch *fetch, struct item *item);
+
 void fetch_set_handlers(struct fetch *fetch);
 
-/* Chooses where the item's body goes and opens the file if the daemon is to write it. url is NULL
- * when it was not parsed. False: *ret_fault and *ret_why say why not. */
+/* Chooses where the item's body goes and opens the file if the daemon is to write it, or finds that
+ * the item is to be skipped. url is NULL when it was not parsed. False: *ret_fault and *ret_why say
+ * why not. */
 struct url;
 bool fetch_choose_body(struct fetch *fetch, struct item *item, const struct input_item *in,
                        const struct url *url, struct fault *ret_fault, const char **ret_why);

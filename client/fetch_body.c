@@ -6,6 +6,7 @@
 #include "url.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 bool fetch_names_files(const struct fetch *fetch)
 {
@@ -84,11 +85,25 @@ static bool daemon_may_write(const struct fetch *fetch)
     return options->verb == VERB_GET && !options->include_head && !options->head;
 }
 
+/* A regular file: what else may lie there (a device, a FIFO) is no earlier download, and a folder
+ * is an error as ever. */
+static bool is_there_already(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static bool choose_file(struct fetch *fetch, struct item *item, struct fault *ret_fault,
                         const char **ret_why)
 {
     enum body_kind kind = daemon_may_write(fetch) ? BODY_DAEMON_FILE : BODY_FILE;
-    int r = body_init(&item->body, kind, fetch->name.data);
+    int r;
+
+    item->is_skipped = fetch->options->skip_existing && is_there_already(fetch->name.data);
+    if (item->is_skipped)
+        kind = BODY_FILE; /* opened when bytes come; none do */
+    r = body_init(&item->body, kind, fetch->name.data);
 
     if (r == 0 && kind == BODY_DAEMON_FILE)
         r = body_open(&item->body);

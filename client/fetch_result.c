@@ -147,7 +147,7 @@ static void add_own_faults(struct fetch *fetch, struct item *item, struct outcom
         text_put_format(&fetch->line, "HTTP status %u", o->result->status);
         o->message = text_span(&fetch->line);
     }
-    body_finish(&item->body, !fault_is_set(&o->fault));
+    body_finish(&item->body, !fault_is_set(&o->fault) && !item->is_skipped);
     if (o->fault.code == FAULT_SINK_WRITE && o->fault.error && item->body.path)
         o->message = span_of_string(fetch_name_error(fetch, item->body.path, (int)o->fault.error));
     if (item->body.error && !fault_is_set(&o->fault)) {
@@ -180,6 +180,7 @@ static void fetch_end_item(struct fetch *fetch, struct item *item,
         .content_type = result->content_type,
         .has_headers = item->head != NULL,
         .headers = span_of(item->head, item->head_bytes),
+        .is_skipped = item->is_skipped,
     };
 
     if (o.message.bytes == 0)
@@ -187,7 +188,7 @@ static void fetch_end_item(struct fetch *fetch, struct item *item,
     timing_of_result(&result->fixed, &o.timing);
     add_own_faults(fetch, item, &o);
     tally_add(&fetch->tally, &o);
-    if (fetch->options->timeline)
+    if (fetch->options->timeline && !o.is_skipped)
         timeline_add(&fetch->timeline, &o);
     write_record(fetch, &o);
     if (item->request_bytes)
@@ -240,8 +241,9 @@ void fetch_set_handlers(struct fetch *fetch)
     };
 }
 
-void fetch_fail_item(struct fetch *fetch, struct item *item, const struct fault *fault,
-                     struct span why)
+/* Of an item that the daemon did not have, or had to leave behind. */
+static void fetch_end_here(struct fetch *fetch, struct item *item, const struct fault *fault,
+                           struct span why)
 {
     struct message_result result = {
         .fixed = { .fault = fault->code,
@@ -259,6 +261,21 @@ void fetch_fail_item(struct fetch *fetch, struct item *item, const struct fault 
     };
 
     fetch_end_item(fetch, item, &result);
+}
+
+void fetch_fail_item(struct fetch *fetch, struct item *item, const struct fault *fault,
+                     struct span why)
+{
+    fetch_end_here(fetch, item, fault, why);
+}
+
+void fetch_skip_item(struct fetch *fetch, struct item *item)
+{
+    const struct fault none = { 0 };
+
+    if (fetch->options->verb == VERB_GET)
+        say_note(fetch->say, "%s is there already; not fetched", item->body.path);
+    fetch_end_here(fetch, item, &none, span_of("", 0));
 }
 
 void fetch_fail_all(struct fetch *fetch, enum fault_code code, const char *why)

@@ -292,6 +292,10 @@ static void fetch_take_item(struct fetch *fetch, const struct input_item *in, ui
         fits = check_url(item_url(item), &url, &fault, &why);
     if (fits)
         fits = fetch_choose_body(fetch, item, in, has_url ? &url : NULL, &fault, &why);
+    if (fits && item->is_skipped) {
+        fetch_skip_item(fetch, item);
+        return;
+    }
     if (fits && !fetch_ensure_daemon(fetch)) {
         fetch->input_ended = true;
         fetch->number--;

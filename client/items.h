@@ -20,6 +20,7 @@ struct item {
     uint32_t label_bytes;
     uint32_t method_bytes;
     uint32_t request_bytes; /* of its frame, for the limit per session */
+    bool is_skipped;        /* its file is there already */
     struct body body;
     char *head; /* owned: the fields of the response in wire form, when kept */
     size_t head_bytes;

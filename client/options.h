@@ -99,6 +99,7 @@ struct options {
     struct option_list output;
     bool remote_name; /* -O */
     const char *output_dir;
+    bool skip_existing;
     bool discard;
     bool body_inline;
     uint64_t body_bytes_max;

@@ -18,10 +18,11 @@ struct outcome {
     const struct wire_result *result;
     struct timing timing;
     bool is_ok;         /* no fault: a response was received whole, and -f has nothing against it */
+    bool is_skipped;    /* --skip-existing: ok without having been fetched */
     struct fault fault; /* ours (-f, a sink that failed) or the daemon's */
     struct span message; /* what happened, in words */
     struct span content_type;
-    const char *output; /* the file written, or NULL */
+    const char *output; /* the file written, or found there; NULL = none */
     bool has_headers;
     struct span headers; /* wire form */
     bool has_body;
