@@ -6,8 +6,9 @@
  */
 #include "file.h"
 
+#include "beneath.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +95,8 @@ static int create_temporary(struct file *file)
             file->temp = NULL;
             return -ENOMEM;
         }
-        file->fd = open(file->temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        file->fd = openat(file->directory, file->temp,
+                          O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (file->fd >= 0)
             return 0;
         free(file->temp);
@@ -110,7 +112,7 @@ static int open_regular(struct file *file, const struct stat *old)
     int r;
 
     /* A rename does not ask; but who may not write a file does not mean to replace it. */
-    if (old && faccessat(AT_FDCWD, file->path, W_OK, AT_EACCESS) < 0)
+    if (old && faccessat(file->directory, file->path, W_OK, AT_EACCESS) < 0)
         return -errno;
     r = create_temporary(file);
     if (r < 0 || !old)
@@ -128,7 +130,9 @@ static int open_in_place(struct file *file)
     if (fd >= 0)
         file->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     else
-        file->fd = open(file->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        file->fd =
+            openat(file->directory, file->path,
+                   O_WRONLY | O_CLOEXEC | O_NOCTTY | (file->directory >= 0 ? O_NOFOLLOW : 0));
     return file->fd < 0 ? -errno : 0;
 }
 
@@ -152,6 +156,34 @@ int file_open(struct file *file, const char *path)
         r = open_in_place(file);
     else if (exists && S_ISDIR(st.st_mode))
         r = -EISDIR;
+    else
+        r = open_regular(file, exists ? &st : NULL);
+    if (r < 0)
+        file_discard(file);
+    return r;
+}
+
+int file_open_below(struct file *file, const char *directory, const char *path)
+{
+    const char *name;
+    struct stat st;
+    bool exists;
+    int r;
+
+    *file = FILE_INIT;
+    r = beneath_open_parent(directory, path, &file->directory, &name);
+    if (r < 0)
+        return r;
+    file->path = strdup(name);
+    exists = fstatat(file->directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!file->path)
+        r = -ENOMEM;
+    else if (*name == '\0' || (exists && S_ISDIR(st.st_mode)))
+        r = -EISDIR;
+    else if (exists && S_ISLNK(st.st_mode))
+        r = -ELOOP;
+    else if (exists && !S_ISREG(st.st_mode))
+        r = open_in_place(file);
     else
         r = open_regular(file, exists ? &st : NULL);
     if (r < 0)
@@ -185,7 +217,7 @@ int file_commit(struct file *file)
 {
     int r = 0;
 
-    if (file->temp && rename(file->temp, file->path) < 0)
+    if (file->temp && renameat(file->directory, file->temp, file->directory, file->path) < 0)
         r = -errno;
     if (r == 0) {
         free(file->temp);
@@ -198,9 +230,11 @@ int file_commit(struct file *file)
 void file_discard(struct file *file)
 {
     if (file->temp)
-        (void)unlink(file->temp); /* gone already is as good */
+        (void)unlinkat(file->directory, file->temp, 0); /* gone already is as good */
     if (file->fd >= 0)
         (void)close(file->fd); /* the bytes are the kernel's; see file_write for errors */
+    if (file->directory >= 0)
+        (void)close(file->directory); /* nothing was written through it */
     free(file->temp);
     free(file->path);
     *file = FILE_INIT;

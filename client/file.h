@@ -4,23 +4,31 @@
  * A regular file is written under a temporary name in its own directory and renamed over the final
  * name by file_commit. What is not a regular file (a device, a FIFO, /dev/stdout, /proc/self/fd/N)
  * is opened and written in place. A symlink is resolved first, the mode of an existing file is
- * kept, a new one obeys the umask.
+ * kept, a new one obeys the umask. A name that came from elsewhere is opened below a directory
+ * instead, and no symlink is followed there.
  */
 #ifndef HAUL_FILE_H
 #define HAUL_FILE_H
 
 #include "span.h"
 
+#include <fcntl.h>
+
 struct file {
-    int fd;     /* -1 = not open */
-    char *path; /* the final name, symlinks resolved */
-    char *temp; /* NULL = written in place */
+    int fd;        /* -1 = not open */
+    int directory; /* what path and temp are relative to; AT_FDCWD unless opened below one */
+    char *path;    /* the final name, symlinks resolved */
+    char *temp;    /* NULL = written in place */
 };
 
-#define FILE_INIT ((struct file){ .fd = -1 })
+#define FILE_INIT ((struct file){ .fd = -1, .directory = AT_FDCWD })
 
 /* 0 or -errno. */
 int file_open(struct file *file, const char *path);
+
+/* Likewise for a path below directory; missing directories are made. See beneath.h for what path
+ * may be; -ELOOP also when the file itself is a symlink. */
+int file_open_below(struct file *file, const char *directory, const char *path);
 
 static inline bool file_is_open(const struct file *file)
 {
