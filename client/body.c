@@ -37,10 +37,23 @@ static int body_fail(struct body *body, int r)
     return r;
 }
 
+static int body_open_below(struct body *body)
+{
+    char *directory = strndup(body->path, body->directory_bytes);
+    int r = -ENOMEM;
+
+    if (directory)
+        r = file_open_below(&body->file, directory, body->path + body->directory_bytes);
+    free(directory);
+    return r;
+}
+
 int body_open(struct body *body)
 {
     if (file_is_open(&body->file))
         return 0;
+    if (body->is_below)
+        return body_fail(body, body_open_below(body));
     return body_fail(body, file_open(&body->file, body->path));
 }
 

@@ -22,6 +22,8 @@ struct body {
     int error;       /* positive errno of the first failure of ours */
     uint64_t bytes;  /* taken so far, headers of -i included */
     char *path;      /* of a file, as the record shows it; owned */
+    bool is_below;   /* path came from elsewhere: it is opened below its first directory_bytes */
+    size_t directory_bytes; /* 0 = the current directory; else they end in '/' */
     struct file file;
     struct text kept; /* of BODY_INLINE */
 };

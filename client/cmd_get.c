@@ -7,6 +7,7 @@
 
 #include "exits.h"
 #include "fetch.h"
+#include "template.h"
 #include "why.h"
 
 #include <stdio.h>
@@ -43,6 +44,10 @@ char *check_fetch_options(const struct options *options)
         return why_format("--private and --no-private exclude each other");
     if (options->remote_name && options->output.count)
         return why_format("-o and -O exclude each other");
+    if (options->remote_name && options->output_template)
+        return why_format("-O and --output-template exclude each other");
+    if (options->output_template && !template_check(options->output_template, &why))
+        return why;
     if (options->output.count > options->words.count)
         return why_format("more -o than URLs");
     for (size_t i = 0; !why && i < options->report.count; i++)
@@ -54,7 +59,7 @@ static char *check_get(const struct options *options)
 {
     bool has_records = options->records == RECORDS_ALL || options->records == RECORDS_FAILED;
     bool body_to_stdout = !options->output.count && !options->remote_name && !options->output_dir &&
-                          !options->discard && !options->body_inline;
+                          !options->output_template && !options->discard && !options->body_inline;
 
     if (options->words.count == 0)
         return why_format("get needs a URL; see `haul help get`");

@@ -74,8 +74,8 @@ static void raise_descriptor_limit(void)
 static bool wants_progress(const struct options *options, const struct say *say)
 {
     const struct option_list *files = &options->output;
-    bool to_files = options->remote_name || options->output_dir || options->discard ||
-                    (files->count && strcmp(files->values[0], "-") != 0);
+    bool to_files = options->remote_name || options->output_dir || options->output_template ||
+                    options->discard || (files->count && strcmp(files->values[0], "-") != 0);
 
     if (!say->wants_notes || !say->is_terminal)
         return false;

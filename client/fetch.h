@@ -46,8 +46,9 @@ struct fetch {
     bool input_ended;    /* no item follows */
     bool has_more_lines; /* the turn had its share: nothing is waited for */
     struct input_parser parser;
-    struct text fields; /* of the item being built */
-    struct text name;   /* likewise, of its file */
+    struct text fields;          /* of the item being built */
+    struct text name;            /* likewise, of its file */
+    size_t name_directory_bytes; /* of name: --output-dir and a slash */
     struct filename_set names;
 
     /* run */

@@ -3,6 +3,7 @@
  */
 #include "fetch.h"
 
+#include "template.h"
 #include "url.h"
 
 #include <errno.h>
@@ -12,7 +13,8 @@ bool fetch_names_files(const struct fetch *fetch)
 {
     const struct options *options = fetch->options;
 
-    return options->remote_name || (options->output_dir && options->output.count == 0);
+    return options->remote_name || options->output_template ||
+           (options->output_dir && options->output.count == 0);
 }
 
 static bool refuse(struct fault *ret_fault, const char **ret_why, enum fault_code code,
@@ -26,10 +28,13 @@ static bool refuse(struct fault *ret_fault, const char **ret_why, enum fault_cod
 
 const char *fetch_name_error(struct fetch *fetch, const char *path, int error)
 {
+    const char *what =
+        error == ELOOP ? "a symlink that is not followed, or a circle of them" : strerror(error);
+
     text_clear(&fetch->line, SIZE_MAX);
-    text_put_format(&fetch->line, "%s%s%s", path ? path : "", path ? ": " : "", strerror(error));
+    text_put_format(&fetch->line, "%s%s%s", path ? path : "", path ? ": " : "", what);
     text_put_char(&fetch->line, '\0');
-    return fetch->line.failed ? strerror(error) : fetch->line.data;
+    return fetch->line.failed ? what : fetch->line.data;
 }
 
 /* The n-th -o belongs to the n-th URL of the command line; NULL when there is none. */
@@ -52,6 +57,7 @@ static int put_path(struct fetch *fetch, struct span name)
         if (directory[strlen(directory) - 1] != '/')
             text_put_char(&path, '/');
     }
+    fetch->name_directory_bytes = path.bytes;
     text_put_span(&path, name);
     text_put_char(&path, '\0');
     text_deinit(&fetch->name);
@@ -60,16 +66,20 @@ static int put_path(struct fetch *fetch, struct span name)
 }
 
 /* Builds the path of the item's file in fetch->name. */
-static int build_path(struct fetch *fetch, const struct item *item, struct span given,
-                      const struct url *url)
+static int build_path(struct fetch *fetch, const struct item *item, const struct input_item *in,
+                      struct span given, const struct url *url)
 {
+    struct template_values values = { .url = url, .id = in->id, .number = item->number };
     struct text name;
     int r = 0;
 
     if (given.bytes)
         return put_path(fetch, given);
     text_init(&name);
-    filename_of_path(&name, url->path);
+    if (fetch->options->output_template)
+        template_expand(&name, fetch->options->output_template, &values);
+    else
+        filename_of_path(&name, url->path);
     r = filename_claim(&fetch->names, &name, item->number);
     if (r == 0)
         r = put_path(fetch, text_span(&name));
@@ -94,8 +104,8 @@ static bool is_there_already(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-static bool choose_file(struct fetch *fetch, struct item *item, struct fault *ret_fault,
-                        const char **ret_why)
+static bool choose_file(struct fetch *fetch, struct item *item, bool is_below,
+                        struct fault *ret_fault, const char **ret_why)
 {
     enum body_kind kind = daemon_may_write(fetch) ? BODY_DAEMON_FILE : BODY_FILE;
     int r;
@@ -105,6 +115,8 @@ static bool choose_file(struct fetch *fetch, struct item *item, struct fault *re
         kind = BODY_FILE; /* opened when bytes come; none do */
     r = body_init(&item->body, kind, fetch->name.data);
 
+    item->body.is_below = is_below;
+    item->body.directory_bytes = fetch->name_directory_bytes;
     if (r == 0 && kind == BODY_DAEMON_FILE)
         r = body_open(&item->body);
     if (r < 0)
@@ -130,11 +142,12 @@ bool fetch_choose_body(struct fetch *fetch, struct item *item, const struct inpu
         return refuse(ret_fault, ret_why, FAULT_INPUT_ARGUMENT, PHASE_INPUT, 0,
                       "\"output\" leaves its directory");
     if (name.bytes || (fetch_names_files(fetch) && kind != BODY_OUTPUT)) {
-        r = build_path(fetch, item, name, url);
+        r = build_path(fetch, item, in, name, url);
         if (r < 0)
             return refuse(ret_fault, ret_why, FAULT_LOCAL_NO_MEMORY, PHASE_INPUT, ENOMEM,
                           "out of memory");
-        return choose_file(fetch, item, ret_fault, ret_why);
+        return choose_file(fetch, item, fetch->options->output_template && !name.bytes, ret_fault,
+                           ret_why);
     }
     if (fetch->options->body_inline)
         kind = BODY_INLINE;

@@ -53,6 +53,7 @@ enum input_verdict input_next(struct input *input, struct span *ret_line);
 struct input_item {
     struct span url;
     struct span label; /* raw JSON of "id", empty if none */
+    struct span id;    /* the same as text: a string without quotes */
     struct span method;
     struct span fields; /* wire form */
     uint16_t field_count;

@@ -63,6 +63,7 @@ static bool read_id(struct json_line *line, yyjson_val *value)
     if (label->bytes > INPUT_LABEL_BYTES_MAX)
         return refuse(line, "\"id\" has more than 1024 bytes");
     line->item->label = text_span(label);
+    line->item->id = yyjson_is_str(value) ? span_of_json(value) : line->item->label;
     return true;
 }
 

@@ -99,6 +99,7 @@ struct options {
     struct option_list output;
     bool remote_name; /* -O */
     const char *output_dir;
+    const char *output_template;
     bool skip_existing;
     bool discard;
     bool body_inline;

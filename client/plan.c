@@ -269,7 +269,8 @@ static bool build_unix_path(struct plan *plan, const struct options *options, ch
 
 static bool choose_body_mode(struct plan *plan, const struct options *options, char **why)
 {
-    bool to_files = options->output.count || options->remote_name || options->output_dir;
+    bool to_files = options->output.count || options->remote_name || options->output_dir ||
+                    options->output_template;
 
     if (options->discard + options->body_inline + to_files > 1)
         return why_fail(why, "--discard, --inline and files exclude each other");
