@@ -6,6 +6,7 @@
  */
 #include "body.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -24,8 +25,27 @@ void body_deinit(struct body *body)
     if (body->path || file_is_open(&body->file))
         file_discard(&body->file);
     free(body->path);
+    free(body->expect_hash);
+    hash_free(body->hash);
     text_deinit(&body->kept);
     *body = BODY_INIT;
+}
+
+int body_want_hash(struct body *body, enum hash_kind kind, const char *expect)
+{
+    assert(body->kind != BODY_DISCARD && body->kind != BODY_DAEMON_FILE);
+    body->expect_hash = expect ? strdup(expect) : NULL;
+    if (expect && !body->expect_hash)
+        return -ENOMEM;
+    return hash_new(kind, &body->hash);
+}
+
+bool body_check_hash(struct body *body)
+{
+    if (!body->hash)
+        return true;
+    hash_finish(body->hash, body->hash_text);
+    return !body->expect_hash || strcmp(body->hash_text, body->expect_hash) == 0;
 }
 
 static int body_fail(struct body *body, int r)
@@ -57,13 +77,14 @@ int body_open(struct body *body)
     return body_fail(body, file_open(&body->file, body->path));
 }
 
-void body_write(struct body *body, struct output *output, struct span bytes)
+void body_write_head(struct body *body, struct output *output, struct span bytes)
 {
     if (body->is_dropped)
         return;
     body->bytes += bytes.bytes;
     switch (body->kind) {
     case BODY_DISCARD:
+    case BODY_HASH:
     case BODY_DAEMON_FILE:
         break;
     case BODY_OUTPUT:
@@ -81,12 +102,22 @@ void body_write(struct body *body, struct output *output, struct span bytes)
     }
 }
 
+void body_write(struct body *body, struct output *output, struct span bytes)
+{
+    if (body->hash && !body->is_dropped)
+        hash_update(body->hash, bytes);
+    body_write_head(body, output, bytes);
+}
+
 void body_restart(struct body *body)
 {
     if (body->bytes == 0)
         return;
+    if (body->hash)
+        hash_restart(body->hash);
     switch (body->kind) {
     case BODY_DISCARD:
+    case BODY_HASH:
     case BODY_DAEMON_FILE:
         break;
     case BODY_OUTPUT:

@@ -71,6 +71,8 @@ static char *check_get(const struct options *options)
         return why_format("--skip-existing needs files: add -o FILE, -O or --output-dir DIR");
     if (options->headers_in_record && !has_records && !options->body_inline)
         return why_format("--headers puts them into the record: add --records all, or use -i");
+    if (options->hash != HASH_NONE && !has_records && !options->body_inline)
+        return why_format("--hash puts it into the record: add --records all");
     return check_fetch_options(options);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "fetch.h"
 
+#include "crypto.h"
 #include "template.h"
 #include "url.h"
 
@@ -87,12 +88,21 @@ static int build_path(struct fetch *fetch, const struct item *item, const struct
     return r;
 }
 
-/* A regular file that only one writer touches can be the daemon's business. */
-static bool daemon_may_write(const struct fetch *fetch)
+/* A line's expectation chooses the kind, else the command line's. */
+static enum hash_kind hash_kind_of(const struct fetch *fetch, const struct input_item *in)
+{
+    return in->expect_hash ? in->expect_kind : fetch->plan.hash;
+}
+
+/* A regular file that only one writer touches can be the daemon's business. Not when there is a
+ * hash: we want that of the bytes we wrote, and reading the file again would hash what lies there
+ * then. So the body comes to us, and is hashed on its way into the file. */
+static bool daemon_may_write(const struct fetch *fetch, const struct input_item *in)
 {
     const struct options *options = fetch->options;
 
-    return options->verb == VERB_GET && !options->include_head && !options->head;
+    return options->verb == VERB_GET && !options->include_head && !options->head &&
+           hash_kind_of(fetch, in) == HASH_NONE;
 }
 
 /* A regular file: what else may lie there (a device, a FIFO) is no earlier download, and a folder
@@ -104,10 +114,10 @@ static bool is_there_already(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-static bool choose_file(struct fetch *fetch, struct item *item, bool is_below,
-                        struct fault *ret_fault, const char **ret_why)
+static bool choose_file(struct fetch *fetch, struct item *item, const struct input_item *in,
+                        bool is_below, struct fault *ret_fault, const char **ret_why)
 {
-    enum body_kind kind = daemon_may_write(fetch) ? BODY_DAEMON_FILE : BODY_FILE;
+    enum body_kind kind = daemon_may_write(fetch, in) ? BODY_DAEMON_FILE : BODY_FILE;
     int r;
 
     item->is_skipped = fetch->options->skip_existing && is_there_already(fetch->name.data);
@@ -127,8 +137,8 @@ static bool choose_file(struct fetch *fetch, struct item *item, bool is_below,
     return true;
 }
 
-bool fetch_choose_body(struct fetch *fetch, struct item *item, const struct input_item *in,
-                       const struct url *url, struct fault *ret_fault, const char **ret_why)
+static bool choose_place(struct fetch *fetch, struct item *item, const struct input_item *in,
+                         const struct url *url, struct fault *ret_fault, const char **ret_why)
 {
     const char *given = output_of(fetch, item);
     struct span name = in->output.bytes ? in->output : span_of_string(given ? given : "");
@@ -146,13 +156,33 @@ bool fetch_choose_body(struct fetch *fetch, struct item *item, const struct inpu
         if (r < 0)
             return refuse(ret_fault, ret_why, FAULT_LOCAL_NO_MEMORY, PHASE_INPUT, ENOMEM,
                           "out of memory");
-        return choose_file(fetch, item, fetch->options->output_template && !name.bytes, ret_fault,
-                           ret_why);
+        return choose_file(fetch, item, in, fetch->options->output_template && !name.bytes,
+                           ret_fault, ret_why);
     }
     if (fetch->options->body_inline)
         kind = BODY_INLINE;
     else if (fetch->options->verb == VERB_GET && !fetch->options->discard)
         kind = BODY_OUTPUT;
+    if (kind == BODY_DISCARD && hash_kind_of(fetch, in) != HASH_NONE)
+        kind = BODY_HASH;
     (void)body_init(&item->body, kind, NULL); /* without a path it cannot fail */
     return true;
+}
+
+bool fetch_choose_body(struct fetch *fetch, struct item *item, const struct input_item *in,
+                       const struct url *url, struct fault *ret_fault, const char **ret_why)
+{
+    enum hash_kind kind = hash_kind_of(fetch, in);
+    const char *expect = in->expect_hash ? in->expect_hash : fetch->plan.expect_hash;
+    int r = 0;
+
+    if (!choose_place(fetch, item, in, url, ret_fault, ret_why))
+        return false;
+    if (kind != HASH_NONE && !item->is_skipped)
+        r = body_want_hash(&item->body, kind, *expect ? expect : NULL);
+    if (r == -ELIBACC)
+        return refuse(ret_fault, ret_why, FAULT_INPUT_ARGUMENT, PHASE_INPUT, ELIBACC,
+                      "sha256 needs " CRYPTO_LIBRARY ", which is not on this machine");
+    return r == 0 ||
+           refuse(ret_fault, ret_why, FAULT_LOCAL_NO_MEMORY, PHASE_INPUT, ENOMEM, "out of memory");
 }

@@ -31,7 +31,7 @@ static void write_head(struct fetch *fetch, struct item *item, const struct mess
         text_put_literal(text, "\r\n");
     }
     text_put_literal(text, "\r\n");
-    body_write(&item->body, &fetch->output, text_span(text));
+    body_write_head(&item->body, &fetch->output, text_span(text));
 }
 
 static void keep_headers(struct item *item, const struct message_head *head)
@@ -138,6 +138,24 @@ static void fetch_note_failure(struct fetch *fetch, const struct outcome *o)
         fetch_cancel(fetch);
 }
 
+/* A body that is whole has its hash in the record, whether it is the expected one or not. 304 says
+ * that there is no body, not that it is empty. */
+static void check_hash(struct fetch *fetch, struct item *item, struct outcome *o)
+{
+    if (fault_is_set(&o->fault) || item->body.is_dropped || o->is_skipped ||
+        o->result->status == 304)
+        return;
+    if (!body_check_hash(&item->body)) {
+        fault_set(&o->fault, FAULT_STORAGE_CORRUPT, PHASE_DELIVER, 0, NULL);
+        text_clear(&fetch->line, SIZE_MAX);
+        text_put_format(&fetch->line, "the body has %s, expected %s", item->body.hash_text,
+                        item->body.expect_hash);
+        o->message = text_span(&fetch->line);
+    }
+    if (item->body.hash)
+        o->hash = item->body.hash_text;
+}
+
 /* -f, and failures of our own; the fault that was there first stays. */
 static void add_own_faults(struct fetch *fetch, struct item *item, struct outcome *o)
 {
@@ -147,6 +165,7 @@ static void add_own_faults(struct fetch *fetch, struct item *item, struct outcom
         text_put_format(&fetch->line, "HTTP status %u", o->result->status);
         o->message = text_span(&fetch->line);
     }
+    check_hash(fetch, item, o);
     body_finish(&item->body, !fault_is_set(&o->fault) && !item->is_skipped);
     if (o->fault.code == FAULT_SINK_WRITE && o->fault.error && item->body.path)
         o->message = span_of_string(fetch_name_error(fetch, item->body.path, (int)o->fault.error));

@@ -9,6 +9,7 @@
 #define HAUL_INPUT_H
 
 #include "fault.h"
+#include "hash.h"
 #include "text.h"
 
 #include <yyjson.h>
@@ -60,6 +61,8 @@ struct input_item {
     bool has_body;
     struct span body;
     struct span output; /* file name, empty if none */
+    enum hash_kind expect_kind;
+    const char *expect_hash; /* as hash_finish writes it, NULL if none */
     uint64_t timeout_ns;
     struct fault fault; /* set: the line is bad */
     const char *why;    /* of the fault; valid like the spans */
@@ -76,6 +79,7 @@ struct input_parser {
     struct text fields;
     struct text decoded; /* of body_base64 */
     struct text label;
+    char expect_hash[HASH_TEXT_BYTES];
     char why[INPUT_WHY_BYTES];
 };
 

@@ -8,6 +8,7 @@
 #ifndef HAUL_OPTIONS_H
 #define HAUL_OPTIONS_H
 
+#include "hash.h"
 #include "span.h"
 
 /* Bits, so that a row of the table can name several. */
@@ -101,6 +102,8 @@ struct options {
     const char *output_dir;
     const char *output_template;
     bool skip_existing;
+    enum hash_kind hash; /* of --hash */
+    const char *expect_hash;
     bool discard;
     bool body_inline;
     uint64_t body_bytes_max;

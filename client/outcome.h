@@ -23,6 +23,7 @@ struct outcome {
     struct span message; /* what happened, in words */
     struct span content_type;
     const char *output; /* the file written, or found there; NULL = none */
+    const char *hash;   /* "sha256:HEX", or NULL */
     bool has_headers;
     struct span headers; /* wire form */
     bool has_body;

@@ -285,6 +285,21 @@ static bool choose_body_mode(struct plan *plan, const struct options *options, c
     return true;
 }
 
+static bool choose_hash(struct plan *plan, const struct options *options, char **why)
+{
+    plan->hash = options->hash;
+    if (!options->expect_hash)
+        return true;
+    plan->hash = hash_parse(span_of_string(options->expect_hash), plan->expect_hash);
+    if (plan->hash == HASH_NONE)
+        return why_fail(why, "--expect-hash takes sha256: and 64 hex digits, or xxh3: and 16");
+    if (options->hash != HASH_NONE && options->hash != plan->hash)
+        return why_fail(why, "--hash and --expect-hash name different kinds");
+    if (options->words.count != 1 || options->input.count)
+        return why_fail(why, "--expect-hash is for one URL; a line says \"expect_hash\"");
+    return true;
+}
+
 static bool fill_profile(struct plan *plan, const struct options *options, char **why)
 {
     uint64_t body_bytes_max = options->body_bytes_max;
@@ -326,7 +341,8 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
     fits = build_body(plan, options, ret_why) && build_method(plan, options, ret_why) &&
            add_headers(plan, options, ret_why) && add_authorization(plan, options, ret_why) &&
            add_range(plan, options, ret_why) && build_unix_path(plan, options, ret_why) &&
-           plan_add_pins(plan, options, ret_why) && choose_body_mode(plan, options, ret_why);
+           plan_add_pins(plan, options, ret_why) && choose_body_mode(plan, options, ret_why) &&
+           choose_hash(plan, options, ret_why);
     if (fits)
         add_defaults(plan, options);
     if (fits && plan->fields.bytes > WIRE_HEADER_BYTES_MAX)

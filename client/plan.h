@@ -33,6 +33,8 @@ struct plan {
     bool wants_head;
     bool has_authorization; /* the user's own: user:password in a URL yields */
     struct wire_profile profile;
+    enum hash_kind hash;               /* of every body; an item may expect one of another kind */
+    char expect_hash[HASH_TEXT_BYTES]; /* "" = none */
     uint32_t concurrency;
     uint32_t max_per_origin;
 };

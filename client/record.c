@@ -186,7 +186,12 @@ static void put_response(struct text *out, const struct outcome *item)
         text_put_json(out, span_of_string(item->output));
     else
         text_put_literal(out, "null");
-    text_put_literal(out, ",\"hash\":null,\"redelivered\":false");
+    text_put_literal(out, ",\"hash\":");
+    if (item->hash)
+        text_put_json(out, span_of_string(item->hash));
+    else
+        text_put_literal(out, "null");
+    text_put_literal(out, ",\"redelivered\":false");
 }
 
 static void put_times(struct text *out, struct record_clock *clock, const struct outcome *item)

@@ -1,11 +1,13 @@
 """Which files a run writes, and which it leaves alone: names, earlier downloads, hashes."""
 
+import hashlib
 import json
 import os
 
 import pytest
 
-from origin import answer, expect_request, repeat, reply_with
+from origin import BYTES, answer, expect_request, fin, repeat, reply_with, send
+from support import assert_fails
 
 
 @pytest.fixture
@@ -154,3 +156,100 @@ def test_a_file_where_a_folder_is_needed_fails_that_item(get, echo, tmp_path):
 def test_refuses_a_template_before_it_fetches(template, part, batch, echo):
     run = batch("--output-template", template, echo.url()).expect(2)
     assert part in run.err and echo.targets() == []
+
+
+# --- hashes
+
+def sha256(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+XXH3_OF_ABC = "xxh3:78af5f94892f3950"
+BODY = bytes(range(256)) * 5000
+
+
+@pytest.fixture
+def serve(start_origin):
+    """serve(body) -> an origin that gives it for every request."""
+    return lambda body, **kw: start_origin([repeat([expect_request(), send(answer(body, **kw))])])
+
+
+@pytest.mark.parametrize("place", [["-o", "file"], ["--discard"], ["--inline"], ["-i", "-o", "file"],
+                                   ["--output-dir", "."]], ids=" ".join)
+def test_get_hashes_the_body_and_nothing_else(place, get, serve, tmp_path):
+    run = get("--hash", "sha256", "--records", "all", *place, serve(BODY).url("/file"),
+              cwd=tmp_path).expect(0)
+    assert run.record["hash"] == sha256(BODY)
+    if "file" in place and "-i" not in place:
+        assert (tmp_path / "file").read_bytes() == BODY
+
+
+@pytest.mark.parametrize("place", [[], ["--output-dir", "."]], ids=["discarded", "files"])
+def test_a_batch_hashes_each_body(place, batch, echo, tmp_path):
+    run = batch("--hash", "sha256", *place, *[echo.url(f"/{i}") for i in range(20)],
+                cwd=tmp_path).expect(0)
+    for record in run.records:
+        assert record["hash"] == sha256(b"/" + record["url"].rpartition("/")[2].encode())
+
+
+def test_hashes_by_xxh3_and_none_unless_asked(batch, serve):
+    origin = serve(b"abc")
+    assert batch("--hash", "xxh3", origin.url()).expect(0).record["hash"] == XXH3_OF_ABC
+    assert batch(origin.url()).expect(0).record["hash"] is None
+
+
+def test_a_body_in_single_bytes_has_the_same_hash(batch, start_origin):
+    origin = start_origin([repeat([expect_request(), send(answer(b"abc" * 50))])],
+                          segmentation=BYTES)
+    assert batch("--hash", "sha256", origin.url()).record["hash"] == sha256(b"abc" * 50)
+
+
+@pytest.mark.parametrize("has_old", [False, True], ids=["new", "existing"])
+@pytest.mark.parametrize("verb", ["get", "batch"])
+def test_another_hash_leaves_no_file(verb, has_old, get, batch, serve, tmp_path):
+    path = tmp_path / "file"
+    if has_old:
+        path.write_bytes(b"old")
+    run = (get if verb == "get" else batch)(
+        "--expect-hash", sha256(b"other"), "--records", "all", "-o", path, serve(BODY).url())
+    assert run.code == (23 if verb == "get" else 1)
+    assert_fails(run.record, "storage/corrupt")
+    assert run.record["hash"] == sha256(BODY) and sha256(b"other") in run.record["error"]["message"]
+    assert os.listdir(tmp_path) == (["file"] if has_old else [])
+    assert not has_old or path.read_bytes() == b"old"
+
+
+def test_the_expected_hash_lets_the_file_appear(get, serve, tmp_path):
+    get("--expect-hash", sha256(BODY)[7:].upper(), "-o", tmp_path / "file",
+        serve(BODY).url()).expect(0)
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert get("--expect-hash", XXH3_OF_ABC, serve(b"abc").url()).expect(0).out == b"abc"
+
+
+def test_lines_expect_their_own_hashes(batch, serve):
+    origin = serve(b"abc")
+    lines = "".join(json.dumps({"url": origin.url(), "id": i, "expect_hash": expected}) + "\n"
+                    for i, expected in enumerate([sha256(b"abc"), XXH3_OF_ABC, sha256(b"x"),
+                                                  "crc:00"]))
+    records = {r["id"]: r for r in batch("-i", "-", "--hash", "sha256", stdin=lines).expect(1).records}
+    assert [records[i]["hash"] for i in range(4)] == [sha256(b"abc"), XXH3_OF_ABC, sha256(b"abc"),
+                                                      None]
+    assert records[0]["ok"] and records[1]["ok"]
+    assert_fails(records[2], "storage/corrupt")
+    assert_fails(records[3], "input/argument")
+
+
+def test_a_failure_of_another_kind_has_no_hash(batch, start_origin, serve):
+    half = start_origin([expect_request(), send(answer(BODY)[:-1]), fin()])
+    record = batch("--hash", "sha256", half.url()).record
+    assert_fails(record, "http/partial")
+    assert record["hash"] is None
+    record = batch("-f", "--hash", "sha256", serve(b"no", status="404 No").url()).record
+    assert_fails(record, "http/status")
+    assert record["hash"] is None
+
+
+def test_refuses_hashes_that_lead_nowhere(get, batch, echo):
+    assert "--records all" in get("--hash", "xxh3", echo.url()).expect(2).err
+    assert "--hash takes sha256 or xxh3" in batch("--hash", "md5", echo.url()).expect(2).err
+    assert echo.targets() == []

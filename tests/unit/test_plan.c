@@ -107,6 +107,39 @@ static void builds_the_fields_curl_users_expect(void **state)
     }
 }
 
+static void takes_one_hash_for_one_url(void **state)
+{
+    static const char sha256[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const struct {
+        const char *const *words;
+        enum hash_kind kind;
+        const char *part; /* of why it is refused, NULL = it is not */
+    } rows[] = {
+        { WORDS("batch"), HASH_NONE, NULL },
+        { WORDS("batch", "--hash", "xxh3"), HASH_XXH3, NULL },
+        { WORDS("get", "--expect-hash", sha256), HASH_SHA256, NULL },
+        { WORDS("get", "--expect-hash", "xxh3:78af5f94892f3950"), HASH_XXH3, NULL },
+        { WORDS("get", "--expect-hash", sha256, "--hash", "sha256"), HASH_SHA256, NULL },
+        { WORDS("get", "--expect-hash", sha256, "--hash", "xxh3"), 0, "different kinds" },
+        { WORDS("get", "--expect-hash", "md5:00"), 0, "--expect-hash takes sha256:" },
+        { WORDS("get", "--expect-hash", sha256, "second"), 0, "for one URL" },
+        { WORDS("batch", "--expect-hash", sha256, "-i", "x"), 0, "for one URL" },
+    };
+    struct made made;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        user_types(&made, rows[i].words);
+        if (made.is_made == (rows[i].part != NULL))
+            fail_msg("row %zu: %s", i, made.why ? made.why : "taken");
+        if (rows[i].part)
+            assert_non_null(strstr(made.why, rows[i].part));
+        else
+            assert_int_equal(made.plan.hash, rows[i].kind);
+        user_is_done(&made);
+    }
+}
+
 static void chooses_method_body_and_query(void **state)
 {
     const struct {
@@ -294,6 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(builds_the_fields_curl_users_expect),
+        cmocka_unit_test(takes_one_hash_for_one_url),
         cmocka_unit_test(chooses_method_body_and_query),
         cmocka_unit_test(pins_say_where_to_connect),
         cmocka_unit_test(where_connect_to_leads_may_be_resolved),
