@@ -124,6 +124,7 @@ void fetch_deinit(struct fetch *fetch)
     text_deinit(&fetch->fields);
     text_deinit(&fetch->name);
     text_deinit(&fetch->line);
+    text_deinit(&fetch->etag);
     reach_close(&fetch->reach, &fetch->client);
 }
 

@@ -68,6 +68,7 @@ struct fetch {
     uint64_t first_failed_number;
 
     /* output */
+    struct text etag; /* of the response that --etag-save is about */
     struct output output;
     struct record_clock clock;
     struct tally tally;

@@ -43,6 +43,22 @@ static void keep_headers(struct item *item, const struct message_head *head)
         memcpy(item->head, head->headers.data, item->head_bytes);
 }
 
+/* With a new attempt comes a new head. */
+static void keep_etag(struct fetch *fetch, const struct message_head *head)
+{
+    struct span headers = head->headers;
+    struct message_field field;
+
+    text_clear(&fetch->etag, SIZE_MAX);
+    while (message_next_field(&headers, &field)) {
+        if (!span_equals_nocase(field.name, SPAN_LITERAL("ETag")))
+            continue;
+        text_put_span(&fetch->etag, field.value);
+        text_put_char(&fetch->etag, '\n');
+        return;
+    }
+}
+
 static void on_head(void *ctx, uint64_t id, const struct message_head *head, size_t window_bytes)
 {
     struct fetch *fetch = ctx;
@@ -53,6 +69,8 @@ static void on_head(void *ctx, uint64_t id, const struct message_head *head, siz
     if (!item)
         return;
     item->head_status = head->fixed.status;
+    if (options->etag_save)
+        keep_etag(fetch, head);
     if (options->headers_in_record)
         keep_headers(item, head);
     if (options->verb == VERB_GET && options->verbose)
@@ -156,6 +174,32 @@ static void check_hash(struct fetch *fetch, struct item *item, struct outcome *o
         o->hash = item->body.hash_text;
 }
 
+/* After the body: a new ETag beside an old body would never be put right. A new body without an
+ * ETag empties the file; a 304 without one, and a failure, leave it alone. */
+static void save_etag(struct fetch *fetch, struct outcome *o)
+{
+    const char *path = fetch->options->etag_save;
+    unsigned status = o->result->status;
+    int r;
+
+    if (!path || fault_is_set(&o->fault) || o->is_skipped)
+        return;
+    if (status / 100 != 2 && !(status == 304 && fetch->etag.bytes))
+        return;
+    r = fetch->etag.failed ? -ENOMEM : file_write_whole(path, text_span(&fetch->etag));
+    if (r < 0) {
+        fault_set(&o->fault, FAULT_SINK_WRITE, PHASE_DELIVER, -r, NULL);
+        o->message = span_of_string(fetch_name_error(fetch, path, -r));
+    }
+}
+
+/* Not of an item that was skipped. 304 is not an empty body: what is there stays, unless the header
+ * of -i or -I is to be written. */
+static bool is_written(const struct item *item, const struct outcome *o)
+{
+    return !item->is_skipped && (o->result->status != 304 || item->body.bytes);
+}
+
 /* -f, and failures of our own; the fault that was there first stays. */
 static void add_own_faults(struct fetch *fetch, struct item *item, struct outcome *o)
 {
@@ -166,15 +210,17 @@ static void add_own_faults(struct fetch *fetch, struct item *item, struct outcom
         o->message = text_span(&fetch->line);
     }
     check_hash(fetch, item, o);
-    body_finish(&item->body, !fault_is_set(&o->fault) && !item->is_skipped);
+    body_finish(&item->body, !fault_is_set(&o->fault) && is_written(item, o));
     if (o->fault.code == FAULT_SINK_WRITE && o->fault.error && item->body.path)
         o->message = span_of_string(fetch_name_error(fetch, item->body.path, (int)o->fault.error));
     if (item->body.error && !fault_is_set(&o->fault)) {
         fault_set(&o->fault, FAULT_SINK_WRITE, PHASE_DELIVER, item->body.error, NULL);
         o->message = span_of_string(fetch_name_error(fetch, item->body.path, item->body.error));
     }
+    save_etag(fetch, o);
     o->is_ok = !fault_is_set(&o->fault);
-    if (o->is_ok && (item->body.kind == BODY_FILE || item->body.kind == BODY_DAEMON_FILE))
+    if (o->is_ok && (item->is_skipped || is_written(item, o)) &&
+        (item->body.kind == BODY_FILE || item->body.kind == BODY_DAEMON_FILE))
         o->output = item->body.path;
     if (o->is_ok && item->body.kind == BODY_INLINE) {
         o->has_body = true;

@@ -227,6 +227,19 @@ int file_commit(struct file *file)
     return r;
 }
 
+int file_write_whole(const char *path, struct span bytes)
+{
+    struct file file;
+    int r = file_open(&file, path);
+
+    if (r == 0)
+        r = file_write(&file, bytes);
+    if (r == 0)
+        return file_commit(&file);
+    file_discard(&file);
+    return r;
+}
+
 void file_discard(struct file *file)
 {
     if (file->temp)

@@ -50,6 +50,9 @@ int file_restart(struct file *file);
 /* Gives it its final name and closes. On -errno the file is as file_discard leaves it. */
 int file_commit(struct file *file);
 
+/* Opens, writes and commits. 0 or -errno. */
+int file_write_whole(const char *path, struct span bytes);
+
 /* Closes and removes the temporary name. Fine on a file that is not open. */
 void file_discard(struct file *file);
 

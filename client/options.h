@@ -79,6 +79,10 @@ struct options {
     const char *bearer;
     const char *range;
     bool head;
+    /* conditions */
+    const char *time_cond;
+    const char *etag_save;
+    const char *etag_compare;
     /* where to */
     struct option_list resolve;
     struct option_list connect_to;

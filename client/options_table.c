@@ -45,6 +45,12 @@ const struct option_row option_rows[] = {
     VALUE("bearer", 0, VERB_FETCH, OPTION_TEXT, bearer, "TOKEN", "Authorization: Bearer"),
     VALUE("range", 'r', VERB_FETCH, OPTION_TEXT, range, "FROM-TO", "part of the resource"),
     FLAG("head", 'I', VERB_FETCH, head, "HEAD: the header only"),
+    /* conditions */
+    VALUE("time-cond", 'z', VERB_FETCH, OPTION_TEXT, time_cond, "DATE|FILE",
+          "only if it is newer than that; -DATE: only if not"),
+    VALUE("etag-save", 0, VERB_FETCH, OPTION_TEXT, etag_save, "FILE", "keep the ETag in FILE"),
+    VALUE("etag-compare", 0, VERB_FETCH, OPTION_TEXT, etag_compare, "FILE",
+          "only if the ETag is not the one in FILE"),
     /* where to */
     VALUE("resolve", 0, VERB_FETCH, OPTION_LIST, resolve, "HOST:PORT:ADDR",
           "use this address instead of asking DNS"),
@@ -150,9 +156,6 @@ const struct option_row option_rows[] = {
     LATER("retry-on", 0, VERB_FETCH),
     LATER("retry-all-methods", 0, VERB_FETCH),
     LATER("continue-at", 'C', VERB_FETCH),
-    LATER("time-cond", 'z', VERB_FETCH),
-    LATER("etag-save", 0, VERB_FETCH),
-    LATER("etag-compare", 0, VERB_FETCH),
     LATER("rate", 0, VERB_FETCH),
     LATER("rate-per-origin", 0, VERB_FETCH),
     LATER("write-out", 'w', VERB_FETCH),

@@ -7,6 +7,7 @@
  */
 #include "plan.h"
 
+#include "plan_conditions.h"
 #include "plan_pins.h"
 #include "why.h"
 
@@ -55,11 +56,17 @@ static void add_field(struct plan *plan, struct span name, struct span value)
     plan->field_count++;
 }
 
+void plan_add_unless_named(struct plan *plan, const struct options *options, const char *name,
+                           struct span value)
+{
+    if (!is_named_by_user(options, name))
+        add_field(plan, span_of_string(name), value);
+}
+
 static void add_unless_named(struct plan *plan, const struct options *options, const char *name,
                              const char *value)
 {
-    if (!is_named_by_user(options, name))
-        add_field(plan, span_of_string(name), span_of_string(value));
+    plan_add_unless_named(plan, options, name, span_of_string(value));
 }
 
 /* "Name: value" adds, "Name:" removes a default, "Name;" sends the name with nothing. */
@@ -157,8 +164,7 @@ static bool add_range(struct plan *plan, const struct options *options, char **w
     text_init(&value);
     text_put_literal(&value, "bytes=");
     text_put_string(&value, options->range);
-    if (!is_named_by_user(options, "Range"))
-        add_field(plan, SPAN_LITERAL("Range"), text_span(&value));
+    plan_add_unless_named(plan, options, "Range", text_span(&value));
     text_deinit(&value);
     return true;
 }
@@ -342,7 +348,7 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
            add_headers(plan, options, ret_why) && add_authorization(plan, options, ret_why) &&
            add_range(plan, options, ret_why) && build_unix_path(plan, options, ret_why) &&
            plan_add_pins(plan, options, ret_why) && choose_body_mode(plan, options, ret_why) &&
-           choose_hash(plan, options, ret_why);
+           choose_hash(plan, options, ret_why) && plan_add_conditions(plan, options, ret_why);
     if (fits)
         add_defaults(plan, options);
     if (fits && plan->fields.bytes > WIRE_HEADER_BYTES_MAX)

@@ -93,6 +93,13 @@ static void builds_the_fields_curl_users_expect(void **state)
         { WORDS("get", "-u", "a:b", "-H", "Authorization: x"),
           "Authorization: x|" AGENT "|Accept: */*" },
         { WORDS("get", "-r", "0-99"), "Range: bytes=0-99|" AGENT "|Accept: */*" },
+        { WORDS("get", "-z", "2024-01-02"),
+          "If-Modified-Since: Tue, 02 Jan 2024 00:00:00 GMT|" AGENT "|Accept: */*" },
+        { WORDS("get", "-z", "-20240102"),
+          "If-Unmodified-Since: Tue, 02 Jan 2024 00:00:00 GMT|" AGENT "|Accept: */*" },
+        { WORDS("get", "-z", "2024-01-02", "-H", "if-modified-since:"), AGENT "|Accept: */*" },
+        { WORDS("get", "--etag-compare", "/dev/null"), AGENT "|Accept: */*" },
+        { WORDS("get", "--etag-compare", "/nonexistent/etag"), AGENT "|Accept: */*" },
     };
     struct made made;
 
