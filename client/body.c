@@ -60,10 +60,13 @@ static int body_fail(struct body *body, int r)
 static int body_open_below(struct body *body)
 {
     char *directory = strndup(body->path, body->directory_bytes);
+    const char *name = body->path + body->directory_bytes;
     int r = -ENOMEM;
 
-    if (directory)
-        r = file_open_below(&body->file, directory, body->path + body->directory_bytes);
+    if (directory && body->is_resumed)
+        r = file_resume_below(&body->file, directory, name, body->offset);
+    else if (directory)
+        r = file_open_below(&body->file, directory, name);
     free(directory);
     return r;
 }
@@ -74,6 +77,8 @@ int body_open(struct body *body)
         return 0;
     if (body->is_below)
         return body_fail(body, body_open_below(body));
+    if (body->is_resumed)
+        return body_fail(body, file_resume(&body->file, body->path, body->offset));
     return body_fail(body, file_open(&body->file, body->path));
 }
 
@@ -143,4 +148,13 @@ void body_finish(struct body *body, bool is_wanted)
         return;
     }
     file_discard(&body->file);
+}
+
+/* Bytes behind an older part are in place already. A new file that was to replace an older part is
+ * worth less than it, if the server sends no parts. */
+void body_break_off(struct body *body)
+{
+    bool is_part = body->keeps_part && body->offset == 0 && body->bytes && !body->is_dropped;
+
+    body_finish(body, is_part);
 }

@@ -26,6 +26,9 @@ struct body {
     char *path;      /* of a file, as the record shows it; owned */
     bool is_below;   /* path came from elsewhere: it is opened below its first directory_bytes */
     size_t directory_bytes; /* 0 = the current directory; else they end in '/' */
+    bool keeps_part;        /* -C: what came of a body that broke off is kept, for the next time */
+    uint64_t offset;        /* -C: bytes that the file has already; 0 = none */
+    bool is_resumed;        /* what comes goes behind them */
     struct file file;
     struct hash *hash;               /* of what arrives; NULL = not wanted; owned */
     char hash_text[HASH_TEXT_BYTES]; /* filled by body_check_hash */
@@ -59,7 +62,11 @@ void body_write(struct body *body, struct output *output, struct span bytes);
 /* A new attempt begins. */
 void body_restart(struct body *body);
 
-/* The item has ended. Gives a file its name if the body is wanted, else removes it. */
+/* The item has ended. Gives a file its name if the body is wanted, else removes it; what was
+ * written to a resumed file stays. */
 void body_finish(struct body *body, bool is_wanted);
+
+/* The body broke off. Gives its name to what came, if that is to be kept. */
+void body_break_off(struct body *body);
 
 #endif

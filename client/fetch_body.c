@@ -102,7 +102,7 @@ static bool daemon_may_write(const struct fetch *fetch, const struct input_item 
     const struct options *options = fetch->options;
 
     return options->verb == VERB_GET && !options->include_head && !options->head &&
-           hash_kind_of(fetch, in) == HASH_NONE;
+           !options->continue_at && hash_kind_of(fetch, in) == HASH_NONE;
 }
 
 /* A regular file: what else may lie there (a device, a FIFO) is no earlier download, and a folder
@@ -112,6 +112,44 @@ static bool is_there_already(const char *path)
     struct stat st;
 
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* What -C may do for this item: a line may ask for something that has no parts to be put together.
+ */
+static bool is_resumable(const struct fetch *fetch, const struct item *item,
+                         const struct input_item *in)
+{
+    struct span method = item_method(item);
+    struct span fields = in->fields;
+    struct message_field field;
+
+    while (message_next_field(&fields, &field))
+        if (span_equals_nocase(field.name, SPAN_LITERAL("Range")))
+            return false;
+    return fetch->options->continue_at && !in->has_body && hash_kind_of(fetch, in) == HASH_NONE &&
+           (method.bytes == 0 || span_equals(method, SPAN_LITERAL("GET")));
+}
+
+/* Finds out how much of the file there is. False: not so much as was said. */
+static bool find_offset(struct fetch *fetch, struct item *item)
+{
+    const char *at = fetch->options->continue_at;
+    uint64_t wanted = 0;
+    struct stat st;
+
+    item->body.keeps_part = true;
+    if (stat(item->body.path, &st) == 0 && S_ISREG(st.st_mode))
+        item->body.offset = (uint64_t)st.st_size;
+    if (strcmp(at, "-") == 0)
+        return true;
+    (void)resume_parse_offset(span_of_string(at), &wanted); /* plan.c was content */
+    if (item->body.offset == wanted)
+        return true;
+    text_clear(&fetch->line, SIZE_MAX);
+    text_put_format(&fetch->line, "%s: has %llu bytes, not the %s of -C; -r %s- fetches a part",
+                    item->body.path, (unsigned long long)item->body.offset, at, at);
+    text_put_char(&fetch->line, '\0');
+    return false;
 }
 
 static bool choose_file(struct fetch *fetch, struct item *item, const struct input_item *in,
@@ -127,6 +165,8 @@ static bool choose_file(struct fetch *fetch, struct item *item, const struct inp
 
     item->body.is_below = is_below;
     item->body.directory_bytes = fetch->name_directory_bytes;
+    if (r == 0 && is_resumable(fetch, item, in) && !find_offset(fetch, item))
+        return refuse(ret_fault, ret_why, FAULT_INPUT_ARGUMENT, PHASE_INPUT, 0, fetch->line.data);
     if (r == 0 && kind == BODY_DAEMON_FILE)
         r = body_open(&item->body);
     if (r < 0)

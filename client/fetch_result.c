@@ -43,20 +43,34 @@ static void keep_headers(struct item *item, const struct message_head *head)
         memcpy(item->head, head->headers.data, item->head_bytes);
 }
 
-/* With a new attempt comes a new head. */
-static void keep_etag(struct fetch *fetch, const struct message_head *head)
+static struct span find_field(const struct message_head *head, struct span name)
 {
     struct span headers = head->headers;
     struct message_field field;
 
+    while (message_next_field(&headers, &field))
+        if (span_equals_nocase(field.name, name))
+            return field.value;
+    return span_of("", 0);
+}
+
+/* With a new attempt comes a new head. */
+static void keep_etag(struct fetch *fetch, const struct message_head *head)
+{
+    struct span etag = find_field(head, SPAN_LITERAL("ETag"));
+
     text_clear(&fetch->etag, SIZE_MAX);
-    while (message_next_field(&headers, &field)) {
-        if (!span_equals_nocase(field.name, SPAN_LITERAL("ETag")))
-            continue;
-        text_put_span(&fetch->etag, field.value);
+    text_put_span(&fetch->etag, etag);
+    if (etag.bytes)
         text_put_char(&fetch->etag, '\n');
-        return;
-    }
+}
+
+static void judge_part(struct item *item, const struct message_head *head)
+{
+    item->resume = resume_judge(head->fixed.status, find_field(head, SPAN_LITERAL("Content-Range")),
+                                item->body.offset);
+    item->body.is_resumed = item->resume == RESUME_APPEND;
+    item->body.is_dropped = item->resume != RESUME_APPEND && item->resume != RESUME_REPLACE;
 }
 
 static void on_head(void *ctx, uint64_t id, const struct message_head *head, size_t window_bytes)
@@ -77,7 +91,9 @@ static void on_head(void *ctx, uint64_t id, const struct message_head *head, siz
         fetch_show_head(fetch, head);
     if (options->include_head || (options->verb == VERB_GET && options->head))
         write_head(fetch, item, head);
-    if (options->fail_status && head->fixed.status >= 400)
+    if (item->body.offset)
+        judge_part(item, head);
+    else if (options->fail_status && head->fixed.status >= 400)
         item->body.is_dropped = true; /* the body only: -i and -I show why, as curl's do */
 }
 
@@ -200,17 +216,58 @@ static bool is_written(const struct item *item, const struct outcome *o)
     return !item->is_skipped && (o->result->status != 304 || item->body.bytes);
 }
 
+/* A part that does not fit. A status other than that of a part or of the whole is a failure here,
+ * because its body must not become part of the file; 416 of a file that is complete is none. */
+static void check_part(struct fetch *fetch, struct item *item, struct outcome *o)
+{
+    struct text *text = &fetch->line;
+    enum fault_code code = FAULT_NONE;
+
+    if (item->body.offset == 0 || fault_is_set(&o->fault) || item->head_status == 0)
+        return;
+    text_clear(text, SIZE_MAX);
+    switch (item->resume) {
+    case RESUME_APPEND:
+    case RESUME_REPLACE:
+    case RESUME_COMPLETE:
+        return;
+    case RESUME_OTHER_PART:
+        code = FAULT_HTTP_MALFORMED;
+        text_put_literal(text, "another part than was asked for");
+        break;
+    case RESUME_OTHER_SIZE:
+        code = FAULT_STORAGE_CORRUPT;
+        text_put_format(text, "%s: has %llu bytes, more than there are or others", item->body.path,
+                        (unsigned long long)item->body.offset);
+        break;
+    case RESUME_REFUSED:
+        code = FAULT_HTTP_STATUS;
+        text_put_format(text, "HTTP status %u, which is no part of %s", o->result->status,
+                        item->body.path);
+        break;
+    }
+    fault_set(&o->fault, code, PHASE_RECEIVE, 0, NULL);
+    o->message = text_span(text);
+}
+
 /* -f, and failures of our own; the fault that was there first stays. */
 static void add_own_faults(struct fetch *fetch, struct item *item, struct outcome *o)
 {
-    if (fetch->options->fail_status && o->result->status >= 400 && !fault_is_set(&o->fault)) {
+    bool is_complete = item->body.offset && item->resume == RESUME_COMPLETE;
+
+    check_part(fetch, item, o);
+    if (fetch->options->fail_status && o->result->status >= 400 && !is_complete &&
+        !fault_is_set(&o->fault)) {
         fault_set(&o->fault, FAULT_HTTP_STATUS, PHASE_RECEIVE, 0, NULL);
         text_clear(&fetch->line, SIZE_MAX);
         text_put_format(&fetch->line, "HTTP status %u", o->result->status);
         o->message = text_span(&fetch->line);
     }
     check_hash(fetch, item, o);
-    body_finish(&item->body, !fault_is_set(&o->fault) && is_written(item, o));
+    if (fault_is_set(&o->fault) && item->head_status == 200)
+        body_break_off(&item->body);
+    else
+        body_finish(&item->body, !fault_is_set(&o->fault) && is_written(item, o));
     if (o->fault.code == FAULT_SINK_WRITE && o->fault.error && item->body.path)
         o->message = span_of_string(fetch_name_error(fetch, item->body.path, (int)o->fault.error));
     if (item->body.error && !fault_is_set(&o->fault)) {

@@ -191,6 +191,42 @@ int file_open_below(struct file *file, const char *directory, const char *path)
     return r;
 }
 
+static int resume_here(struct file *file, const char *name, uint64_t offset)
+{
+    int no_follow = file->directory >= 0 ? O_NOFOLLOW : 0;
+    struct stat st;
+    int r = 0;
+
+    file->fd = openat(file->directory, name, O_WRONLY | O_CLOEXEC | O_NOCTTY | no_follow);
+    if (file->fd < 0 || fstat(file->fd, &st) < 0)
+        r = -errno;
+    else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != offset)
+        r = -ESTALE;
+    else if (lseek(file->fd, (off_t)offset, SEEK_SET) < 0)
+        r = -errno;
+    file->is_resumed = true;
+    file->offset = offset;
+    if (r < 0)
+        file_discard(file);
+    return r;
+}
+
+int file_resume(struct file *file, const char *path, uint64_t offset)
+{
+    *file = FILE_INIT;
+    return resume_here(file, path, offset);
+}
+
+int file_resume_below(struct file *file, const char *directory, const char *path, uint64_t offset)
+{
+    const char *name;
+    int r;
+
+    *file = FILE_INIT;
+    r = beneath_open_parent(directory, path, &file->directory, &name);
+    return r < 0 ? r : resume_here(file, name, offset);
+}
+
 int file_write(struct file *file, struct span bytes)
 {
     while (bytes.bytes) {
@@ -206,9 +242,10 @@ int file_write(struct file *file, struct span bytes)
 
 int file_restart(struct file *file)
 {
-    if (!file->temp)
+    if (!file->temp && !file->is_resumed)
         return -ESPIPE;
-    if (ftruncate(file->fd, 0) < 0 || lseek(file->fd, 0, SEEK_SET) < 0)
+    if (ftruncate(file->fd, (off_t)file->offset) < 0 ||
+        lseek(file->fd, (off_t)file->offset, SEEK_SET) < 0)
         return -errno;
     return 0;
 }

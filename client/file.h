@@ -19,6 +19,8 @@ struct file {
     int directory; /* what path and temp are relative to; AT_FDCWD unless opened below one */
     char *path;    /* the final name, symlinks resolved */
     char *temp;    /* NULL = written in place */
+    bool is_resumed;
+    uint64_t offset; /* of a resumed file: what it had */
 };
 
 #define FILE_INIT ((struct file){ .fd = -1, .directory = AT_FDCWD })
@@ -41,10 +43,15 @@ static inline bool file_is_temporary(const struct file *file)
     return file->temp != NULL;
 }
 
+/* Opens a regular file that is there, to write in place behind its first offset bytes. -ESTALE when
+ * it has another size. */
+int file_resume(struct file *file, const char *path, uint64_t offset);
+int file_resume_below(struct file *file, const char *directory, const char *path, uint64_t offset);
+
 /* All of bytes; 0 or -errno. */
 int file_write(struct file *file, struct span bytes);
 
-/* Forgets what was written; -ESPIPE when that is impossible. */
+/* Forgets what was written since it was opened; -ESPIPE when that is impossible. */
 int file_restart(struct file *file);
 
 /* Gives it its final name and closes. On -errno the file is as file_discard leaves it. */

@@ -83,6 +83,7 @@ struct options {
     const char *time_cond;
     const char *etag_save;
     const char *etag_compare;
+    const char *continue_at;
     /* where to */
     struct option_list resolve;
     struct option_list connect_to;

@@ -51,6 +51,8 @@ const struct option_row option_rows[] = {
     VALUE("etag-save", 0, VERB_FETCH, OPTION_TEXT, etag_save, "FILE", "keep the ETag in FILE"),
     VALUE("etag-compare", 0, VERB_FETCH, OPTION_TEXT, etag_compare, "FILE",
           "only if the ETag is not the one in FILE"),
+    VALUE("continue-at", 'C', VERB_FETCH, OPTION_TEXT, continue_at, "-",
+          "fetch what the file lacks; a number: it must have so many bytes"),
     /* where to */
     VALUE("resolve", 0, VERB_FETCH, OPTION_LIST, resolve, "HOST:PORT:ADDR",
           "use this address instead of asking DNS"),
@@ -155,7 +157,6 @@ const struct option_row option_rows[] = {
     LATER("retry-max-time", 0, VERB_FETCH),
     LATER("retry-on", 0, VERB_FETCH),
     LATER("retry-all-methods", 0, VERB_FETCH),
-    LATER("continue-at", 'C', VERB_FETCH),
     LATER("rate", 0, VERB_FETCH),
     LATER("rate-per-origin", 0, VERB_FETCH),
     LATER("write-out", 'w', VERB_FETCH),

@@ -9,6 +9,7 @@
 
 #include "plan_conditions.h"
 #include "plan_pins.h"
+#include "resume.h"
 #include "why.h"
 
 #include <errno.h>
@@ -291,6 +292,31 @@ static bool choose_body_mode(struct plan *plan, const struct options *options, c
     return true;
 }
 
+/* Whatever would make the file something else than the body, or the body something else than a part
+ * of it, does not go together with -C. */
+static bool check_continue(struct plan *plan, const struct options *options, char **why)
+{
+    const char *at = options->continue_at;
+    bool to_files = options->output.count || options->remote_name || options->output_dir ||
+                    options->output_template;
+    uint64_t offset;
+
+    if (!at)
+        return true;
+    plan->wants_head = true;
+    if (strcmp(at, "-") != 0 && !resume_parse_offset(span_of_string(at), &offset))
+        return why_fail(why, "-C takes - or a number of bytes, not '%s'", at);
+    if (options->verb == VERB_GET && !to_files)
+        return why_fail(why, "-C needs a file: add -o FILE, -O or --output-dir DIR");
+    if (options->range || is_named_by_user(options, "Range"))
+        return why_fail(why, "-C and a range exclude each other");
+    if (plan->method.bytes || plan->has_body)
+        return why_fail(why, "-C is for GET without a body");
+    if (options->include_head || options->skip_existing || options->hash || options->expect_hash)
+        return why_fail(why, "-C does not go together with -i, --skip-existing and hashes");
+    return true;
+}
+
 static bool choose_hash(struct plan *plan, const struct options *options, char **why)
 {
     plan->hash = options->hash;
@@ -348,7 +374,8 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
            add_headers(plan, options, ret_why) && add_authorization(plan, options, ret_why) &&
            add_range(plan, options, ret_why) && build_unix_path(plan, options, ret_why) &&
            plan_add_pins(plan, options, ret_why) && choose_body_mode(plan, options, ret_why) &&
-           choose_hash(plan, options, ret_why) && plan_add_conditions(plan, options, ret_why);
+           choose_hash(plan, options, ret_why) && plan_add_conditions(plan, options, ret_why) &&
+           check_continue(plan, options, ret_why);
     if (fits)
         add_defaults(plan, options);
     if (fits && plan->fields.bytes > WIRE_HEADER_BYTES_MAX)

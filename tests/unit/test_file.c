@@ -237,6 +237,31 @@ static void below_a_directory_makes_what_is_missing(void **state)
     assert_int_equal(entries(place, false), 0);
 }
 
+/* What was there stays, whatever comes of the rest. */
+static void resumes_behind_what_is_there(void **state)
+{
+    struct place *place = *state;
+    struct file file;
+
+    writes(at(place, "a"), "abcd");
+    assert_int_equal(file_resume(&file, place->name, 3), -ESTALE);
+    assert_int_equal(file_resume(&file, at(place, "no"), 4), -ENOENT);
+    assert_int_equal(file_resume(&file, at(place, "a"), 4), 0);
+    assert_false(file_is_temporary(&file));
+    assert_int_equal(file_write(&file, SPAN_LITERAL("wrong")), 0);
+    assert_int_equal(file_restart(&file), 0);
+    assert_int_equal(file_write(&file, SPAN_LITERAL("ef")), 0);
+    assert_int_equal(file_commit(&file), 0);
+    expect_bytes(at(place, "a"), "abcdef");
+    assert_int_equal(file_resume_below(&file, place->path, "a", 6), 0);
+    assert_int_equal(file_write(&file, SPAN_LITERAL("g")), 0);
+    file_discard(&file);
+    expect_bytes(at(place, "a"), "abcdefg");
+    assert_int_equal(symlink("a", at(place, "l")), 0);
+    assert_int_equal(file_resume_below(&file, place->path, "l", 7), -ELOOP);
+    assert_int_equal(entries(place, false), 2);
+}
+
 static void below_a_directory_no_symlink_is_followed(void **state)
 {
     struct place *place = *state;
@@ -373,6 +398,7 @@ int main(void)
         IN_DIRECTORY(writes_open_descriptors_in_place),
         IN_DIRECTORY(refuses_what_cannot_be_a_file),
         IN_DIRECTORY(below_a_directory_makes_what_is_missing),
+        IN_DIRECTORY(resumes_behind_what_is_there),
         IN_DIRECTORY(below_a_directory_no_symlink_is_followed),
         IN_DIRECTORY(below_a_directory_nothing_is_made_for_a_path_too_long),
         cmocka_unit_test(names_are_safe),

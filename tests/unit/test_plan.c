@@ -114,6 +114,39 @@ static void builds_the_fields_curl_users_expect(void **state)
     }
 }
 
+static void continues_only_what_can_be_put_together(void **state)
+{
+    const struct {
+        const char *const *words;
+        const char *part; /* of why it is refused, NULL = it is not */
+    } rows[] = {
+        { WORDS("get", "-C", "-", "-o", "f"), NULL },
+        { WORDS("get", "-C", "100", "-O"), NULL },
+        { WORDS("batch", "-C", "-"), NULL },
+        { WORDS("get", "-C", "-"), "-C needs a file" },
+        { WORDS("get", "-C", "x", "-o", "f"), "-C takes - or a number" },
+        { WORDS("get", "-C", "-1", "-o", "f"), "-C takes - or a number" },
+        { WORDS("get", "-C", "-", "-o", "f", "-r", "0-1"), "exclude each other" },
+        { WORDS("get", "-C", "-", "-o", "f", "-H", "range: bytes=0-1"), "exclude each other" },
+        { WORDS("get", "-C", "-", "-o", "f", "-d", "x"), "-C is for GET" },
+        { WORDS("get", "-C", "-", "-o", "f", "-I"), "-C is for GET" },
+        { WORDS("get", "-C", "-", "-o", "f", "-i"), "does not go together" },
+        { WORDS("get", "-C", "-", "-o", "f", "--skip-existing"), "does not go together" },
+        { WORDS("get", "-C", "-", "-o", "f", "--hash", "xxh3"), "does not go together" },
+    };
+    struct made made;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        user_types(&made, rows[i].words);
+        if (made.is_made == (rows[i].part != NULL))
+            fail_msg("row %zu: %s", i, made.why ? made.why : "taken");
+        if (rows[i].part)
+            assert_non_null(strstr(made.why, rows[i].part));
+        user_is_done(&made);
+    }
+}
+
 static void takes_one_hash_for_one_url(void **state)
 {
     static const char sha256[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -334,6 +367,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(builds_the_fields_curl_users_expect),
+        cmocka_unit_test(continues_only_what_can_be_put_together),
         cmocka_unit_test(takes_one_hash_for_one_url),
         cmocka_unit_test(chooses_method_body_and_query),
         cmocka_unit_test(pins_say_where_to_connect),
