@@ -6,6 +6,7 @@
  */
 #include "body.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -24,8 +25,27 @@ void body_deinit(struct body *body)
     if (body->path || file_is_open(&body->file))
         file_discard(&body->file);
     free(body->path);
+    free(body->expect_hash);
+    hash_free(body->hash);
     text_deinit(&body->kept);
     *body = BODY_INIT;
+}
+
+int body_want_hash(struct body *body, enum hash_kind kind, const char *expect)
+{
+    assert(body->kind != BODY_DISCARD && body->kind != BODY_DAEMON_FILE);
+    body->expect_hash = expect ? strdup(expect) : NULL;
+    if (expect && !body->expect_hash)
+        return -ENOMEM;
+    return hash_new(kind, &body->hash);
+}
+
+bool body_check_hash(struct body *body)
+{
+    if (!body->hash)
+        return true;
+    hash_finish(body->hash, body->hash_text);
+    return !body->expect_hash || strcmp(body->hash_text, body->expect_hash) == 0;
 }
 
 static int body_fail(struct body *body, int r)
@@ -37,20 +57,39 @@ static int body_fail(struct body *body, int r)
     return r;
 }
 
+static int body_open_below(struct body *body)
+{
+    char *directory = strndup(body->path, body->directory_bytes);
+    const char *name = body->path + body->directory_bytes;
+    int r = -ENOMEM;
+
+    if (directory && body->is_resumed)
+        r = file_resume_below(&body->file, directory, name, body->offset);
+    else if (directory)
+        r = file_open_below(&body->file, directory, name);
+    free(directory);
+    return r;
+}
+
 int body_open(struct body *body)
 {
     if (file_is_open(&body->file))
         return 0;
+    if (body->is_below)
+        return body_fail(body, body_open_below(body));
+    if (body->is_resumed)
+        return body_fail(body, file_resume(&body->file, body->path, body->offset));
     return body_fail(body, file_open(&body->file, body->path));
 }
 
-void body_write(struct body *body, struct output *output, struct span bytes)
+void body_write_head(struct body *body, struct output *output, struct span bytes)
 {
     if (body->is_dropped)
         return;
     body->bytes += bytes.bytes;
     switch (body->kind) {
     case BODY_DISCARD:
+    case BODY_HASH:
     case BODY_DAEMON_FILE:
         break;
     case BODY_OUTPUT:
@@ -68,12 +107,22 @@ void body_write(struct body *body, struct output *output, struct span bytes)
     }
 }
 
+void body_write(struct body *body, struct output *output, struct span bytes)
+{
+    if (body->hash && !body->is_dropped)
+        hash_update(body->hash, bytes);
+    body_write_head(body, output, bytes);
+}
+
 void body_restart(struct body *body)
 {
     if (body->bytes == 0)
         return;
+    if (body->hash)
+        hash_restart(body->hash);
     switch (body->kind) {
     case BODY_DISCARD:
+    case BODY_HASH:
     case BODY_DAEMON_FILE:
         break;
     case BODY_OUTPUT:
@@ -99,4 +148,13 @@ void body_finish(struct body *body, bool is_wanted)
         return;
     }
     file_discard(&body->file);
+}
+
+/* Bytes behind an older part are in place already. A new file that was to replace an older part is
+ * worth less than it, if the server sends no parts. */
+void body_break_off(struct body *body)
+{
+    bool is_part = body->keeps_part && body->offset == 0 && body->bytes && !body->is_dropped;
+
+    body_finish(body, is_part);
 }

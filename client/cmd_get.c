@@ -7,6 +7,7 @@
 
 #include "exits.h"
 #include "fetch.h"
+#include "template.h"
 #include "why.h"
 
 #include <stdio.h>
@@ -46,6 +47,10 @@ char *check_fetch_options(const struct options *options)
         return why_format("--private and --no-private exclude each other");
     if (options->remote_name && options->output.count)
         return why_format("-o and -O exclude each other");
+    if (options->remote_name && options->output_template)
+        return why_format("-O and --output-template exclude each other");
+    if (options->output_template && !template_check(options->output_template, &why))
+        return why;
     if (options->output.count > options->words.count)
         return why_format("more -o than URLs");
     for (size_t i = 0; !why && i < options->report.count; i++)
@@ -58,7 +63,7 @@ static char *check_get(const struct options *options)
     bool has_records = !options->write_out &&
                        (options->records == RECORDS_ALL || options->records == RECORDS_FAILED);
     bool body_to_stdout = !options->output.count && !options->remote_name && !options->output_dir &&
-                          !options->discard && !options->body_inline;
+                          !options->output_template && !options->discard && !options->body_inline;
 
     if (options->words.count == 0)
         return why_format("get needs a URL; see `haul help get`");
@@ -66,8 +71,12 @@ static char *check_get(const struct options *options)
         return why_format(
             "records and bodies would mix on standard output: add -o FILE, --output-dir, "
             "--discard or --inline");
+    if (options->skip_existing && body_to_stdout)
+        return why_format("--skip-existing needs files: add -o FILE, -O or --output-dir DIR");
     if (options->headers_in_record && !has_records && !options->body_inline && !options->write_out)
         return why_format("--headers puts them into the record: add --records all, or use -i");
+    if (options->hash != HASH_NONE && !has_records && !options->body_inline)
+        return why_format("--hash puts it into the record: add --records all");
     return check_fetch_options(options);
 }
 

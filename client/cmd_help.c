@@ -53,7 +53,8 @@ static bool print_verb(const char *name)
         { "batch", VERB_BATCH,
           "haul batch [FLAGS] [-i FILE] [URL...]\n\nFetches a list: one URL or JSON object per "
           "line; # begins a comment. Keys of an object:\nurl, and optionally id, method, headers, "
-          "body or body_base64, output, timeout.\n\nA record per item on stdout in order of "
+          "body or body_base64, output, timeout, expect_hash.\n\nA record per item on stdout in "
+          "order of "
           "completion, summary and latency on stderr.\n\"Sum of all waits\" adds up what each item "
           "took; a server that queues by itself\nmakes it larger than fetching one by one would "
           "take.\n" },

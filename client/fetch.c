@@ -75,8 +75,8 @@ static void raise_descriptor_limit(void)
 static bool wants_progress(const struct options *options, const struct say *say)
 {
     const struct option_list *files = &options->output;
-    bool to_files = options->remote_name || options->output_dir || options->discard ||
-                    (files->count && strcmp(files->values[0], "-") != 0);
+    bool to_files = options->remote_name || options->output_dir || options->output_template ||
+                    options->discard || (files->count && strcmp(files->values[0], "-") != 0);
 
     if (!say->wants_notes || !say->is_terminal)
         return false;
@@ -126,6 +126,7 @@ void fetch_deinit(struct fetch *fetch)
     text_deinit(&fetch->fields);
     text_deinit(&fetch->name);
     text_deinit(&fetch->line);
+    text_deinit(&fetch->etag);
     reach_close(&fetch->reach, &fetch->client);
 }
 
@@ -273,7 +274,7 @@ static bool fetch_is_busy(const struct fetch *fetch)
 
 static uint64_t fetch_timeout_ns(const struct fetch *fetch, uint64_t now_ns)
 {
-    uint64_t due_ns = fetch->progress.next_ns;
+    uint64_t due_ns = fetch->has_more_lines ? now_ns : fetch->progress.next_ns;
 
     if (fetch->is_cancelled && fetch->cancel_deadline_ns < due_ns)
         due_ns = fetch->cancel_deadline_ns;

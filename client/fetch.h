@@ -22,6 +22,7 @@
 
 #define FETCH_WINDOW_MIN 256u         /* items outstanding, whatever -c */
 #define FETCH_LINES_SAID_MAX 20u      /* bad input lines with a message each */
+#define FETCH_LINES_PER_TURN 4096u    /* skipped and refused items take no room in the window */
 #define FETCH_HUMAN_LINES_MAX 1000u   /* items with a line each on a terminal; then failures only */
 #define FETCH_CANCEL_NS 2000000000ull /* for the results of a cancelled batch to come */
 
@@ -43,11 +44,13 @@ struct fetch {
     struct input input;
     uint64_t input_file_bytes; /* size of a regular file, 0 = unknown */
     bool input_is_file;
-    bool wants_input; /* nothing complete in the buffer */
-    bool input_ended; /* no item follows */
+    bool wants_input;    /* nothing complete in the buffer */
+    bool input_ended;    /* no item follows */
+    bool has_more_lines; /* the turn had its share: nothing is waited for */
     struct input_parser parser;
-    struct text fields; /* of the item being built */
-    struct text name;   /* likewise, of its file */
+    struct text fields;          /* of the item being built */
+    struct text name;            /* likewise, of its file */
+    size_t name_directory_bytes; /* of name: --output-dir and a slash */
     struct filename_set names;
 
     /* run */
@@ -67,6 +70,7 @@ struct fetch {
     uint64_t first_failed_number;
 
     /* output */
+    struct text etag; /* of the response that --etag-save is about */
     struct output output;
     struct record_clock clock;
     struct tally tally;
@@ -108,10 +112,14 @@ void fetch_fail_item(struct fetch *fetch, struct item *item, const struct fault 
 /* Ends all items the daemon had, after it went away. */
 void fetch_fail_all(struct fetch *fetch, enum fault_code code, const char *why);
 
+/* Ends an item whose file is there already; nothing was asked of the daemon. */
+void fetch_skip_item(struct fetch *fetch, struct item *item);
+
 void fetch_set_handlers(struct fetch *fetch);
 
-/* Chooses where the item's body goes and opens the file if the daemon is to write it. url is NULL
- * when it was not parsed. False: *ret_fault and *ret_why say why not. */
+/* Chooses where the item's body goes and opens the file if the daemon is to write it, or finds that
+ * the item is to be skipped. url is NULL when it was not parsed. False: *ret_fault and *ret_why say
+ * why not. */
 struct url;
 bool fetch_choose_body(struct fetch *fetch, struct item *item, const struct input_item *in,
                        const struct url *url, struct fault *ret_fault, const char **ret_why);

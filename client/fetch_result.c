@@ -31,7 +31,7 @@ static void write_head(struct fetch *fetch, struct item *item, const struct mess
         text_put_literal(text, "\r\n");
     }
     text_put_literal(text, "\r\n");
-    body_write(&item->body, &fetch->output, text_span(text));
+    body_write_head(&item->body, &fetch->output, text_span(text));
 }
 
 static void keep_headers(struct item *item, const struct message_head *head)
@@ -41,6 +41,36 @@ static void keep_headers(struct item *item, const struct message_head *head)
     item->head = malloc(item->head_bytes + 1);
     if (item->head)
         memcpy(item->head, head->headers.data, item->head_bytes);
+}
+
+static struct span find_field(const struct message_head *head, struct span name)
+{
+    struct span headers = head->headers;
+    struct message_field field;
+
+    while (message_next_field(&headers, &field))
+        if (span_equals_nocase(field.name, name))
+            return field.value;
+    return span_of("", 0);
+}
+
+/* With a new attempt comes a new head. */
+static void keep_etag(struct fetch *fetch, const struct message_head *head)
+{
+    struct span etag = find_field(head, SPAN_LITERAL("ETag"));
+
+    text_clear(&fetch->etag, SIZE_MAX);
+    text_put_span(&fetch->etag, etag);
+    if (etag.bytes)
+        text_put_char(&fetch->etag, '\n');
+}
+
+static void judge_part(struct item *item, const struct message_head *head)
+{
+    item->resume = resume_judge(head->fixed.status, find_field(head, SPAN_LITERAL("Content-Range")),
+                                item->body.offset);
+    item->body.is_resumed = item->resume == RESUME_APPEND;
+    item->body.is_dropped = item->resume != RESUME_APPEND && item->resume != RESUME_REPLACE;
 }
 
 static void on_head(void *ctx, uint64_t id, const struct message_head *head, size_t window_bytes)
@@ -53,14 +83,18 @@ static void on_head(void *ctx, uint64_t id, const struct message_head *head, siz
     if (!item)
         return;
     item->head_status = head->fixed.status;
+    if (options->etag_save)
+        keep_etag(fetch, head);
     if (options->headers_in_record || fetch->writeout.needs_head)
         keep_headers(item, head);
     if (options->verb == VERB_GET && options->verbose)
         fetch_show_head(fetch, head);
     if (options->include_head || (options->verb == VERB_GET && options->head))
         write_head(fetch, item, head);
-    /* The body only: -i and -I show why, as curl's do. A later attempt may do better. */
-    if (options->fail_status)
+    /* With each hop and attempt comes a new head, which may do better than the one before. */
+    if (item->body.offset)
+        judge_part(item, head);
+    else if (options->fail_status) /* the body only: -i and -I show why, as curl's do */
         item->body.is_dropped = head->fixed.status >= 400 || item->body.error;
 }
 
@@ -143,24 +177,112 @@ static void fetch_note_failure(struct fetch *fetch, const struct outcome *o)
         fetch_cancel(fetch);
 }
 
+/* A body that is whole has its hash in the record, whether it is the expected one or not. 304 says
+ * that there is no body, not that it is empty. */
+static void check_hash(struct fetch *fetch, struct item *item, struct outcome *o)
+{
+    if (fault_is_set(&o->fault) || item->body.is_dropped || o->is_skipped ||
+        o->result->status == 304)
+        return;
+    if (!body_check_hash(&item->body)) {
+        fault_set(&o->fault, FAULT_STORAGE_CORRUPT, PHASE_DELIVER, 0, NULL);
+        text_clear(&fetch->line, SIZE_MAX);
+        text_put_format(&fetch->line, "the body has %s, expected %s", item->body.hash_text,
+                        item->body.expect_hash);
+        o->message = text_span(&fetch->line);
+    }
+    if (item->body.hash)
+        o->hash = item->body.hash_text;
+}
+
+/* After the body: a new ETag beside an old body would never be put right. A new body without an
+ * ETag empties the file; a 304 without one, and a failure, leave it alone. */
+static void save_etag(struct fetch *fetch, struct outcome *o)
+{
+    const char *path = fetch->options->etag_save;
+    unsigned status = o->result->status;
+    int r;
+
+    if (!path || fault_is_set(&o->fault) || o->is_skipped)
+        return;
+    if (status / 100 != 2 && !(status == 304 && fetch->etag.bytes))
+        return;
+    r = fetch->etag.failed ? -ENOMEM : file_write_whole(path, text_span(&fetch->etag));
+    if (r < 0) {
+        fault_set(&o->fault, FAULT_SINK_WRITE, PHASE_DELIVER, -r, NULL);
+        o->message = span_of_string(fetch_name_error(fetch, path, -r));
+    }
+}
+
+/* Not of an item that was skipped. 304 is not an empty body: what is there stays, unless the header
+ * of -i or -I is to be written. */
+static bool is_written(const struct item *item, const struct outcome *o)
+{
+    return !item->is_skipped && (o->result->status != 304 || item->body.bytes);
+}
+
+/* A part that does not fit. A status other than that of a part or of the whole is a failure here,
+ * because its body must not become part of the file; 416 of a file that is complete is none. */
+static void check_part(struct fetch *fetch, struct item *item, struct outcome *o)
+{
+    struct text *text = &fetch->line;
+    enum fault_code code = FAULT_NONE;
+
+    if (item->body.offset == 0 || fault_is_set(&o->fault) || item->head_status == 0)
+        return;
+    text_clear(text, SIZE_MAX);
+    switch (item->resume) {
+    case RESUME_APPEND:
+    case RESUME_REPLACE:
+    case RESUME_COMPLETE:
+        return;
+    case RESUME_OTHER_PART:
+        code = FAULT_HTTP_MALFORMED;
+        text_put_literal(text, "another part than was asked for");
+        break;
+    case RESUME_OTHER_SIZE:
+        code = FAULT_STORAGE_CORRUPT;
+        text_put_format(text, "%s: has %llu bytes, more than there are or others", item->body.path,
+                        (unsigned long long)item->body.offset);
+        break;
+    case RESUME_REFUSED:
+        code = FAULT_HTTP_STATUS;
+        text_put_format(text, "HTTP status %u, which is no part of %s", o->result->status,
+                        item->body.path);
+        break;
+    }
+    fault_set(&o->fault, code, PHASE_RECEIVE, 0, NULL);
+    o->message = text_span(text);
+}
+
 /* -f, and failures of our own; the fault that was there first stays. */
 static void add_own_faults(struct fetch *fetch, struct item *item, struct outcome *o)
 {
-    if (fetch->options->fail_status && o->result->status >= 400 && !fault_is_set(&o->fault)) {
+    bool is_complete = item->body.offset && item->resume == RESUME_COMPLETE;
+
+    check_part(fetch, item, o);
+    if (fetch->options->fail_status && o->result->status >= 400 && !is_complete &&
+        !fault_is_set(&o->fault)) {
         fault_set(&o->fault, FAULT_HTTP_STATUS, PHASE_RECEIVE, 0, NULL);
         text_clear(&fetch->line, SIZE_MAX);
         text_put_format(&fetch->line, "HTTP status %u", o->result->status);
         o->message = text_span(&fetch->line);
     }
-    body_finish(&item->body, !fault_is_set(&o->fault));
+    check_hash(fetch, item, o);
+    if (fault_is_set(&o->fault) && item->head_status == 200)
+        body_break_off(&item->body);
+    else
+        body_finish(&item->body, !fault_is_set(&o->fault) && is_written(item, o));
     if (o->fault.code == FAULT_SINK_WRITE && o->fault.error && item->body.path)
         o->message = span_of_string(fetch_name_error(fetch, item->body.path, (int)o->fault.error));
     if (item->body.error && !fault_is_set(&o->fault)) {
         fault_set(&o->fault, FAULT_SINK_WRITE, PHASE_DELIVER, item->body.error, NULL);
         o->message = span_of_string(fetch_name_error(fetch, item->body.path, item->body.error));
     }
+    save_etag(fetch, o);
     o->is_ok = !fault_is_set(&o->fault);
-    if (o->is_ok && (item->body.kind == BODY_FILE || item->body.kind == BODY_DAEMON_FILE))
+    if (o->is_ok && (item->is_skipped || is_written(item, o)) &&
+        (item->body.kind == BODY_FILE || item->body.kind == BODY_DAEMON_FILE))
         o->output = item->body.path;
     if (o->is_ok && item->body.kind == BODY_INLINE) {
         o->has_body = true;
@@ -189,6 +311,7 @@ static void fetch_end_item(struct fetch *fetch, struct item *item,
         .upload_bytes = item->upload_bytes,
         .has_headers = item->head != NULL,
         .headers = span_of(item->head, item->head_bytes),
+        .is_skipped = item->is_skipped,
     };
 
     if (o.message.bytes == 0)
@@ -196,7 +319,7 @@ static void fetch_end_item(struct fetch *fetch, struct item *item,
     timing_of_result(&result->fixed, &o.timing);
     add_own_faults(fetch, item, &o);
     tally_add(&fetch->tally, &o);
-    if (fetch->options->timeline)
+    if (fetch->options->timeline && !o.is_skipped)
         timeline_add(&fetch->timeline, &o);
     if (!o.is_ok)
         fetch_note_failure(fetch, &o); /* before what -w may send to stderr, as curl */
@@ -249,8 +372,9 @@ void fetch_set_handlers(struct fetch *fetch)
     };
 }
 
-void fetch_fail_item(struct fetch *fetch, struct item *item, const struct fault *fault,
-                     struct span why)
+/* Of an item that the daemon did not have, or had to leave behind. */
+static void fetch_end_here(struct fetch *fetch, struct item *item, const struct fault *fault,
+                           struct span why)
 {
     struct message_result result = {
         .fixed = { .fault = fault->code,
@@ -268,6 +392,21 @@ void fetch_fail_item(struct fetch *fetch, struct item *item, const struct fault 
     };
 
     fetch_end_item(fetch, item, &result);
+}
+
+void fetch_fail_item(struct fetch *fetch, struct item *item, const struct fault *fault,
+                     struct span why)
+{
+    fetch_end_here(fetch, item, fault, why);
+}
+
+void fetch_skip_item(struct fetch *fetch, struct item *item)
+{
+    const struct fault none = { 0 };
+
+    if (fetch->options->verb == VERB_GET)
+        say_note(fetch->say, "%s is there already; not fetched", item->body.path);
+    fetch_end_here(fetch, item, &none, span_of("", 0));
 }
 
 void fetch_fail_all(struct fetch *fetch, enum fault_code code, const char *why)

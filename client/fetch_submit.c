@@ -146,7 +146,7 @@ static bool add_authorization(struct fetch *fetch, const struct input_item *in,
 {
     struct text user, password, value;
 
-    if (!url->user.data || fetch->plan.has_authorization ||
+    if (!url || !url->user.data || fetch->plan.has_authorization ||
         has_field(in->fields, SPAN_LITERAL("Authorization")))
         return false;
     text_init(&user);
@@ -157,13 +157,39 @@ static bool add_authorization(struct fetch *fetch, const struct input_item *in,
     if (url->password.data && text_reserve(&password, url->password.bytes + 1))
         password.bytes = url_percent_decode(url->password, password.data);
     plan_put_basic(&value, text_span(&user), text_span(&password));
-    text_clear(&fetch->fields, SIZE_MAX);
-    text_put_span(&fetch->fields, in->fields);
     plan_put_field(&fetch->fields, SPAN_LITERAL("Authorization"), text_span(&value));
     text_deinit(&user);
     text_deinit(&password);
     text_deinit(&value);
     return true;
+}
+
+/* What the item lacks of its file. */
+static bool add_range(struct fetch *fetch, const struct item *item)
+{
+    char value[40];
+
+    if (item->body.offset == 0)
+        return false;
+    (void)snprintf(value, sizeof(value), "bytes=%llu-", (unsigned long long)item->body.offset);
+    plan_put_field(&fetch->fields, SPAN_LITERAL("Range"), span_of_string(value));
+    return true;
+}
+
+/* The line's fields and ours; ours are rare. */
+static void add_fields(struct fetch *fetch, const struct item *item, const struct input_item *in,
+                       const struct url *url, struct message_request *request)
+{
+    unsigned count = 0;
+
+    text_clear(&fetch->fields, SIZE_MAX);
+    text_put_span(&fetch->fields, in->fields);
+    count += add_authorization(fetch, in, url);
+    count += add_range(fetch, item);
+    if (count == 0)
+        return;
+    request->headers = text_span(&fetch->fields);
+    request->fixed.header_count = (uint16_t)(request->fixed.header_count + count);
 }
 
 static bool needs_url(const struct fetch *fetch, struct span url)
@@ -255,10 +281,7 @@ static bool fetch_send_item(struct fetch *fetch, struct item *item, const struct
     int r;
 
     fill_request(fetch, in, item, &request);
-    if (url && add_authorization(fetch, in, url)) {
-        request.headers = text_span(&fetch->fields);
-        request.fixed.header_count++;
-    }
+    add_fields(fetch, item, in, url, &request);
     bytes = message_request_bytes(&request);
     *ret_fault = (struct fault){ 0 };
     if (bytes > WIRE_FRAME_BYTES_MAX) {
@@ -299,6 +322,10 @@ static void fetch_take_item(struct fetch *fetch, const struct input_item *in, ui
         fits = check_url(item_url(item), &url, &fault, &why);
     if (fits)
         fits = fetch_choose_body(fetch, item, in, has_url ? &url : NULL, &fault, &why);
+    if (fits && item->is_skipped) {
+        fetch_skip_item(fetch, item);
+        return;
+    }
     if (fits && !fetch_ensure_daemon(fetch)) {
         fetch->input_ended = true;
         fetch->number--;
@@ -335,7 +362,12 @@ void fetch_submit(struct fetch *fetch)
     struct span line;
     uint64_t number;
 
-    while (!fetch->input_ended && fetch_has_room(fetch)) {
+    fetch->has_more_lines = false;
+    for (unsigned taken = 0; !fetch->input_ended && fetch_has_room(fetch); taken++) {
+        if (taken == FETCH_LINES_PER_TURN) {
+            fetch->has_more_lines = true;
+            return;
+        }
         switch (fetch_next_line(fetch, &line, &number)) {
         case LINE_TAKEN:
             if (fetch_parse(fetch, line, number, &in) != INPUT_EMPTY)

@@ -9,19 +9,6 @@
 
 #include <errno.h>
 
-static int write_file(const char *path, struct span bytes)
-{
-    struct file file;
-    int r = file_open(&file, path);
-
-    if (r == 0)
-        r = file_write(&file, bytes);
-    if (r == 0)
-        return file_commit(&file);
-    file_discard(&file);
-    return r;
-}
-
 static enum exit_code fetch_write_reports(struct fetch *fetch, int argc, char **argv)
 {
     const struct option_list *paths = &fetch->options->report;
@@ -43,7 +30,7 @@ static enum exit_code fetch_write_reports(struct fetch *fetch, int argc, char **
     run.started_at = text_span(&started_at);
     report_write(&report, &run, &fetch->tally);
     for (size_t i = 0; i < paths->count; i++) {
-        int r = report.failed ? -ENOMEM : write_file(paths->values[i], text_span(&report));
+        int r = report.failed ? -ENOMEM : file_write_whole(paths->values[i], text_span(&report));
 
         if (r < 0) {
             say_error(fetch->say, "--report %s: %s", paths->values[i], strerror(-r));

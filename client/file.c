@@ -6,8 +6,9 @@
  */
 #include "file.h"
 
+#include "beneath.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +95,8 @@ static int create_temporary(struct file *file)
             file->temp = NULL;
             return -ENOMEM;
         }
-        file->fd = open(file->temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        file->fd = openat(file->directory, file->temp,
+                          O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (file->fd >= 0)
             return 0;
         free(file->temp);
@@ -110,7 +112,7 @@ static int open_regular(struct file *file, const struct stat *old)
     int r;
 
     /* A rename does not ask; but who may not write a file does not mean to replace it. */
-    if (old && faccessat(AT_FDCWD, file->path, W_OK, AT_EACCESS) < 0)
+    if (old && faccessat(file->directory, file->path, W_OK, AT_EACCESS) < 0)
         return -errno;
     r = create_temporary(file);
     if (r < 0 || !old)
@@ -128,7 +130,9 @@ static int open_in_place(struct file *file)
     if (fd >= 0)
         file->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     else
-        file->fd = open(file->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        file->fd =
+            openat(file->directory, file->path,
+                   O_WRONLY | O_CLOEXEC | O_NOCTTY | (file->directory >= 0 ? O_NOFOLLOW : 0));
     return file->fd < 0 ? -errno : 0;
 }
 
@@ -159,6 +163,70 @@ int file_open(struct file *file, const char *path)
     return r;
 }
 
+int file_open_below(struct file *file, const char *directory, const char *path)
+{
+    const char *name;
+    struct stat st;
+    bool exists;
+    int r;
+
+    *file = FILE_INIT;
+    r = beneath_open_parent(directory, path, &file->directory, &name);
+    if (r < 0)
+        return r;
+    file->path = strdup(name);
+    exists = fstatat(file->directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!file->path)
+        r = -ENOMEM;
+    else if (*name == '\0' || (exists && S_ISDIR(st.st_mode)))
+        r = -EISDIR;
+    else if (exists && S_ISLNK(st.st_mode))
+        r = -ELOOP;
+    else if (exists && !S_ISREG(st.st_mode))
+        r = open_in_place(file);
+    else
+        r = open_regular(file, exists ? &st : NULL);
+    if (r < 0)
+        file_discard(file);
+    return r;
+}
+
+static int resume_here(struct file *file, const char *name, uint64_t offset)
+{
+    int no_follow = file->directory >= 0 ? O_NOFOLLOW : 0;
+    struct stat st;
+    int r = 0;
+
+    file->fd = openat(file->directory, name, O_WRONLY | O_CLOEXEC | O_NOCTTY | no_follow);
+    if (file->fd < 0 || fstat(file->fd, &st) < 0)
+        r = -errno;
+    else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != offset)
+        r = -ESTALE;
+    else if (lseek(file->fd, (off_t)offset, SEEK_SET) < 0)
+        r = -errno;
+    file->is_resumed = true;
+    file->offset = offset;
+    if (r < 0)
+        file_discard(file);
+    return r;
+}
+
+int file_resume(struct file *file, const char *path, uint64_t offset)
+{
+    *file = FILE_INIT;
+    return resume_here(file, path, offset);
+}
+
+int file_resume_below(struct file *file, const char *directory, const char *path, uint64_t offset)
+{
+    const char *name;
+    int r;
+
+    *file = FILE_INIT;
+    r = beneath_open_parent(directory, path, &file->directory, &name);
+    return r < 0 ? r : resume_here(file, name, offset);
+}
+
 int file_write(struct file *file, struct span bytes)
 {
     while (bytes.bytes) {
@@ -174,9 +242,10 @@ int file_write(struct file *file, struct span bytes)
 
 int file_restart(struct file *file)
 {
-    if (!file->temp)
+    if (!file->temp && !file->is_resumed)
         return -ESPIPE;
-    if (ftruncate(file->fd, 0) < 0 || lseek(file->fd, 0, SEEK_SET) < 0)
+    if (ftruncate(file->fd, (off_t)file->offset) < 0 ||
+        lseek(file->fd, (off_t)file->offset, SEEK_SET) < 0)
         return -errno;
     return 0;
 }
@@ -185,7 +254,7 @@ int file_commit(struct file *file)
 {
     int r = 0;
 
-    if (file->temp && rename(file->temp, file->path) < 0)
+    if (file->temp && renameat(file->directory, file->temp, file->directory, file->path) < 0)
         r = -errno;
     if (r == 0) {
         free(file->temp);
@@ -195,12 +264,27 @@ int file_commit(struct file *file)
     return r;
 }
 
+int file_write_whole(const char *path, struct span bytes)
+{
+    struct file file;
+    int r = file_open(&file, path);
+
+    if (r == 0)
+        r = file_write(&file, bytes);
+    if (r == 0)
+        return file_commit(&file);
+    file_discard(&file);
+    return r;
+}
+
 void file_discard(struct file *file)
 {
     if (file->temp)
-        (void)unlink(file->temp); /* gone already is as good */
+        (void)unlinkat(file->directory, file->temp, 0); /* gone already is as good */
     if (file->fd >= 0)
         (void)close(file->fd); /* the bytes are the kernel's; see file_write for errors */
+    if (file->directory >= 0)
+        (void)close(file->directory); /* nothing was written through it */
     free(file->temp);
     free(file->path);
     *file = FILE_INIT;

@@ -24,12 +24,54 @@ void filename_set_deinit(struct filename_set *set)
     *set = (struct filename_set){ 0 };
 }
 
+/* The piece of out from start on. */
+static void clean(struct text *out, size_t start)
+{
+    bool is_first = start == 0 || out->data[start - 1] == '/';
+
+    for (size_t i = start; i < out->bytes; i++) {
+        unsigned char c = (unsigned char)out->data[i];
+
+        if (c < 0x20 || c == 0x7f || c == '/' || c == '\\' || (is_first && c == '.'))
+            out->data[i] = '_';
+        is_first = false;
+    }
+}
+
+void filename_put_value(struct text *out, struct span bytes)
+{
+    size_t start = out->bytes;
+
+    text_put_span(out, bytes);
+    clean(out, start);
+}
+
+void filename_put_encoded(struct text *out, struct span bytes)
+{
+    size_t start = out->bytes;
+    char *room = text_reserve(out, bytes.bytes);
+
+    if (!room)
+        return;
+    out->bytes += url_percent_decode(bytes, room);
+    clean(out, start);
+}
+
+void filename_put_part(struct text *out, struct span part)
+{
+    size_t start = out->bytes;
+
+    if (part.bytes > FILENAME_BYTES_MAX)
+        part.bytes = FILENAME_BYTES_MAX;
+    text_put_span(out, part);
+    if (span_equals(part, SPAN_LITERAL(".")) || span_equals(part, SPAN_LITERAL("..")))
+        clean(out, start);
+}
+
 void filename_of_path(struct text *out, struct span path)
 {
     const char *slash = path.bytes ? memrchr(path.data, '/', path.bytes) : NULL;
     size_t start = out->bytes;
-    char *name;
-    size_t bytes;
 
     if (slash)
         span_advance(&path, (size_t)(slash + 1 - path.data));
@@ -37,19 +79,9 @@ void filename_of_path(struct text *out, struct span path)
         text_put_literal(out, "index.html");
         return;
     }
-    if (!text_reserve(out, path.bytes))
-        return;
-    name = out->data + start;
-    bytes = url_percent_decode(path, name);
-    if (bytes > FILENAME_BYTES_MAX)
-        bytes = FILENAME_BYTES_MAX;
-    for (size_t i = 0; i < bytes; i++) {
-        unsigned char c = (unsigned char)name[i];
-
-        if (c < 0x20 || c == 0x7f || c == '/' || c == '\\' || (i == 0 && c == '.'))
-            name[i] = '_';
-    }
-    out->bytes = start + bytes;
+    filename_put_encoded(out, path);
+    if (out->bytes - start > FILENAME_BYTES_MAX)
+        out->bytes = start + FILENAME_BYTES_MAX;
 }
 
 /* FNV-1a; never 0. */

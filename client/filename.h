@@ -27,6 +27,17 @@ void filename_set_deinit(struct filename_set *set);
 /* Appends the name for a URL's path (as struct url has it). */
 void filename_of_path(struct text *out, struct span path);
 
+/* Appends bytes as a piece of a name: slashes, backslashes and control bytes become '_', and a dot
+ * that would be the first of its part. A part begins where out is empty or ends in '/'. */
+void filename_put_value(struct text *out, struct span bytes);
+
+/* Likewise of percent-encoded bytes. */
+void filename_put_encoded(struct text *out, struct span bytes);
+
+/* Appends one part of a path that was made of such pieces and of the user's own text: cut to
+ * FILENAME_BYTES_MAX, and not "." or "..". */
+void filename_put_part(struct text *out, struct span part);
+
 /* out holds a name and nothing else: appends number when it was taken, and takes it. 0 or -ENOMEM.
  */
 int filename_claim(struct filename_set *set, struct text *out, uint64_t number);

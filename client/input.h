@@ -9,6 +9,7 @@
 #define HAUL_INPUT_H
 
 #include "fault.h"
+#include "hash.h"
 #include "text.h"
 
 #include <yyjson.h>
@@ -53,12 +54,15 @@ enum input_verdict input_next(struct input *input, struct span *ret_line);
 struct input_item {
     struct span url;
     struct span label; /* raw JSON of "id", empty if none */
+    struct span id;    /* the same as text: a string without quotes */
     struct span method;
     struct span fields; /* wire form */
     uint16_t field_count;
     bool has_body;
     struct span body;
     struct span output; /* file name, empty if none */
+    enum hash_kind expect_kind;
+    const char *expect_hash; /* as hash_finish writes it, NULL if none */
     uint64_t timeout_ns;
     struct fault fault; /* set: the line is bad */
     const char *why;    /* of the fault; valid like the spans */
@@ -75,6 +79,7 @@ struct input_parser {
     struct text fields;
     struct text decoded; /* of body_base64 */
     struct text label;
+    char expect_hash[HASH_TEXT_BYTES];
     char why[INPUT_WHY_BYTES];
 };
 

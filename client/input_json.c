@@ -63,6 +63,7 @@ static bool read_id(struct json_line *line, yyjson_val *value)
     if (label->bytes > INPUT_LABEL_BYTES_MAX)
         return refuse(line, "\"id\" has more than 1024 bytes");
     line->item->label = text_span(label);
+    line->item->id = yyjson_is_str(value) ? span_of_json(value) : line->item->label;
     return true;
 }
 
@@ -182,8 +183,15 @@ static bool read_timeout(struct json_line *line, yyjson_val *value)
 
 static bool read_expect_hash(struct json_line *line, yyjson_val *value)
 {
-    (void)value; /* refused whatever it is */
-    return refuse(line, "\"expect_hash\": not in this build");
+    struct input_item *item = line->item;
+
+    if (yyjson_is_str(value))
+        item->expect_kind = hash_parse(span_of_json(value), line->parser->expect_hash);
+    if (item->expect_kind == HASH_NONE)
+        return refuse(line,
+                      "\"expect_hash\" is neither sha256: and 64 hex digits, nor xxh3: and 16");
+    item->expect_hash = line->parser->expect_hash;
+    return true;
 }
 
 static const struct {

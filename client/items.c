@@ -77,6 +77,8 @@ void items_release(struct items *items, struct item *item)
     item->head = NULL;
     item->head_bytes = 0;
     item->head_status = 0;
+    item->is_skipped = false;
+    item->resume = RESUME_APPEND;
     item->id = 0;
     item->next_free = items->first_free;
     items->first_free = (uint32_t)(item - items->places);

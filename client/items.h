@@ -10,6 +10,7 @@
 
 #include "body.h"
 #include "input.h"
+#include "resume.h"
 
 struct item {
     uint64_t id;     /* on the wire; 0 while free */
@@ -22,8 +23,10 @@ struct item {
     uint32_t request_bytes; /* of its frame, for the limit per session */
     uint32_t implied_bytes; /* of the URL: the "http://" that nobody wrote */
     uint32_t upload_bytes;  /* of the request's body */
+    bool is_skipped;        /* its file is there already */
     struct body body;
-    char *head; /* owned: the fields of the response in wire form, when kept */
+    enum resume_verdict resume; /* of the response; only if body.offset is not 0 */
+    char *head;                 /* owned: the fields of the response in wire form, when kept */
     size_t head_bytes;
     uint16_t head_status;
     uint32_t next_free;

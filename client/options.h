@@ -8,6 +8,7 @@
 #ifndef HAUL_OPTIONS_H
 #define HAUL_OPTIONS_H
 
+#include "hash.h"
 #include "span.h"
 
 /* Bits, so that a row of the table can name several. */
@@ -89,6 +90,11 @@ struct options {
     uint64_t retry_max_time_ns;
     const char *retry_on;
     bool retry_all_methods;
+    /* conditions */
+    const char *time_cond;
+    const char *etag_save;
+    const char *etag_compare;
+    const char *continue_at;
     /* where to */
     struct option_list resolve;
     struct option_list connect_to;
@@ -110,6 +116,10 @@ struct options {
     struct option_list output;
     bool remote_name; /* -O */
     const char *output_dir;
+    const char *output_template;
+    bool skip_existing;
+    enum hash_kind hash; /* of --hash */
+    const char *expect_hash;
     bool discard;
     bool body_inline;
     uint64_t body_bytes_max;

@@ -20,12 +20,14 @@ struct outcome {
     const struct wire_result *result;
     struct timing timing;
     bool is_ok;         /* no fault: a response was received whole, and -f has nothing against it */
+    bool is_skipped;    /* --skip-existing: ok without having been fetched */
     struct fault fault; /* ours (-f, a sink that failed) or the daemon's */
     struct span message; /* what happened, in words */
     struct span content_type;
-    const char *output;    /* the file written, or NULL */
+    const char *output;    /* the file written, or found there; NULL = none */
     const char *path;      /* the file the body was meant for, or NULL */
     uint64_t upload_bytes; /* of the request's body */
+    const char *hash;      /* "sha256:HEX", or NULL */
     bool has_headers;
     struct span headers; /* wire form */
     bool has_body;

@@ -7,9 +7,11 @@
  */
 #include "plan.h"
 
+#include "plan_conditions.h"
 #include "plan_follow.h"
 #include "plan_pins.h"
 #include "plan_retry.h"
+#include "resume.h"
 #include "why.h"
 
 #include <errno.h>
@@ -57,11 +59,17 @@ static void add_field(struct plan *plan, struct span name, struct span value)
     plan->field_count++;
 }
 
+void plan_add_unless_named(struct plan *plan, const struct options *options, const char *name,
+                           struct span value)
+{
+    if (!is_named_by_user(options, name))
+        add_field(plan, span_of_string(name), value);
+}
+
 static void add_unless_named(struct plan *plan, const struct options *options, const char *name,
                              const char *value)
 {
-    if (!is_named_by_user(options, name))
-        add_field(plan, span_of_string(name), span_of_string(value));
+    plan_add_unless_named(plan, options, name, span_of_string(value));
 }
 
 /* "Name: value" adds, "Name:" removes a default, "Name;" sends the name with nothing. */
@@ -159,8 +167,7 @@ static bool add_range(struct plan *plan, const struct options *options, char **w
     text_init(&value);
     text_put_literal(&value, "bytes=");
     text_put_string(&value, options->range);
-    if (!is_named_by_user(options, "Range"))
-        add_field(plan, SPAN_LITERAL("Range"), text_span(&value));
+    plan_add_unless_named(plan, options, "Range", text_span(&value));
     text_deinit(&value);
     return true;
 }
@@ -271,7 +278,8 @@ static bool build_unix_path(struct plan *plan, const struct options *options, ch
 
 static bool choose_body_mode(struct plan *plan, const struct options *options, char **why)
 {
-    bool to_files = options->output.count || options->remote_name || options->output_dir;
+    bool to_files = options->output.count || options->remote_name || options->output_dir ||
+                    options->output_template;
 
     if (options->discard + options->body_inline + to_files > 1)
         return why_fail(why, "--discard, --inline and files exclude each other");
@@ -283,6 +291,46 @@ static bool choose_body_mode(struct plan *plan, const struct options *options, c
     plan->wants_head = options->headers_in_record || options->include_head ||
                        (options->verb == VERB_GET && (options->head || options->verbose)) ||
                        (options->fail_status && plan->body_mode == WIRE_BODY_DATA);
+    return true;
+}
+
+/* Whatever would make the file something else than the body, or the body something else than a part
+ * of it, does not go together with -C. */
+static bool check_continue(struct plan *plan, const struct options *options, char **why)
+{
+    const char *at = options->continue_at;
+    bool to_files = options->output.count || options->remote_name || options->output_dir ||
+                    options->output_template;
+    uint64_t offset;
+
+    if (!at)
+        return true;
+    plan->wants_head = true;
+    if (strcmp(at, "-") != 0 && !resume_parse_offset(span_of_string(at), &offset))
+        return why_fail(why, "-C takes - or a number of bytes, not '%s'", at);
+    if (options->verb == VERB_GET && !to_files)
+        return why_fail(why, "-C needs a file: add -o FILE, -O or --output-dir DIR");
+    if (options->range || is_named_by_user(options, "Range"))
+        return why_fail(why, "-C and a range exclude each other");
+    if (plan->method.bytes || plan->has_body)
+        return why_fail(why, "-C is for GET without a body");
+    if (options->include_head || options->skip_existing || options->hash || options->expect_hash)
+        return why_fail(why, "-C does not go together with -i, --skip-existing and hashes");
+    return true;
+}
+
+static bool choose_hash(struct plan *plan, const struct options *options, char **why)
+{
+    plan->hash = options->hash;
+    if (!options->expect_hash)
+        return true;
+    plan->hash = hash_parse(span_of_string(options->expect_hash), plan->expect_hash);
+    if (plan->hash == HASH_NONE)
+        return why_fail(why, "--expect-hash takes sha256: and 64 hex digits, or xxh3: and 16");
+    if (options->hash != HASH_NONE && options->hash != plan->hash)
+        return why_fail(why, "--hash and --expect-hash name different kinds");
+    if (options->words.count != 1 || options->input.count)
+        return why_fail(why, "--expect-hash is for one URL; a line says \"expect_hash\"");
     return true;
 }
 
@@ -327,7 +375,9 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
     fits = build_body(plan, options, ret_why) && build_method(plan, options, ret_why) &&
            add_headers(plan, options, ret_why) && add_authorization(plan, options, ret_why) &&
            add_range(plan, options, ret_why) && build_unix_path(plan, options, ret_why) &&
-           plan_add_pins(plan, options, ret_why) && choose_body_mode(plan, options, ret_why);
+           plan_add_pins(plan, options, ret_why) && choose_body_mode(plan, options, ret_why) &&
+           choose_hash(plan, options, ret_why) && plan_add_conditions(plan, options, ret_why) &&
+           check_continue(plan, options, ret_why);
     if (fits)
         add_defaults(plan, options);
     if (fits && plan->fields.bytes > WIRE_HEADER_BYTES_MAX)

@@ -33,6 +33,8 @@ struct plan {
     bool wants_head;
     bool has_authorization; /* the user's own: user:password in a URL yields */
     struct wire_profile profile;
+    enum hash_kind hash;               /* of every body; an item may expect one of another kind */
+    char expect_hash[HASH_TEXT_BYTES]; /* "" = none */
     uint32_t concurrency;
     uint32_t max_per_origin;
 };
@@ -49,6 +51,10 @@ int plan_write_profile(const struct plan *plan, struct text *frame);
 
 /* Appends one field in wire form. */
 void plan_put_field(struct text *fields, struct span name, struct span value);
+
+/* Adds a field of the profile, unless an -H line has set, emptied or removed it. */
+void plan_add_unless_named(struct plan *plan, const struct options *options, const char *name,
+                           struct span value);
 
 /* "Basic ..." of decoded user and password. */
 void plan_put_basic(struct text *value, struct span user, struct span password);

@@ -186,7 +186,12 @@ static void put_response(struct text *out, const struct outcome *item)
         text_put_json(out, span_of_string(item->output));
     else
         text_put_literal(out, "null");
-    text_put_literal(out, ",\"hash\":null,\"redelivered\":false");
+    text_put_literal(out, ",\"hash\":");
+    if (item->hash)
+        text_put_json(out, span_of_string(item->hash));
+    else
+        text_put_literal(out, "null");
+    text_put_literal(out, ",\"redelivered\":false");
 }
 
 static void put_times(struct text *out, struct record_clock *clock, const struct outcome *item)
@@ -324,6 +329,8 @@ void record_write_json(struct text *out, struct record_clock *clock, const struc
     }
     if (item->has_body)
         put_body(out, item->body);
+    if (item->is_skipped)
+        text_put_literal(out, ",\"skipped\":true");
     text_put_literal(out, "}\n");
 }
 
@@ -343,7 +350,9 @@ void record_write_line(struct text *out, const struct outcome *item, bool is_col
     const char *red = is_colored ? "\033[31m" : "";
     const char *plain = is_colored ? "\033[0m" : "";
 
-    if (item->is_ok) {
+    if (item->is_skipped) {
+        text_put_literal(out, "skipped, its file is there  ");
+    } else if (item->is_ok) {
         text_put_format(out, "%3u %8s %9s  ", item->result->status,
                         units_format_latency(item->timing.response_ns, latency, sizeof(latency)),
                         units_format_bytes(item->result->body_bytes, size, sizeof(size)));

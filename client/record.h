@@ -19,7 +19,8 @@ void record_clock_init(struct record_clock *clock, uint64_t monotonic_ns, uint64
 /* Appends one JSON object and LF: every key of the contract, in its order. */
 void record_write_json(struct text *out, struct record_clock *clock, const struct outcome *item);
 
-/* Appends "200  1.02s  22 B  http://..." or "connect/refused  message  http://...", LF included. */
+/* Appends "200  1.02s  22 B  http://...", "connect/refused  message  http://..." or "skipped ...",
+ * LF included. */
 void record_write_line(struct text *out, const struct outcome *item, bool is_colored);
 
 /* The URL without user, password and fragment, its path never empty. */

@@ -175,6 +175,8 @@ static void put_summary(struct text *out, const struct tally *tally)
     text_put_char(out, ',');
     PUT_NUMBER(out, "failed", tally->failed);
     text_put_char(out, ',');
+    PUT_NUMBER(out, "skipped", tally->skipped);
+    text_put_char(out, ',');
     PUT_NUMBER(out, "duration_ns", duration_ns);
     text_put_literal(out, ",\"rate_per_s\":");
     text_put_double(out, duration_ns ? (double)tally->requests * 1e9 / (double)duration_ns : 0);

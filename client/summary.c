@@ -36,12 +36,16 @@ static void put_totals(struct text *out, const struct tally *tally)
     char rate[UNITS_TEXT_BYTES], bytes[UNITS_TEXT_BYTES];
     uint64_t run_ns = tally->end_ns - tally->start_ns;
     double seconds = (double)run_ns / 1e9;
+    char skipped[48] = "";
 
     (void)units_format_duration(run_ns, run, sizeof(run));
+    if (tally->skipped)
+        (void)snprintf(skipped, sizeof(skipped), " (%llu skipped)",
+                       (unsigned long long)tally->skipped);
     text_put_format(
-        out, "%llu item%s in %s: %llu ok, %llu failed   %s/s   %s\n",
+        out, "%llu item%s in %s: %llu ok%s, %llu failed   %s/s   %s\n",
         (unsigned long long)tally->requests, tally->requests == 1 ? "" : "s", run,
-        (unsigned long long)tally->ok, (unsigned long long)tally->failed,
+        (unsigned long long)tally->ok, skipped, (unsigned long long)tally->failed,
         units_format_count(seconds > 0 ? (double)tally->requests / seconds : 0, rate, sizeof(rate)),
         units_format_bytes(tally->bytes, bytes, sizeof(bytes)));
     text_put_format(out, "sum of all waits %s \302\267 this run %s \302\267 longest %s\n",

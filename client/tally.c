@@ -136,6 +136,7 @@ void tally_add(struct tally *tally, const struct outcome *item)
     tally->requests++;
     tally->ok += item->is_ok;
     tally->failed += !item->is_ok;
+    tally->skipped += item->is_skipped;
     tally->bytes += result->body_bytes;
     if (result->status && result->status < TALLY_STATUS_MAX)
         tally->status[result->status]++;
@@ -147,11 +148,11 @@ void tally_add(struct tally *tally, const struct outcome *item)
         tally->new_conns++;
     if (!item->is_ok)
         tally_add_error(tally, item);
-    if (item->fault.phase != PHASE_INPUT)
+    if (item->fault.phase != PHASE_INPUT && !item->is_skipped)
         tally_add_times(tally, item);
     if (end_ns > tally->end_ns)
         tally->end_ns = end_ns;
-    if (tally->has_series)
+    if (tally->has_series && !item->is_skipped)
         tally_add_series(tally, item, end_ns);
 }
 

@@ -2,7 +2,8 @@
  * tally.h - what a run adds up to: counts, latencies, errors, and whether to believe them.
  *
  * Memory does not grow with the number of items. Every item that went to the daemon is in the
- * histograms, failed ones too; lines that were refused before any I/O are counted only.
+ * histograms, failed ones too; lines that were refused before any I/O are counted only, and so are
+ * items that were skipped.
  */
 #ifndef HAUL_TALLY_H
 #define HAUL_TALLY_H
@@ -46,7 +47,8 @@ struct tally {
     uint64_t requests;
     uint64_t ok;
     uint64_t failed;
-    uint64_t bytes; /* bodies as delivered */
+    uint64_t skipped; /* of ok: not fetched */
+    uint64_t bytes;   /* bodies as delivered */
     uint64_t waits_sum_ns;
     uint64_t longest_ns;
     uint64_t new_conns;

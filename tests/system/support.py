@@ -35,6 +35,7 @@ CURL_CODES = {
     "io/recv": 56, "io/send": 55,
     "sink/write": 23, "sink/slow": 23,
     "cancelled/client": 42, "cancelled/daemon": 42,
+    "storage/corrupt": 23,
     "local/no_descriptors": 7, "local/no_ports": 7, "local/no_memory": 27,
 }
 

@@ -215,6 +215,87 @@ static void refuses_what_cannot_be_a_file(void **state)
     assert_int_equal(entries(place, false), 1);
 }
 
+/* Everything but the mode of opening is that of any file. */
+static void below_a_directory_makes_what_is_missing(void **state)
+{
+    struct place *place = *state;
+    struct file file;
+
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(file_open_below(&file, place->path, "a/b/c"), 0);
+        assert_true(file_is_temporary(&file));
+        assert_int_equal(file_write(&file, SPAN_LITERAL("x")), 0);
+        assert_int_equal(file_commit(&file), 0);
+        expect_bytes(at(place, "a/b/c"), "x");
+    }
+    assert_int_equal(file_open_below(&file, place->path, "a/b/c/d"), -ENOTDIR);
+    assert_int_equal(file_open_below(&file, place->path, "a/b"), -EISDIR);
+    assert_int_equal(file_open_below(&file, at(place, "no"), "a"), -ENOENT);
+    assert_int_equal(unlink(at(place, "a/b/c")), 0);
+    assert_int_equal(rmdir(at(place, "a/b")), 0);
+    assert_int_equal(rmdir(at(place, "a")), 0);
+    assert_int_equal(entries(place, false), 0);
+}
+
+/* What was there stays, whatever comes of the rest. */
+static void resumes_behind_what_is_there(void **state)
+{
+    struct place *place = *state;
+    struct file file;
+
+    writes(at(place, "a"), "abcd");
+    assert_int_equal(file_resume(&file, place->name, 3), -ESTALE);
+    assert_int_equal(file_resume(&file, at(place, "no"), 4), -ENOENT);
+    assert_int_equal(file_resume(&file, at(place, "a"), 4), 0);
+    assert_false(file_is_temporary(&file));
+    assert_int_equal(file_write(&file, SPAN_LITERAL("wrong")), 0);
+    assert_int_equal(file_restart(&file), 0);
+    assert_int_equal(file_write(&file, SPAN_LITERAL("ef")), 0);
+    assert_int_equal(file_commit(&file), 0);
+    expect_bytes(at(place, "a"), "abcdef");
+    assert_int_equal(file_resume_below(&file, place->path, "a", 6), 0);
+    assert_int_equal(file_write(&file, SPAN_LITERAL("g")), 0);
+    file_discard(&file);
+    expect_bytes(at(place, "a"), "abcdefg");
+    assert_int_equal(symlink("a", at(place, "l")), 0);
+    assert_int_equal(file_resume_below(&file, place->path, "l", 7), -ELOOP);
+    assert_int_equal(entries(place, false), 2);
+}
+
+static void below_a_directory_no_symlink_is_followed(void **state)
+{
+    struct place *place = *state;
+    struct file file;
+
+    assert_int_equal(symlink("/tmp", at(place, "out")), 0);
+    assert_int_equal(symlink(".", at(place, "in")), 0);
+    assert_int_equal(symlink("/tmp/haul-not-made", at(place, "last")), 0);
+    assert_int_equal(file_open_below(&file, place->path, "out/x"), -ELOOP);
+    assert_int_equal(file_open_below(&file, place->path, "in/x"), -ELOOP);
+    assert_int_equal(file_open_below(&file, place->path, "last"), -ELOOP);
+    assert_false(file_is_open(&file));
+    assert_int_equal(access("/tmp/haul-not-made", F_OK), -1);
+    /* The directory itself is the user's own word. */
+    assert_int_equal(file_open_below(&file, at(place, "in"), "x"), 0);
+    file_discard(&file);
+    assert_int_equal(entries(place, false), 3);
+}
+
+static void below_a_directory_nothing_is_made_for_a_path_too_long(void **state)
+{
+    struct place *place = *state;
+    struct text path = { 0 };
+    struct file file;
+
+    for (int i = 0; i < 2100; i++)
+        text_put_literal(&path, "a/");
+    text_put_literal(&path, "b");
+    text_put_char(&path, '\0');
+    assert_int_equal(file_open_below(&file, place->path, path.data), -ENAMETOOLONG);
+    assert_int_equal(entries(place, false), 0);
+    text_deinit(&path);
+}
+
 static void names_are_safe(void **state)
 {
     static const struct {
@@ -316,6 +397,10 @@ int main(void)
         cmocka_unit_test(writes_devices_in_place),
         IN_DIRECTORY(writes_open_descriptors_in_place),
         IN_DIRECTORY(refuses_what_cannot_be_a_file),
+        IN_DIRECTORY(below_a_directory_makes_what_is_missing),
+        IN_DIRECTORY(resumes_behind_what_is_there),
+        IN_DIRECTORY(below_a_directory_no_symlink_is_followed),
+        IN_DIRECTORY(below_a_directory_nothing_is_made_for_a_path_too_long),
         cmocka_unit_test(names_are_safe),
         cmocka_unit_test(no_name_is_given_twice),
         cmocka_unit_test(knows_paths_that_leave),

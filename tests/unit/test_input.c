@@ -252,7 +252,8 @@ static void refuses_bad_json_lines_and_says_why(void **state)
         { "{\"url\":\"u\",\"timeout\":-1}", FAULT_INPUT_ARGUMENT, "\"timeout\"" },
         { "{\"url\":\"u\",\"timeout\":1e99}", FAULT_INPUT_ARGUMENT, "\"timeout\"" },
         { "{\"url\":\"u\",\"timeout\":\"x\"}", FAULT_INPUT_ARGUMENT, "\"timeout\"" },
-        { "{\"url\":\"u\",\"expect_hash\":\"x\"}", FAULT_INPUT_ARGUMENT, "not in this build" },
+        { "{\"url\":\"u\",\"expect_hash\":\"x\"}", FAULT_INPUT_ARGUMENT, "neither sha256:" },
+        { "{\"url\":\"u\",\"expect_hash\":7}", FAULT_INPUT_ARGUMENT, "neither sha256:" },
     };
     struct input_parser parser;
     struct input_item item;

@@ -93,6 +93,13 @@ static void builds_the_fields_curl_users_expect(void **state)
         { WORDS("get", "-u", "a:b", "-H", "Authorization: x"),
           "Authorization: x|" AGENT "|Accept: */*" },
         { WORDS("get", "-r", "0-99"), "Range: bytes=0-99|" AGENT "|Accept: */*" },
+        { WORDS("get", "-z", "2024-01-02"),
+          "If-Modified-Since: Tue, 02 Jan 2024 00:00:00 GMT|" AGENT "|Accept: */*" },
+        { WORDS("get", "-z", "-20240102"),
+          "If-Unmodified-Since: Tue, 02 Jan 2024 00:00:00 GMT|" AGENT "|Accept: */*" },
+        { WORDS("get", "-z", "2024-01-02", "-H", "if-modified-since:"), AGENT "|Accept: */*" },
+        { WORDS("get", "--etag-compare", "/dev/null"), AGENT "|Accept: */*" },
+        { WORDS("get", "--etag-compare", "/nonexistent/etag"), AGENT "|Accept: */*" },
     };
     struct made made;
 
@@ -103,6 +110,72 @@ static void builds_the_fields_curl_users_expect(void **state)
             fail_msg("row %zu: %s", i, made.why);
         expect_fields(&made, rows[i].fields);
         assert_int_equal(made.plan.profile.header_count, made.plan.field_count);
+        user_is_done(&made);
+    }
+}
+
+static void continues_only_what_can_be_put_together(void **state)
+{
+    const struct {
+        const char *const *words;
+        const char *part; /* of why it is refused, NULL = it is not */
+    } rows[] = {
+        { WORDS("get", "-C", "-", "-o", "f"), NULL },
+        { WORDS("get", "-C", "100", "-O"), NULL },
+        { WORDS("batch", "-C", "-"), NULL },
+        { WORDS("get", "-C", "-"), "-C needs a file" },
+        { WORDS("get", "-C", "x", "-o", "f"), "-C takes - or a number" },
+        { WORDS("get", "-C", "-1", "-o", "f"), "-C takes - or a number" },
+        { WORDS("get", "-C", "-", "-o", "f", "-r", "0-1"), "exclude each other" },
+        { WORDS("get", "-C", "-", "-o", "f", "-H", "range: bytes=0-1"), "exclude each other" },
+        { WORDS("get", "-C", "-", "-o", "f", "-d", "x"), "-C is for GET" },
+        { WORDS("get", "-C", "-", "-o", "f", "-I"), "-C is for GET" },
+        { WORDS("get", "-C", "-", "-o", "f", "-i"), "does not go together" },
+        { WORDS("get", "-C", "-", "-o", "f", "--skip-existing"), "does not go together" },
+        { WORDS("get", "-C", "-", "-o", "f", "--hash", "xxh3"), "does not go together" },
+    };
+    struct made made;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        user_types(&made, rows[i].words);
+        if (made.is_made == (rows[i].part != NULL))
+            fail_msg("row %zu: %s", i, made.why ? made.why : "taken");
+        if (rows[i].part)
+            assert_non_null(strstr(made.why, rows[i].part));
+        user_is_done(&made);
+    }
+}
+
+static void takes_one_hash_for_one_url(void **state)
+{
+    static const char sha256[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const struct {
+        const char *const *words;
+        enum hash_kind kind;
+        const char *part; /* of why it is refused, NULL = it is not */
+    } rows[] = {
+        { WORDS("batch"), HASH_NONE, NULL },
+        { WORDS("batch", "--hash", "xxh3"), HASH_XXH3, NULL },
+        { WORDS("get", "--expect-hash", sha256), HASH_SHA256, NULL },
+        { WORDS("get", "--expect-hash", "xxh3:78af5f94892f3950"), HASH_XXH3, NULL },
+        { WORDS("get", "--expect-hash", sha256, "--hash", "sha256"), HASH_SHA256, NULL },
+        { WORDS("get", "--expect-hash", sha256, "--hash", "xxh3"), 0, "different kinds" },
+        { WORDS("get", "--expect-hash", "md5:00"), 0, "--expect-hash takes sha256:" },
+        { WORDS("get", "--expect-hash", sha256, "second"), 0, "for one URL" },
+        { WORDS("batch", "--expect-hash", sha256, "-i", "x"), 0, "for one URL" },
+    };
+    struct made made;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        user_types(&made, rows[i].words);
+        if (made.is_made == (rows[i].part != NULL))
+            fail_msg("row %zu: %s", i, made.why ? made.why : "taken");
+        if (rows[i].part)
+            assert_non_null(strstr(made.why, rows[i].part));
+        else
+            assert_int_equal(made.plan.hash, rows[i].kind);
         user_is_done(&made);
     }
 }
@@ -294,6 +367,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(builds_the_fields_curl_users_expect),
+        cmocka_unit_test(continues_only_what_can_be_put_together),
+        cmocka_unit_test(takes_one_hash_for_one_url),
         cmocka_unit_test(chooses_method_body_and_query),
         cmocka_unit_test(pins_say_where_to_connect),
         cmocka_unit_test(where_connect_to_leads_may_be_resolved),

@@ -98,6 +98,30 @@ static void summary_tells_counts_times_and_errors(void **state)
     tally_deinit(&tally);
 }
 
+/* An item that was not fetched is no measurement. */
+static void counts_skipped_items_and_times_none(void **state)
+{
+    const struct summary_limits limits = { .concurrency = 100 };
+    struct wire_result result = { .t0_ns = 5 * MS };
+    struct outcome skipped = { .result = &result, .is_ok = true, .is_skipped = true };
+    struct text text = { 0 };
+    struct tally tally;
+
+    (void)state;
+    tally_init(&tally, 0, true);
+    item_ends(&tally, 0, 998, FAULT_NONE);
+    tally_add(&tally, &skipped);
+    assert_int_equal(tally.response.count, 1);
+    assert_int_equal(tally.seconds[0].requests, 0);
+    assert_int_equal(tally.seconds[1].requests, 1);
+    tally_finish(&tally);
+    summary_write(&text, &tally, &limits);
+    expect_has(&text, "2 items in 1.00 s: 2 ok (1 skipped), 0 failed ");
+    expect_has(&text, "status 200: 1      errors: none      connections: 1 new, 0 reused\n");
+    text_deinit(&text);
+    tally_deinit(&tally);
+}
+
 static void judges_a_run_that_measured_the_machine(void **state)
 {
     char reasons[TALLY_REASONS_MAX][100];
@@ -251,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adds_up_waits_without_the_queue),
         cmocka_unit_test(summary_tells_counts_times_and_errors),
+        cmocka_unit_test(counts_skipped_items_and_times_none),
         cmocka_unit_test(judges_a_run_that_measured_the_machine),
         cmocka_unit_test(report_has_the_keys_of_the_contract),
         cmocka_unit_test(report_keeps_secrets_of_argv_to_itself),
