@@ -34,7 +34,7 @@ LEVELS = {
         'governor': 5, 'profile': 5, 'tls': 5,
         'ring': 6, 'log': 6, 'service': 6, 'listen_socket': 6,
         'resolve': 7, 'writer': 7, 'conn': 7, 'outbox': 7,
-        'dial': 8, 'pool': 8, 'mailbox': 8, 'sink': 8,
+        'dial': 8, 'pool': 8, 'mailbox': 8, 'sink': 8, 'body': 8,
         'exchange': 9, 'store': 9,
         'engine': 10,
         'item': 11, 'batch': 11,
@@ -56,6 +56,7 @@ SAME_LEVEL = {
     ('response', 'decode'): 'a head names the codings of its body',
     ('pool', 'dial'): 'a pool dials for its waiters',
     ('sink', 'mailbox'): 'bodies leave the engine as blocks of the mailbox',
+    ('body', 'sink'): 'a body goes to a sink, whole or decoded',
     ('batch', 'item'): 'a batch owns its items',
     ('item', 'batch'): 'an item tells its batch of its end',
 }
