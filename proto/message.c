@@ -17,7 +17,7 @@
 
 #define PROFILE_FLAGS_KNOWN                                                                        \
     (WIRE_PROFILE_HEAD | WIRE_PROFILE_FRESH_CONN | WIRE_PROFILE_NO_REUSE | WIRE_PROFILE_FOLLOW |   \
-     WIRE_PROFILE_RETRY_ALL)
+     WIRE_PROFILE_RETRY_ALL | WIRE_PROFILE_DECODE)
 #define REQUEST_FLAGS_KNOWN (WIRE_REQUEST_HAS_BODY | WIRE_REQUEST_REPLAYABLE | WIRE_REQUEST_KEPT)
 #define RESULT_FLAGS_KNOWN                                                                         \
     (WIRE_RESULT_REUSED | WIRE_RESULT_RESUMED | WIRE_RESULT_TRUNCATED | WIRE_RESULT_DECODED |      \
