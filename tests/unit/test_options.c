@@ -177,7 +177,6 @@ static void refuses_what_the_contract_names_and_this_build_lacks(void **state)
         "get -c jar u",
         "get -T file u",
         "get -sko f u",
-        "get --compressed u",
         "bench http://a/",
         "submit -i x",
         "report f",
