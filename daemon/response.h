@@ -124,6 +124,9 @@ struct span response_location(const struct response *response);
 struct span response_reason(const struct response *response);
 struct span response_fields(const struct response *response, uint16_t *ret_count);
 
+/* The body goes on until the connection ends: nothing else says that it is whole. */
+bool response_ends_with_connection(const struct response *response);
+
 void response_check(const struct response *response);
 
 #endif

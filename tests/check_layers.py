@@ -53,6 +53,7 @@ SAME_LEVEL = {
     ('url', 'fault'): 'a refused URL is told by its fault code',
     ('request_defaults', 'fields'): "a profile's fields are judged like any",
     ('profile', 'retry'): 'a profile says what is retried',
+    ('profile', 'tls'): 'and whom to trust',
     ('pool', 'dial'): 'a pool dials for its waiters',
     ('sink', 'mailbox'): 'bodies leave the engine as blocks of the mailbox',
     ('batch', 'item'): 'a batch owns its items',
