@@ -72,6 +72,14 @@ const struct option_row option_rows[] = {
     VALUE("interface", 0, VERB_FETCH, OPTION_TEXT, interface, "ADDR", "local address to use"),
     FLAG("ipv4", '4', VERB_FETCH, ipv4, "IPv4 addresses only"),
     FLAG("ipv6", '6', VERB_FETCH, ipv6, "IPv6 addresses only"),
+    /* TLS */
+    FLAG("insecure", 'k', VERB_FETCH, insecure, "do not check the server's certificate"),
+    VALUE("cacert", 0, VERB_FETCH, OPTION_TEXT, cacert, "FILE",
+          "trust these PEM certificates instead of the system's"),
+    VALUE("cert", 'E', VERB_FETCH, OPTION_TEXT, cert, "FILE", "client certificate, PEM"),
+    VALUE("key", 0, VERB_FETCH, OPTION_TEXT, key, "FILE", "its private key, if not in --cert"),
+    VALUE("tls-min", 0, VERB_FETCH, OPTION_TEXT, tls_min, "VERSION", "1.2 (default) or 1.3"),
+    VALUE("tls-max", 0, VERB_FETCH, OPTION_TEXT, tls_max, "VERSION", "1.2 or 1.3 (default)"),
     /* time */
     VALUE("max-time", 'm', VERB_FETCH, OPTION_DURATION, max_time_ns, "TIME",
           "for the whole item (batch: 5m)"),
@@ -163,12 +171,6 @@ const struct option_row option_rows[] = {
     LATER("proxy", 'x', VERB_FETCH),
     LATER("noproxy", 0, VERB_FETCH),
     LATER("public-only", 0, VERB_FETCH),
-    LATER("insecure", 'k', VERB_FETCH),
-    LATER("cacert", 0, VERB_FETCH),
-    LATER("cert", 'E', VERB_FETCH),
-    LATER("key", 0, VERB_FETCH),
-    LATER("tls-min", 0, VERB_FETCH),
-    LATER("tls-max", 0, VERB_FETCH),
     LATER("rate", 0, VERB_FETCH),
     LATER("rate-per-origin", 0, VERB_FETCH),
     /* never: the nearest way */

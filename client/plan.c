@@ -11,6 +11,7 @@
 #include "plan_follow.h"
 #include "plan_pins.h"
 #include "plan_retry.h"
+#include "plan_tls.h"
 #include "resume.h"
 #include "why.h"
 
@@ -388,7 +389,8 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
     if (fits && plan->fields.bytes > WIRE_HEADER_BYTES_MAX)
         fits = why_fail(ret_why, "the fields have more than %u bytes", WIRE_HEADER_BYTES_MAX);
     return fits && fill_profile(plan, options, ret_why) &&
-           plan_add_following(plan, options, ret_why) && plan_add_retries(plan, options, ret_why);
+           plan_add_following(plan, options, ret_why) && plan_add_retries(plan, options, ret_why) &&
+           plan_add_tls(plan, options, ret_why);
 }
 
 void plan_want_heads(struct plan *plan)
@@ -404,6 +406,7 @@ void plan_deinit(struct plan *plan)
     text_deinit(&plan->body);
     text_deinit(&plan->query);
     text_deinit(&plan->unix_path);
+    plan_forget_tls(plan);
 }
 
 int plan_write_profile(const struct plan *plan, struct text *frame)
@@ -414,6 +417,9 @@ int plan_write_profile(const struct plan *plan, struct text *frame)
         .pins = text_span(&plan->pins),
         .unix_path = text_span(&plan->unix_path),
         .interface = plan->interface,
+        .ca_pem = text_span(&plan->ca_pem),
+        .cert_pem = text_span(&plan->cert_pem),
+        .key_pem = text_span(&plan->key_pem),
     };
     char *room = text_reserve(frame, message_profile_bytes(&message));
 

@@ -26,6 +26,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
 static const uint8_t exchange_next[] = {
     [EXCHANGE_QUEUED] = 1u << EXCHANGE_WAITING | 1u << EXCHANGE_DONE,
@@ -115,6 +116,14 @@ static void exchange_fail(struct exchange *x, enum fault_code code, enum phase p
 static void exchange_fail_with(struct exchange *x, const struct fault *fault)
 {
     exchange_fail(x, fault->code, fault->phase, fault->error, fault->why);
+}
+
+/* Of TLS, whose words do not outlive the connection. */
+static void exchange_fail_with_words(struct exchange *x, const struct fault *fault)
+{
+    if (fault->why && !x->words)
+        x->words = strdup(fault->why);
+    exchange_fail(x, fault->code, fault->phase, fault->error, x->words);
 }
 
 /* The response is whole, if its body can be decoded to its end. */
@@ -251,7 +260,10 @@ static void exchange_on_conn_closed(void *ctx, struct conn *conn, int error, boo
 {
     struct exchange *x = ctx;
 
-    (void)conn;
+    if (fault_is_set(&conn->fault)) {
+        exchange_fail_with_words(x, &conn->fault);
+        return;
+    }
     if (error == ENOMEM) {
         exchange_fail(x, FAULT_LOCAL_NO_MEMORY, exchange_phase(x), error, NULL);
         return;
@@ -263,6 +275,11 @@ static void exchange_on_conn_closed(void *ctx, struct conn *conn, int error, boo
     if (error) {
         exchange_fail(x, while_sending ? FAULT_IO_SEND : FAULT_IO_RECV, exchange_phase(x), error,
                       NULL);
+        return;
+    }
+    if (conn->cut_short && response_ends_with_connection(&x->response)) {
+        exchange_fail(x, FAULT_HTTP_PARTIAL, exchange_phase(x), 0,
+                      "the connection ended without TLS's word that nothing follows");
         return;
     }
     if (response_finish(&x->response) == RESPONSE_COMPLETE) {
@@ -287,6 +304,8 @@ static void exchange_open(struct exchange *x, struct conn *conn)
     x->result.reused = x->lease.reused;
     x->result.resolved_ns = x->lease.resolved_ns;
     x->result.connected_ns = x->lease.connected_ns;
+    x->result.tls_ns = x->lease.tls_ns;
+    x->result.resumed = x->lease.resumed;
     x->result.request_bytes = x->request->bytes;
     conn_adopt(conn, &exchange_conn_events, x);
     conn_send(conn, x->request);
@@ -308,7 +327,8 @@ static void exchange_on_lease_failed(struct pool_lease *lease, const struct faul
     struct exchange *x = container_of(lease, struct exchange, lease);
 
     x->result.resolved_ns = lease->resolved_ns;
-    exchange_fail_with(x, fault);
+    x->result.connected_ns = lease->connected_ns;
+    exchange_fail_with_words(x, fault);
 }
 
 static enum fault_code timeout_code(enum phase phase)
@@ -421,6 +441,7 @@ void exchange_init(struct exchange *x, struct exchange_env *env, const struct at
     x->lease.failed = exchange_on_lease_failed;
     x->lease.options.dns_timeout_ns = attempt->dns_timeout_ns;
     x->lease.options.connect_timeout_ns = attempt->connect_timeout_ns;
+    x->lease.options.tls_timeout_ns = attempt->tls_timeout_ns;
     list_init(&x->ticket.link);
     timer_init(&x->timer, exchange_on_timer);
     response_init(&x->response, &x->limits, attempt->is_head_request, attempt->wants_head);
@@ -432,6 +453,7 @@ void exchange_deinit(struct exchange *x)
 {
     assert(x->state == EXCHANGE_DONE && !x->conn);
     block_free(x->request);
+    free(x->words);
     response_deinit(&x->response);
     body_deinit(&x->body);
     sink_deinit(&x->sink);

@@ -434,6 +434,11 @@ enum response_verdict response_finish(struct response *response)
     return RESPONSE_BAD;
 }
 
+bool response_ends_with_connection(const struct response *response)
+{
+    return response->state == RESPONSE_IN_REST;
+}
+
 void response_check(const struct response *response)
 {
     const struct response_limits *limits = response->limits;

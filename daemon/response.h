@@ -129,6 +129,9 @@ struct decode_list response_codings(const struct response *response);
 struct span response_reason(const struct response *response);
 struct span response_fields(const struct response *response, uint16_t *ret_count);
 
+/* The body goes on until the connection ends: nothing else says that it is whole. */
+bool response_ends_with_connection(const struct response *response);
+
 void response_check(const struct response *response);
 
 #endif

@@ -54,6 +54,7 @@ SAME_LEVEL = {
     ('request_defaults', 'fields'): "a profile's fields are judged like any",
     ('profile', 'retry'): 'a profile says what is retried',
     ('response', 'decode'): 'a head names the codings of its body',
+    ('profile', 'tls'): 'and whom to trust',
     ('pool', 'dial'): 'a pool dials for its waiters',
     ('sink', 'mailbox'): 'bodies leave the engine as blocks of the mailbox',
     ('body', 'sink'): 'a body goes to a sink, whole or decoded',
