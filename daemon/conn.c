@@ -401,9 +401,9 @@ static void conn_on_later(struct ring_deferred *deferred)
 
 bool conn_is_reusable(const struct conn *conn)
 {
-    /* What TLS sends by itself (the end of the handshake, an answer to a key update) is no one's.
-     */
-    bool is_sending = conn->tls ? conn->request_waits || conn->request_leaves : conn->sending;
+    /* What TLS sends by itself (the end of a handshake, a key update's answer) is no one's. */
+    bool is_sending =
+        conn->tls ? conn->request_waits || conn->request_leaves : conn->sending != NULL;
 
     return conn->state == CONN_OPEN && !is_sending && !conn->backlog && !conn->ended &&
            !conn->send_error && !conn->paused && (!conn->tls || tls_state(conn->tls) == TLS_OPEN);
