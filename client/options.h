@@ -79,6 +79,7 @@ struct options {
     const char *bearer;
     const char *range;
     bool head;
+    bool compressed;
     /* following */
     bool follow;
     bool no_follow;

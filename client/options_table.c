@@ -45,6 +45,8 @@ const struct option_row option_rows[] = {
     VALUE("bearer", 0, VERB_FETCH, OPTION_TEXT, bearer, "TOKEN", "Authorization: Bearer"),
     VALUE("range", 'r', VERB_FETCH, OPTION_TEXT, range, "FROM-TO", "part of the resource"),
     FLAG("head", 'I', VERB_FETCH, head, "HEAD: the header only"),
+    FLAG("compressed", 0, VERB_FETCH, compressed,
+         "ask for gzip, deflate, br or zstd, and decode the body"),
     /* following */
     FLAG("location", 'L', VERB_FETCH, follow, "follow redirects (batch does without being told)"),
     FLAG("no-location", 0, VERB_FETCH, no_follow, "a redirect is the answer"),
@@ -166,7 +168,6 @@ const struct option_row option_rows[] = {
     LATER("netrc", 'n', VERB_FETCH),
     LATER("cookie", 'b', VERB_FETCH),
     LATER("cookie-jar", 'c', VERB_GET),
-    LATER("compressed", 0, VERB_FETCH),
     LATER("proxy", 'x', VERB_FETCH),
     LATER("noproxy", 0, VERB_FETCH),
     LATER("public-only", 0, VERB_FETCH),

@@ -149,6 +149,8 @@ static void add_defaults(struct plan *plan, const struct options *options)
     if (*agent)
         add_unless_named(plan, options, "User-Agent", agent);
     add_unless_named(plan, options, "Accept", is_json ? "application/json" : "*/*");
+    if (options->compressed)
+        add_unless_named(plan, options, "Accept-Encoding", "gzip, deflate, br, zstd");
     if (options->referer && *options->referer)
         add_unless_named(plan, options, "Referer", options->referer);
     if (plan->has_body)
@@ -315,8 +317,10 @@ static bool check_continue(struct plan *plan, const struct options *options, cha
         return why_fail(why, "-C and a range exclude each other");
     if (plan->method.bytes || plan->has_body)
         return why_fail(why, "-C is for GET without a body");
-    if (options->include_head || options->skip_existing || options->hash || options->expect_hash)
-        return why_fail(why, "-C does not go together with -i, --skip-existing and hashes");
+    if (options->include_head || options->skip_existing || options->hash || options->expect_hash ||
+        options->compressed)
+        return why_fail(
+            why, "-C does not go together with -i, --compressed, --skip-existing and hashes");
     return true;
 }
 
@@ -344,7 +348,8 @@ static bool fill_profile(struct plan *plan, const struct options *options, char 
     if (options->body_inline && (!body_bytes_max || body_bytes_max > PLAN_INLINE_BYTES_MAX))
         body_bytes_max = PLAN_INLINE_BYTES_MAX;
     plan->profile = (struct wire_profile){
-        .flags = plan->wants_head ? WIRE_PROFILE_HEAD : 0,
+        .flags = (plan->wants_head ? WIRE_PROFILE_HEAD : 0) |
+                 (options->compressed ? WIRE_PROFILE_DECODE : 0),
         .dns_timeout_ns = options->dns_timeout_ns,
         .connect_timeout_ns = options->connect_timeout_ns,
         .tls_timeout_ns = options->tls_timeout_ns,

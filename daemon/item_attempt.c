@@ -88,6 +88,7 @@ static void item_post(struct item *item, const struct url *url, struct block *re
         .wants_head = fixed->flags & WIRE_PROFILE_HEAD,
         .fresh_conn = item->fresh_conn || fixed->flags & WIRE_PROFILE_FRESH_CONN,
         .close_after = fixed->flags & WIRE_PROFILE_NO_REUSE,
+        .decodes = fixed->flags & WIRE_PROFILE_DECODE,
         .follows = fixed->flags & WIRE_PROFILE_FOLLOW,
         .dns_timeout_ns = profile->dns_timeout_ns,
         .connect_timeout_ns = profile->connect_timeout_ns,

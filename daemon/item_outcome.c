@@ -197,6 +197,8 @@ static uint8_t result_flags(const struct item *item)
         flags |= WIRE_RESULT_COMPLETE;
     if (fault_is_set(&r->fault) && r->body_bytes > 0)
         flags |= WIRE_RESULT_TRUNCATED;
+    if (r->decoded)
+        flags |= WIRE_RESULT_DECODED;
     return flags;
 }
 

@@ -41,6 +41,7 @@ struct attempt {
     bool wants_head;               /* post head */
     bool fresh_conn;
     bool close_after;
+    bool decodes;            /* the body: what Content-Encoding says is undone */
     bool follows;            /* a redirect's body is nobody's */
     struct retry_on drops;   /* nor is that of these statuses: it will be asked again */
     uint64_t dns_timeout_ns; /* each > 0 */
@@ -72,13 +73,14 @@ struct attempt_result {
     uint8_t version_minor;
     bool complete; /* a response was received whole */
     bool reused;
+    bool decoded;    /* its body, as far as it came */
     bool resumed;    /* its TLS session was */
     bool replayable; /* a reused connection went stale before any byte of an answer */
     uint8_t remote_family;
     uint16_t remote_port;
     uint8_t remote_address[16];
-    uint64_t wire_bytes;
-    uint64_t body_bytes;
+    uint64_t wire_bytes; /* of the body, as received */
+    uint64_t body_bytes; /* handed to the sink */
     uint64_t request_bytes;
     uint32_t head_bytes; /* received, interim responses and trailers included */
     uint64_t started_ns; /* left the queue */

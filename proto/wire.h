@@ -123,6 +123,7 @@ static_assert(sizeof(struct wire_profile) == 224, "wire layout");
 #define WIRE_PROFILE_FOLLOW 0x8u     /* redirects are followed; each hop has its HEAD frame */
 #define WIRE_PROFILE_RETRY_ALL 0x10u /* methods that are not idempotent are retried too */
 #define WIRE_PROFILE_INSECURE 0x20u  /* certificates of servers are not checked */
+#define WIRE_PROFILE_DECODE 0x40u    /* what Content-Encoding names is undone */
 
 /* One header field: this, then name, then value. */
 struct wire_field {
@@ -246,8 +247,8 @@ static_assert(sizeof(struct wire_result) == 192, "wire layout");
 #define WIRE_RESULT_REUSED 0x01u    /* over a connection that had served before */
 #define WIRE_RESULT_RESUMED 0x02u   /* TLS session resumed */
 #define WIRE_RESULT_TRUNCATED 0x04u /* bytes of the body were delivered, then it failed */
-#define WIRE_RESULT_DECODED 0x08u
-#define WIRE_RESULT_COMPLETE 0x10u /* a response was received whole */
+#define WIRE_RESULT_DECODED 0x08u   /* a coding of the body was undone */
+#define WIRE_RESULT_COMPLETE 0x10u  /* a response was received whole */
 
 /* Which bound an item waited for. */
 enum wire_cap {
