@@ -31,7 +31,7 @@ LEVELS = {
         'slab': 4, 'table': 4, 'block': 4, 'stats': 4, 'config': 4, 'timer': 4, 'policy': 4,
         'heap': 4, 'fields': 4, 'basic': 4, 'request_defaults': 4, 'http_date': 4,
         'request': 5, 'response': 5, 'decode': 5, 'redirect': 5, 'retry': 5, 'cookies': 5,
-        'governor': 5, 'profile': 5, 'tls': 5,
+        'governor': 5, 'profile': 5, 'tls': 5, 'tunnel': 5,
         'ring': 6, 'log': 6, 'service': 6, 'listen_socket': 6,
         'resolve': 7, 'writer': 7, 'conn': 7, 'outbox': 7,
         'dial': 8, 'pool': 8, 'mailbox': 8, 'sink': 8, 'body': 8,
@@ -52,6 +52,7 @@ PURE_LEVEL_MAX = 5
 SAME_LEVEL = {
     ('url', 'fault'): 'a refused URL is told by its fault code',
     ('request_defaults', 'fields'): "a profile's fields are judged like any",
+    ('tunnel', 'response'): "a proxy's answer is read like any",
     ('profile', 'retry'): 'a profile says what is retried',
     ('response', 'decode'): 'a head names the codings of its body',
     ('profile', 'tls'): 'and whom to trust',
