@@ -1,9 +1,10 @@
 /*
  * request.c - writes a request that cannot be taken for another one, or says why it will not.
  *
- * The order of the head is fixed: request line, Host, the profile's fields, the item's fields,
- * Authorization from the URL, Content-Length, Connection. What is sent besides the given fields is
- * only what frames the message; User-Agent and Accept are the client's, in its profile.
+ * The order of the head is fixed: request line, Host, a proxy's fields, the profile's fields, the
+ * item's fields, Authorization from the URL, Content-Length, Connection. What is sent besides the
+ * given fields is only what frames the message; User-Agent and Accept are the client's, in its
+ * profile.
  *
  * A field of the profile is left out when the item has one of the same name, so that a client
  * overrides a default by naming it. What is wrong in a profile is wrong all the same. Without
@@ -190,6 +191,10 @@ static void sheet_put_request_line(struct sheet *sheet, const struct request *re
 {
     sheet_put(sheet, span_is_empty(request->method) ? SPAN_LITERAL("GET") : request->method);
     sheet_put(sheet, SPAN_LITERAL(" "));
+    if (request->to_proxy) {
+        sheet_put(sheet, SPAN_LITERAL("http://"));
+        sheet->bytes += url_write_authority(request->url, sheet_end(sheet), sheet_left(sheet));
+    }
     sheet->bytes += url_write_target(request->url, sheet_end(sheet), sheet_left(sheet));
     sheet_put(sheet, SPAN_LITERAL(" HTTP/1.1\r\n"));
 }
@@ -247,6 +252,8 @@ size_t request_write(const struct request *request, char *out, size_t room)
 
     sheet_put_request_line(&sheet, request);
     sheet_put_host(&sheet, request);
+    if (request->to_proxy)
+        sheet_put(&sheet, request->proxy_fields);
     if (!sheet_put_fields(&sheet, request) && basic_is_given(request->url))
         sheet_put_basic(&sheet, request->url);
     if (request->has_body)
