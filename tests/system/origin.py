@@ -407,18 +407,23 @@ class Origin:
 
     def _play(self, connection):
         script = self.scripts[min(connection.index, len(self.scripts) - 1)]
-        plain = connection.sock
         if self._secure(connection):
             connection.play(script)
         connection.sock.close()
         with self._lock:
-            self._socks.discard(plain)
+            self._socks.discard(connection.sock)
 
     def _secure(self, connection):
         if not self.tls:
             return True
+        plain = connection.sock
+        connection.sock = self.tls.wrap_socket(plain, server_side=True,
+                                               do_handshake_on_connect=False)
+        with self._lock:  # the plain one is empty from here on
+            self._socks.discard(plain)
+            self._socks.add(connection.sock)
         try:
-            connection.sock = self.tls.wrap_socket(connection.sock, server_side=True)
+            connection.sock.do_handshake()
         except OSError as error:
             with self._lock:
                 self.handshake_errors.append(str(error))
@@ -472,7 +477,7 @@ class Origin:
             socks = list(self._socks)
         for sock in socks:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # of TLS as well, under its reader
         self._accepting.join(5)
         for thread in self._threads:
             thread.join(5)
