@@ -281,7 +281,7 @@ static void conn_on_sent(struct ring_op *op, const struct ring_event *event)
         conn->events->sent(conn->ctx, conn, event->submitted_ns);
 }
 
-static int conn_keep_aside(struct conn *conn, struct span bytes)
+int conn_keep_aside(struct conn *conn, struct span bytes)
 {
     struct block *bigger;
 
@@ -388,6 +388,11 @@ static void conn_on_later(struct ring_deferred *deferred)
     }
     if (conn->paused)
         return;
+    if (conn->step_waits) {
+        conn_tls_step(conn, ring_now_ns(conn->conns->ring));
+        conn_tell_end(conn);
+        return;
+    }
     if (backlog) {
         conn->backlog = NULL;
         conn->events->bytes(conn->ctx, conn, block_span(backlog), ring_now_ns(conn->conns->ring));
@@ -413,8 +418,10 @@ void conn_close(struct conn *conn)
 {
     struct ring *ring = conn->conns->ring;
 
-    if (conn->tls)
+    if (conn->tls) {
+        conn_tls_forget_step(conn);
         conn_tls_part(conn);
+    }
     conn_enter(conn, CONN_CLOSING);
     conn->conns->closing_count++;
     conn->events = NULL;
@@ -432,4 +439,5 @@ void conn_check(const struct conn *conn)
     assert(!conn->sending || conn->send_op.in_flight);
     assert(!conn->end_told || conn->ended);
     assert(conn->state != CONN_CLOSING || !conn->events);
+    assert(!conn->step_waits || (conn->state == CONN_SECURING && conn->backlog));
 }
