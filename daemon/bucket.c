@@ -83,9 +83,12 @@ bool bucket_take(struct bucket *bucket, uint64_t now_ns)
 /* The first time at which the level is that high. */
 static uint64_t bucket_reaches_ns(const struct bucket *bucket, uint64_t level, uint64_t now_ns)
 {
-    uint64_t have = bucket_level(bucket, now_ns);
+    uint64_t have;
 
-    if (bucket->rate_uhz == 0 || have >= level)
+    if (bucket->rate_uhz == 0)
+        return now_ns;
+    have = bucket_level(bucket, now_ns);
+    if (have >= level)
         return now_ns;
     return add_saturating(now_ns > bucket->since_ns ? now_ns : bucket->since_ns,
                           (level - have - 1) / bucket->rate_uhz + 1);
