@@ -14,6 +14,8 @@
 
 #define DAEMON_STOP_NS 1000000000ull /* what is not drained by then is left to the kernel */
 #define DAEMON_ITEMS_MAX (1u << 20)
+#define DAEMON_IDLE_ORIGINS_MAX (1u << 18) /* some 80 MB, if ever so many have a rate to remember  \
+                                            */
 #define DAEMON_HEAD_BYTES_MAX (256u << 10)
 #define DAEMON_FIELDS_MAX 1000u
 #define DAEMON_INTERIM_MAX 16u
@@ -143,6 +145,7 @@ static int daemon_init_engine(struct daemon *d, struct conn_ports ports)
                     .trailer_bytes_max = DAEMON_TRAILER_BYTES_MAX },
         .exchanges_max = DAEMON_ITEMS_MAX,
         .per_origin_total_max = c->per_origin_total_max,
+        .idle_origins_max = DAEMON_IDLE_ORIGINS_MAX,
         .sink_timeout_ns = c->sink_timeout_ns,
     };
 

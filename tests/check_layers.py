@@ -102,7 +102,8 @@ ALLOWED_MALLOC = {
     'slab': 'chunks', 'table': 'the slots', 'block': 'the block', 'profile': 'a profile',
     'request_defaults': 'the text',
     'tls': "OpenSSL's buffers", 'decode': 'the state of the codec',
-    'governor': 'an entry per origin', 'response': 'the head, within its limits',
+    'governor': 'an entry per origin, client and batch there',
+    'response': 'the head, within its limits',
     'histogram': 'rows, when first hit', 'frame': 'the unfinished frame',
     'varlink': 'the unfinished message, JSON documents',
 }
