@@ -14,8 +14,7 @@
 
 #define DAEMON_STOP_NS 1000000000ull /* what is not drained by then is left to the kernel */
 #define DAEMON_ITEMS_MAX (1u << 20)
-#define DAEMON_IDLE_ORIGINS_MAX (1u << 18) /* some 80 MB, if ever so many have a rate to remember  \
-                                            */
+#define DAEMON_IDLE_ORIGINS_MAX (1u << 18) /* some 80 MB, if ever so many have a rate */
 #define DAEMON_HEAD_BYTES_MAX (256u << 10)
 #define DAEMON_FIELDS_MAX 1000u
 #define DAEMON_INTERIM_MAX 16u
