@@ -61,7 +61,6 @@ void item_on_pause(struct timer *timer, uint64_t now_ns)
     struct item *item = container_of(timer, struct item, pause);
 
     (void)now_ns; /* its time has come */
-    item_enter(item, ITEM_ACTIVE);
     item->fresh_conn = false;
-    item_begin_attempt(item);
+    item_begin_again(item);
 }
