@@ -55,6 +55,7 @@ static const struct unit rate_periods[] = {
     UNIT("", 1),
     UNIT("/s", 1),
     UNIT("/m", 60),
+    UNIT("/min", 60),
     UNIT("/h", 3600),
 };
 
