@@ -107,6 +107,7 @@ static void daemon_describe(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *out)
     yyjson_mut_obj_add_uint(doc, limits, "per_origin_total_max",
                             d->config.per_origin_total_max ? d->config.per_origin_total_max
                                                            : d->conns_max);
+    yyjson_mut_obj_add_uint(doc, limits, "origin_rate_uhz", d->config.origin_rate_uhz);
     yyjson_mut_obj_add_uint(doc, limits, "sessions_max", d->config.sessions_max);
     describe_counters(d, doc, out);
 }
@@ -144,6 +145,7 @@ static int daemon_init_engine(struct daemon *d, struct conn_ports ports)
                     .trailer_bytes_max = DAEMON_TRAILER_BYTES_MAX },
         .exchanges_max = DAEMON_ITEMS_MAX,
         .per_origin_total_max = c->per_origin_total_max,
+        .rate_per_origin_uhz = c->origin_rate_uhz,
         .idle_origins_max = DAEMON_IDLE_ORIGINS_MAX,
         .sink_timeout_ns = c->sink_timeout_ns,
     };
