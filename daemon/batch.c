@@ -32,6 +32,7 @@ static void batch_init_rates(struct batch *batch, const struct wire_batch_begin 
 
     bucket_init(&batch->bucket, total_uhz, 0, ring_now_ns(batch->front->ring));
     timer_init(&batch->timer, batch_on_timer);
+    batch->asked_rate_uhz = origin_uhz;
     batch->origin_rate_uhz = total_is_lower ? total_uhz : origin_uhz;
     batch->origin_rate_cap = total_is_lower ? WIRE_CAP_RATE : WIRE_CAP_RATE_PER_ORIGIN;
 }

@@ -25,6 +25,7 @@ struct batch {
     struct timer timer;            /* asks for a pump when the bucket brings one */
     uint64_t origin_rate_uhz;      /* the lower of both rates: what one origin gets at most */
     enum wire_cap origin_rate_cap; /* and which of them that is */
+    uint64_t asked_rate_uhz;       /* per origin, as the client named it */
     enum wire_cap stopped_by;      /* why the last pump left some waiting */
     uint64_t items_count;          /* accepted */
     uint64_t released_count;

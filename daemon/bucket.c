@@ -65,6 +65,17 @@ static uint64_t bucket_level(const struct bucket *bucket, uint64_t now_ns)
     return level < most ? level : most;
 }
 
+void bucket_change_rate(struct bucket *bucket, uint64_t rate_uhz, uint64_t now_ns)
+{
+    uint64_t since_ns = now_ns > bucket->since_ns ? now_ns : bucket->since_ns;
+    uint64_t level = bucket_level(bucket, now_ns);
+    bool had_rate = bucket->rate_uhz > 0;
+
+    bucket_init(bucket, rate_uhz, 0, since_ns);
+    if (had_rate && level < bucket->level)
+        bucket->level = level;
+}
+
 bool bucket_take(struct bucket *bucket, uint64_t now_ns)
 {
     uint64_t level;

@@ -25,6 +25,10 @@ unsigned bucket_burst(uint64_t rate_uhz);
 /* Full. burst 0: bucket_burst(rate_uhz); more than BUCKET_BURST_MAX counts as that. */
 void bucket_init(struct bucket *bucket, uint64_t rate_uhz, unsigned burst, uint64_t now_ns);
 
+/* From now on at this rate, with its burst, and what is there as far as that has room; full when
+ * there was no rate before. */
+void bucket_change_rate(struct bucket *bucket, uint64_t rate_uhz, uint64_t now_ns);
+
 /* Takes one, or returns false. */
 bool bucket_take(struct bucket *bucket, uint64_t now_ns);
 

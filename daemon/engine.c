@@ -211,7 +211,8 @@ static void engine_start(void *ctx, const struct attempt *attempt)
                                       .batch_key = attempt->batch_key,
                                       .batch_active_max = attempt->per_origin_max,
                                       .batch_rate_uhz = attempt->rate_uhz,
-                                      .batch_rate_cap = attempt->rate_cap };
+                                      .batch_rate_cap = attempt->rate_cap,
+                                      .asked_rate_uhz = attempt->asked_rate_uhz };
 
     if (!ea || table_insert(&engine->by_id, attempt->id, ea) < 0) {
         if (ea)

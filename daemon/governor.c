@@ -79,6 +79,7 @@ static struct governor_origin *governor_origin_get(struct governor *governor,
     memcpy(origin->host, demand->host.data, demand->host.bytes);
     bucket_init(&origin->bucket, governor->options.origin_rate_uhz, governor->options.origin_burst,
                 now_ns);
+    bucket_init(&origin->asked, 0, 0, now_ns);
     list_init(&origin->shares);
     *at = origin;
     governor->origins_count++;
@@ -163,8 +164,11 @@ static uint64_t origin_kept_until_ns(const struct governor_origin *origin, uint6
 {
     uint64_t until_ns = cooldown_forgotten_ns(&origin->cooldown, now_ns);
     uint64_t full_ns = bucket_full_ns(&origin->bucket, now_ns);
+    uint64_t asked_ns = bucket_full_ns(&origin->asked, now_ns);
     uint64_t turns_ns = turns_full_ns(origin, now_ns);
 
+    if (asked_ns > until_ns)
+        until_ns = asked_ns;
     if (full_ns > until_ns)
         until_ns = full_ns;
     return turns_ns > until_ns ? turns_ns : until_ns;
@@ -211,9 +215,11 @@ static void ticket_activate(struct governor_ticket *ticket, uint64_t now_ns)
     struct governor_lane *lane = ticket->lane;
     struct governor_origin *origin = lane->share->origin;
     bool of_lane = bucket_take(&lane->bucket, now_ns);
+    bool of_asked = !lane->asked_rate_uhz || bucket_take(&origin->asked, now_ns);
     bool of_origin = bucket_take(&origin->bucket, now_ns);
 
     assert(of_lane);
+    assert(of_asked);
     assert(of_origin);
     cooldown_enter(&origin->cooldown, &ticket->epoch);
     lane->active++;
@@ -355,6 +361,7 @@ static void origin_check(const struct governor *governor, const struct governor_
 {
     turns_check(origin);
     bucket_check(&origin->bucket);
+    bucket_check(&origin->asked);
     cooldown_check(&origin->cooldown);
     assert(!governor->options.origin_active_max ||
            origin->active <= governor->options.origin_active_max);

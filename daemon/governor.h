@@ -56,6 +56,8 @@ struct governor_demand {
     unsigned batch_active_max;    /* of this batch at this origin; > 0 */
     uint64_t batch_rate_uhz;      /* the same of its starts; 0 = none. Of a batch always the same */
     enum wire_cap batch_rate_cap; /* what held_by calls that */
+    uint64_t asked_rate_uhz; /* what the batch says this origin may bear; 0 = nothing. Those who say
+                              * so share the origin at the highest of their rates */
 };
 
 enum governor_verdict {

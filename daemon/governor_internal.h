@@ -18,6 +18,7 @@ struct governor_lane {
     struct list waiting;
     uint64_t batch_key;
     struct bucket bucket;
+    uint64_t asked_rate_uhz;
     unsigned active;
     unsigned active_max;
     enum wire_cap rate_cap;
@@ -39,6 +40,7 @@ struct governor_origin {
     struct heap_entry timing;     /* in governor.idle, or in governor.waiting */
     struct list shares;
     struct bucket bucket;
+    struct bucket asked; /* of the lanes that ask for a rate, together */
     struct cooldown cooldown;
     uint64_t hash;
     unsigned active;

@@ -11,6 +11,10 @@
  * one with a single batch of ten. A turn is one start, for starts are what an origin is asked to
  * bear.
  *
+ * Lanes whose batch names a rate for the origin share it, whoever's they are: together they get the
+ * highest of their rates, and each no more than its own. To each its own in full was rejected: ten
+ * clients that all know of 5/s would come with 50.
+ *
  * A lane with a rate outlives its last ticket until its bucket is full: else a client that asks for
  * one thing after the other would never meet its own rate.
  */
@@ -25,6 +29,8 @@ enum wire_cap lane_stopped_by(const struct governor_lane *lane, uint64_t now_ns)
         return WIRE_CAP_PER_ORIGIN;
     if (bucket_ready_ns(&lane->bucket, now_ns) > now_ns)
         return lane->rate_cap;
+    if (lane->asked_rate_uhz && bucket_ready_ns(&lane->share->origin->asked, now_ns) > now_ns)
+        return WIRE_CAP_RATE_PER_ORIGIN;
     return WIRE_CAP_NONE;
 }
 
@@ -98,6 +104,7 @@ static struct governor_lane *lane_new(struct governor_share *share,
         return NULL;
     *lane = (struct governor_lane){ .share = share,
                                     .batch_key = demand->batch_key,
+                                    .asked_rate_uhz = demand->asked_rate_uhz,
                                     .rate_cap = demand->batch_rate_cap };
     bucket_init(&lane->bucket, demand->batch_rate_uhz, 0, now_ns);
     if (demand->batch_rate_uhz)
@@ -105,6 +112,27 @@ static struct governor_lane *lane_new(struct governor_share *share,
     list_init(&lane->waiting);
     list_link_back(&share->lanes, &lane->link);
     return lane;
+}
+
+/* The highest rate that a lane in use asks for. When the last of them leaves it stays as it is: who
+ * asks for the same next does not begin with a full bucket. */
+static void turns_agree_on_rate(struct governor_origin *origin, uint64_t coming_uhz,
+                                uint64_t now_ns)
+{
+    uint64_t most_uhz = coming_uhz;
+
+    for (struct list *s = origin->shares.next; s != &origin->shares; s = s->next) {
+        const struct governor_share *share = container_of(s, struct governor_share, link);
+
+        for (struct list *at = share->lanes.next; at != &share->lanes; at = at->next) {
+            const struct governor_lane *lane = container_of(at, struct governor_lane, link);
+
+            if (!lane_is_idle(lane) && lane->asked_rate_uhz > most_uhz)
+                most_uhz = lane->asked_rate_uhz;
+        }
+    }
+    if (most_uhz && most_uhz != origin->asked.rate_uhz)
+        bucket_change_rate(&origin->asked, most_uhz, now_ns);
 }
 
 struct governor_lane *turns_lane_get(struct governor_origin *origin,
@@ -128,6 +156,8 @@ struct governor_lane *turns_lane_get(struct governor_origin *origin,
             return NULL;
         }
     }
+    if (lane->asked_rate_uhz && lane_is_idle(lane))
+        turns_agree_on_rate(origin, lane->asked_rate_uhz, now_ns);
     lane->active_max = demand->batch_active_max;
     return lane;
 }
@@ -171,6 +201,8 @@ void turns_lane_left(struct governor_lane *lane, uint64_t now_ns)
 {
     struct governor_share *share = lane->share;
 
+    if (lane->asked_rate_uhz && lane_is_idle(lane))
+        turns_agree_on_rate(share->origin, 0, now_ns);
     if (!lane_is_idle(lane) || bucket_full_ns(&lane->bucket, now_ns))
         return;
     lane_free(lane);
@@ -213,6 +245,15 @@ struct governor_ticket *turns_pop(struct governor_origin *origin, uint64_t now_n
     return NULL;
 }
 
+static uint64_t lane_ready_ns(const struct governor_lane *lane, uint64_t now_ns)
+{
+    uint64_t own_ns = bucket_ready_ns(&lane->bucket, now_ns);
+    uint64_t asked_ns =
+        lane->asked_rate_uhz ? bucket_ready_ns(&lane->share->origin->asked, now_ns) : 0;
+
+    return asked_ns > own_ns ? asked_ns : own_ns;
+}
+
 static uint64_t lane_next_ns(struct governor_lane *lane, uint64_t now_ns)
 {
     if (list_is_empty(&lane->waiting))
@@ -220,7 +261,7 @@ static uint64_t lane_next_ns(struct governor_lane *lane, uint64_t now_ns)
     lane->held_by = lane_stopped_by(lane, now_ns);
     if (lane->held_by == WIRE_CAP_PER_ORIGIN)
         return UINT64_MAX; /* not before one of its own leaves */
-    return bucket_ready_ns(&lane->bucket, now_ns);
+    return lane_ready_ns(lane, now_ns);
 }
 
 uint64_t turns_next_ns(struct governor_origin *origin, uint64_t now_ns)
@@ -286,6 +327,7 @@ void turns_check(const struct governor_origin *origin)
 
             assert(lane->share == share);
             assert(!lane_is_idle(lane) || lane->bucket.rate_uhz);
+            assert(!lane->asked_rate_uhz || lane->bucket.rate_uhz);
             of_share += lane_check(lane);
             active += lane->active;
             rated += lane->bucket.rate_uhz > 0;

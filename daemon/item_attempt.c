@@ -82,6 +82,7 @@ static void item_post(struct item *item, const struct url *url, struct block *re
         .per_origin_max = item->batch->per_origin_max,
         .rate_uhz = item->batch->origin_rate_uhz,
         .rate_cap = item->batch->origin_rate_cap,
+        .asked_rate_uhz = item->batch->asked_rate_uhz,
         .host = host,
         .port = url->port,
         .dial_host = pin.to_host,

@@ -30,6 +30,7 @@ struct attempt {
     unsigned per_origin_max; /* > 0 */
     uint64_t rate_uhz;       /* of the batch's requests to this origin; 0 = none */
     enum wire_cap rate_cap;  /* what held_by calls that */
+    uint64_t asked_rate_uhz; /* of all that name one for this origin; 0 = it does not */
     struct span host;
     uint16_t port;
     struct span dial_host;

@@ -144,12 +144,16 @@ def test_a_batch_without_a_rate_is_not_held_by_that_of_another(daemon, start_ori
         end_group(haul)
 
 
-# --- the daemon's rate: one for all its clients ---
+# --- several clients of one daemon ---
 
-def test_two_clients_share_what_the_daemon_grants_an_origin(start_daemon, start_origin):
-    daemon = start_daemon(config="RatePerOrigin=50\n")
+@pytest.mark.parametrize("config, flags, cap", [
+    ("RatePerOrigin=50\n", [], "the daemon's RatePerOrigin="),
+    ("", ["--rate-per-origin", "50"], "--rate-per-origin 50"),
+], ids=["the daemon's", "their own"])
+def test_two_clients_share_the_rate_of_an_origin(config, flags, cap, start_daemon, start_origin):
+    daemon = start_daemon(config=config)
     origin = start_origin()
-    long, short = (spawn_haul("batch", "-i", "-", "--records", "none", daemon=daemon,
+    long, short = (spawn_haul("batch", "-i", "-", "--records", "none", *flags, daemon=daemon,
                               stdin=subprocess.PIPE) for _ in range(2))
     try:
         for haul, name, count in ((long, "a", 80), (short, "b", 20)):
@@ -161,7 +165,7 @@ def test_two_clients_share_what_the_daemon_grants_an_origin(start_daemon, start_
     finally:
         end_group(long)
         end_group(short)
-    assert all("held back by the daemon's RatePerOrigin=:" in text for text in told), told
+    assert all(f"held back by {cap}:" in text for text in told), told
     assert_rate_held([origin], 50)
     turns = "".join(r.target[1] for r in sorted(origin.requests, key=lambda r: r.at_s))
     assert len(turns) == 100

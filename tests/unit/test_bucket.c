@@ -178,6 +178,24 @@ static void times_of_any_size_do_no_harm(void **state)
     assert_true(bucket_take(&b, START + S));
 }
 
+static void another_rate_keeps_what_is_there_and_fits(void **state)
+{
+    struct bucket b;
+
+    (void)state;
+    bucket_init(&b, 0, 0, START);
+    bucket_change_rate(&b, 100000000, START); /* 100/s */
+    for (unsigned i = 0; i < 10; i++)
+        assert_true(bucket_take(&b, START));
+    assert_false(bucket_take(&b, START));
+    bucket_change_rate(&b, 1000000, START + S / 20); /* 5 had come, 1 has room */
+    assert_true(bucket_take(&b, START + S / 20));
+    assert_int_equal(bucket_ready_ns(&b, START + S / 20), START + S / 20 + S);
+    bucket_change_rate(&b, 10000000, START + S / 20 + S / 2); /* half of one is there */
+    assert_int_equal(bucket_ready_ns(&b, START), START + S / 20 + S / 2 + S / 20);
+    bucket_check(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +206,7 @@ int main(void)
         cmocka_unit_test(without_a_rate_it_is_always_ready),
         cmocka_unit_test(is_full_again_after_the_burst_has_come_back),
         cmocka_unit_test(times_of_any_size_do_no_harm),
+        cmocka_unit_test(another_rate_keeps_what_is_there_and_fits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

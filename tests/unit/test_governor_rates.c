@@ -34,6 +34,7 @@ struct ask {
     uint64_t batch;
     uint64_t rate_uhz;
     unsigned max; /* 0: a lot */
+    uint64_t asked_rate_uhz;
 };
 
 static void begin_at_rate(void **state, uint64_t origin_rate_uhz, unsigned burst)
@@ -112,6 +113,7 @@ static bool asks(struct scene *t, unsigned i, const struct ask *ask)
         .batch_active_max = ask->max ? ask->max : 1000000,
         .batch_rate_uhz = ask->rate_uhz,
         .batch_rate_cap = WIRE_CAP_RATE_PER_ORIGIN,
+        .asked_rate_uhz = ask->asked_rate_uhz,
     };
     enum governor_verdict verdict =
         governor_enter(&t->governor, &t->tickets[i], &demand, t->now_ns);
@@ -369,6 +371,101 @@ static void clients_get_equal_shares_of_a_rate(void **state)
     assert_in_range(of_2, 499, 501);
 }
 
+/* ---- rates that clients name for an origin ---- */
+
+static struct ask names(uint64_t client, uint64_t per_second)
+{
+    return (struct ask){ .client = client,
+                         .batch = client,
+                         .rate_uhz = per_second * PER_SECOND,
+                         .asked_rate_uhz = per_second * PER_SECOND };
+}
+
+static unsigned started_of(const struct scene *t, unsigned first, unsigned count)
+{
+    unsigned started = 0;
+
+    for (unsigned i = first; i < first + count; i++)
+        started += t->started_ns[i] > 0;
+    return started;
+}
+
+static void who_names_the_same_rate_shares_it(void **state)
+{
+    struct scene *t = *state;
+    const struct ask one = names(1, 10), two = names(2, 10);
+
+    t->leaves_at_once = true;
+    many_ask(t, 0, 1000, &one);
+    many_ask(t, 1000, 1000, &two);
+    time_passes(t, 10 * S);
+    assert_int_equal(t->started_count, 101);
+    assert_in_range(started_of(t, 0, 1000), 50, 51);
+    assert_int_equal(t->tickets[1000].held_by, WIRE_CAP_RATE_PER_ORIGIN);
+}
+
+static void the_highest_named_rate_counts_and_each_keeps_its_own(void **state)
+{
+    struct scene *t = *state;
+    const struct ask slow = names(1, 2), fast = names(2, 10);
+
+    t->leaves_at_once = true;
+    many_ask(t, 0, 1000, &slow);
+    many_ask(t, 1000, 1000, &fast);
+    time_passes(t, 10 * S);
+    assert_in_range(t->started_count, 101, 102); /* slow's first was of its own rate alone */
+    assert_in_range(started_of(t, 0, 1000), 20, 21);
+}
+
+static void when_the_highest_has_left_the_next_one_counts(void **state)
+{
+    struct scene *t = *state;
+    const struct ask fast = names(1, 10), two = names(2, 1), three = names(3, 1);
+
+    t->leaves_at_once = true;
+    many_ask(t, 0, 10, &fast);
+    many_ask(t, 1000, 100, &two);
+    many_ask(t, 2000, 100, &three);
+    time_passes(t, 5 * S);
+    assert_int_equal(started_of(t, 0, 10), 10);
+    t->started_count = 0;
+    time_passes(t, 20 * S);
+    assert_in_range(t->started_count, 20, 21);
+    assert_in_range(started_of(t, 1000, 100), 10, 16);
+}
+
+/* A command in a loop has the rate that it names, as one batch would. */
+static void who_comes_later_does_not_begin_anew(void **state)
+{
+    struct scene *t = *state;
+
+    t->leaves_at_once = true;
+    for (unsigned i = 0; i < 10; i++) {
+        const struct ask ask = names(100 + i, 2);
+
+        assert_int_equal(asks(t, i, &ask), i == 0);
+        assert_int_equal(t->started_count, i ? i : 1);
+        time_passes(t, i ? S / 2 : 0);
+        assert_int_equal(t->started_count, i + 1);
+    }
+    time_passes(t, S);
+    assert_int_equal(t->governor.origins_count, 0);
+}
+
+static void who_names_none_does_not_share(void **state)
+{
+    struct scene *t = *state;
+    const struct ask named = names(1, 1);
+
+    t->leaves_at_once = true;
+    many_ask(t, 0, 10, &named);
+    many_ask(t, 1000, 100, &(struct ask){ .client = 2, .batch = 2 });
+    time_comes(t);
+    assert_int_equal(started_of(t, 1000, 100), 100);
+    time_passes(t, 5 * S);
+    assert_int_equal(started_of(t, 0, 10), 6);
+}
+
 static void what_one_does_not_use_the_other_may(void **state)
 {
     struct scene *t = *state;
@@ -592,6 +689,11 @@ int main(void)
         RATES(does_not_forget_a_rate_before_it_is_as_good_as_new, begin),
         RATES(another_batch_does_not_inherit_a_rate, begin),
         RATES(short_batches_do_not_pile_up_at_a_busy_origin, begin),
+        RATES(who_names_the_same_rate_shares_it, begin),
+        RATES(the_highest_named_rate_counts_and_each_keeps_its_own, begin),
+        RATES(when_the_highest_has_left_the_next_one_counts, begin),
+        RATES(who_comes_later_does_not_begin_anew, begin),
+        RATES(who_names_none_does_not_share, begin),
         RATES(remembers_no_more_origins_than_its_bound, begin),
     };
 #undef RATES
