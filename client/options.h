@@ -79,11 +79,19 @@ struct options {
     const char *bearer;
     const char *range;
     bool head;
+    bool compressed;
     /* following */
     bool follow;
     bool no_follow;
     const char *max_redirs;
     const char *proto_redir;
+    /* TLS */
+    bool insecure;
+    const char *cacert;
+    const char *cert;
+    const char *key;
+    const char *tls_min;
+    const char *tls_max;
     /* retry */
     const char *retry;
     uint64_t retry_delay_ns;

@@ -24,6 +24,9 @@ struct plan {
     struct text body;
     struct text query;     /* of -G, without '?' */
     struct text unix_path; /* absolute */
+    struct text ca_pem;
+    struct text cert_pem;
+    struct text key_pem;
     struct span interface;
     uint16_t field_count;
     uint16_t pin_count;

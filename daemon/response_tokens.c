@@ -29,6 +29,7 @@ enum response_field {
     FIELD_LOCATION,
     FIELD_CONTENT_TYPE,
     FIELD_RETRY_AFTER,
+    FIELD_CONTENT_ENCODING,
 };
 
 struct known_field {
@@ -45,6 +46,7 @@ static const struct known_field known_fields[] = {
     KNOWN_FIELD("location", FIELD_LOCATION),
     KNOWN_FIELD("content-type", FIELD_CONTENT_TYPE),
     KNOWN_FIELD("retry-after", FIELD_RETRY_AFTER),
+    KNOWN_FIELD("content-encoding", FIELD_CONTENT_ENCODING),
 };
 #define KNOWN_FIELDS (sizeof(known_fields) / sizeof(known_fields[0]))
 static_assert(KNOWN_FIELDS <= sizeof(((struct response *)0)->name), "only its front is kept");
@@ -207,6 +209,8 @@ static int on_field_value(llhttp_t *parser, const char *at, size_t bytes)
     if (response->field == FIELD_RETRY_AFTER)
         response_copy_value(response, span_of(at, bytes), response->retry_after,
                             sizeof(response->retry_after));
+    if (response->field == FIELD_CONTENT_ENCODING)
+        decode_list_feed(&response->codings, span_of(at, bytes));
     while (trimmed > 0 && (at[trimmed - 1] == ' ' || at[trimmed - 1] == '\t'))
         trimmed--;
     if (trimmed > 0)
@@ -268,6 +272,8 @@ static int on_field_value_complete(llhttp_t *parser)
             (uint8_t)(response->value_trimmed <= RESPONSE_RETRY_AFTER_BYTES_MAX
                           ? response->value_trimmed
                           : 0);
+    if (field == FIELD_CONTENT_ENCODING)
+        decode_list_end_value(&response->codings);
     return field == FIELD_LOCATION ? response_end_location(response, value_at) : 0;
 }
 
@@ -346,6 +352,7 @@ void response_tokens_begin(struct response *response)
     response->is_coded_otherwise = false;
     response->content_type_bytes = 0;
     response->retry_after_bytes = 0;
+    response->codings = (struct decode_list){ 0 };
     response->kept_count = 0;
     response->reason_bytes = 0;
     response->kept_bytes = 0;
@@ -367,6 +374,11 @@ struct span response_retry_after(const struct response *response)
 {
     return span_of(response->retry_after,
                    response_has_head(response) ? response->retry_after_bytes : 0);
+}
+
+struct decode_list response_codings(const struct response *response)
+{
+    return response_has_head(response) ? response->codings : (struct decode_list){ 0 };
 }
 
 struct span response_location(const struct response *response)

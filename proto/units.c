@@ -52,11 +52,7 @@ static const struct unit duration_units[] = {
 };
 
 static const struct unit rate_periods[] = {
-    UNIT("", 1),
-    UNIT("/s", 1),
-    UNIT("/m", 60),
-    UNIT("/min", 60),
-    UNIT("/h", 3600),
+    UNIT("", 1), UNIT("/s", 1), UNIT("/m", 60), UNIT("/min", 60), UNIT("/h", 3600),
 };
 
 /* Digits with at most one point among them, cut off the front of a text. */
