@@ -228,6 +228,8 @@ static bool fetch_ensure_daemon(struct fetch *fetch)
     batch.max_per_origin = fetch->plan.max_per_origin;
     if (!batch.max_per_origin && reach_is_private(&fetch->reach))
         batch.max_per_origin = batch.concurrency;
+    batch.rate_uhz = fetch->plan.rate_uhz;
+    batch.rate_per_origin_uhz = fetch->plan.rate_per_origin_uhz;
     r = plan_write_profile(&fetch->plan, &fetch->client.output);
     if (r == 0)
         r = client_begin_batch(&fetch->client, PLAN_BATCH_ID, &batch);

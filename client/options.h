@@ -120,6 +120,8 @@ struct options {
     /* politeness; 0 = not given */
     uint64_t concurrency;
     uint64_t max_per_origin;
+    const char *rate;
+    const char *rate_per_origin;
     /* body */
     struct option_list output;
     bool remote_name; /* -O */

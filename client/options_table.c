@@ -106,6 +106,10 @@ const struct option_row option_rows[] = {
           "items in progress at once (100)"),
     VALUE("max-per-origin", 0, VERB_FETCH, OPTION_COUNT, max_per_origin, "N",
           "connections per origin (the daemon's 16; a private daemon: -c)"),
+    VALUE("rate", 0, VERB_FETCH, OPTION_TEXT, rate, "RATE",
+          "requests per second at most, over all origins: 100, 6/m, 20/h"),
+    VALUE("rate-per-origin", 0, VERB_FETCH, OPTION_TEXT, rate_per_origin, "RATE",
+          "the same for each origin"),
     /* body */
     VALUE("output", 'o', VERB_FETCH, OPTION_LIST, output, "FILE", "write the body to FILE"),
     FLAG("remote-name", 'O', VERB_FETCH, remote_name, "name the file after the URL"),
@@ -171,8 +175,6 @@ const struct option_row option_rows[] = {
     LATER("proxy", 'x', VERB_FETCH),
     LATER("noproxy", 0, VERB_FETCH),
     LATER("public-only", 0, VERB_FETCH),
-    LATER("rate", 0, VERB_FETCH),
-    LATER("rate-per-origin", 0, VERB_FETCH),
     /* never: the nearest way */
     { .name = "form",
       .letter = 'F',

@@ -13,6 +13,7 @@
 #include "plan_retry.h"
 #include "plan_tls.h"
 #include "resume.h"
+#include "units.h"
 #include "why.h"
 
 #include <errno.h>
@@ -339,6 +340,29 @@ static bool choose_hash(struct plan *plan, const struct options *options, char *
     return true;
 }
 
+static bool plan_has_rate(const struct plan *plan)
+{
+    return plan->rate_uhz || plan->rate_per_origin_uhz;
+}
+
+static bool parse_rate(const char *flag, const char *text, uint64_t *ret_uhz, char **why)
+{
+    if (!text)
+        return true;
+    if (!units_parse_rate_uhz(span_of_string(text), ret_uhz) || *ret_uhz == 0)
+        return why_fail(why,
+                        "--%s takes a rate, as 100, 100/s, 6/m or 20/h, more than zero, not "
+                        "'%s'",
+                        flag, text);
+    return true;
+}
+
+static bool read_rates(struct plan *plan, const struct options *options, char **why)
+{
+    return parse_rate("rate", options->rate, &plan->rate_uhz, why) &&
+           parse_rate("rate-per-origin", options->rate_per_origin, &plan->rate_per_origin_uhz, why);
+}
+
 static bool fill_profile(struct plan *plan, const struct options *options, char **why)
 {
     uint64_t body_bytes_max = options->body_bytes_max;
@@ -364,7 +388,8 @@ static bool fill_profile(struct plan *plan, const struct options *options, char 
         .header_count = plan->field_count,
         .pin_count = plan->pin_count,
     };
-    if (!options->max_time_ns && options->verb == VERB_BATCH)
+    /* Whoever asks for a rate means to wait for it, however long. */
+    if (!options->max_time_ns && options->verb == VERB_BATCH && !plan_has_rate(plan))
         plan->profile.total_timeout_ns = PLAN_BATCH_TIMEOUT_NS;
     plan->concurrency = options->concurrency ? (uint32_t)options->concurrency : PLAN_CONCURRENCY;
     if (options->serial || options->verb == VERB_GET)
@@ -388,7 +413,7 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
         add_defaults(plan, options);
     if (fits && plan->fields.bytes > WIRE_HEADER_BYTES_MAX)
         fits = why_fail(ret_why, "the fields have more than %u bytes", WIRE_HEADER_BYTES_MAX);
-    return fits && fill_profile(plan, options, ret_why) &&
+    return fits && read_rates(plan, options, ret_why) && fill_profile(plan, options, ret_why) &&
            plan_add_following(plan, options, ret_why) && plan_add_retries(plan, options, ret_why) &&
            plan_add_tls(plan, options, ret_why);
 }

@@ -40,6 +40,8 @@ struct plan {
     char expect_hash[HASH_TEXT_BYTES]; /* "" = none */
     uint32_t concurrency;
     uint32_t max_per_origin;
+    uint64_t rate_uhz; /* requests in 10^6 s; 0 = no limit */
+    uint64_t rate_per_origin_uhz;
 };
 
 /* False: *ret_why is one line for the user, malloc'd. options must outlive the plan. */

@@ -73,8 +73,12 @@ static void item_post(struct item *item, const struct url *url, struct block *re
     struct message_pin pin = profile_pin(profile, host, url->port);
     struct attempt attempt = {
         .id = item_attempt_id(item),
-        .batch_key = (uint64_t)(uintptr_t)item->batch,
+        .client_key = (uint64_t)(uintptr_t)item->batch->ctx,
+        .batch_key = item->batch->key,
         .per_origin_max = item->batch->per_origin_max,
+        .rate_uhz = item->batch->origin_rate_uhz,
+        .rate_cap = item->batch->origin_rate_cap,
+        .asked_rate_uhz = item->batch->asked_rate_uhz,
         .host = host,
         .port = url->port,
         .dial_host = pin.to_host,
@@ -174,4 +178,16 @@ void item_begin_attempt(struct item *item)
         return;
     }
     item_post(item, &url, block);
+}
+
+void item_begin_again(struct item *item)
+{
+    if (!batch_may_ask(item->batch)) {
+        item_enter(item, ITEM_HELD);
+        batch_hold(item->batch, item);
+        return;
+    }
+    if (item->state != ITEM_ACTIVE)
+        item_enter(item, ITEM_ACTIVE);
+    item_begin_attempt(item);
 }

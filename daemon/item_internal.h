@@ -35,6 +35,10 @@ void item_conclude(struct item *item);
  * sent. The item is ACTIVE. */
 void item_begin_attempt(struct item *item);
 
+/* item_attempt.c: the same for one that has asked before, at its batch's rate: now, or HELD until
+ * then. ACTIVE or PAUSED. */
+void item_begin_again(struct item *item);
+
 /* Where its body goes. */
 enum attempt_sink item_sink(const struct item *item);
 

@@ -63,7 +63,7 @@ static void item_replay(struct item *item)
         item_fail(item, item->cancelled, item->result.fault.phase, NULL);
     } else if (item_may_replay(item)) {
         item->fresh_conn = true;
-        item_begin_attempt(item);
+        item_begin_again(item);
     } else if (!request_is_idempotent(item->method) && !item->fresh_conn) {
         item_fail(item, FAULT_IO_RECV, item->result.fault.phase,
                   "the server had closed the kept connection; such a request is not sent twice");
@@ -156,7 +156,7 @@ static void item_follow(struct item *item, struct span location)
     }
     item->hops++;
     item->fresh_conn = false;
-    item_begin_attempt(item);
+    item_begin_again(item);
 }
 
 void item_on_done(void *ctx, uint64_t id, const struct attempt_result *result)

@@ -26,8 +26,12 @@ enum attempt_sink {
 /* One attempt at one hop. Spans and strings are read during start only. */
 struct attempt {
     uint64_t id;             /* the front's; unique among those not done */
-    uint64_t batch_key;      /* for turns and per-origin bounds */
+    uint64_t client_key;     /* for turns */
+    uint64_t batch_key;      /* for turns and per-origin bounds; never that of an earlier batch */
     unsigned per_origin_max; /* > 0 */
+    uint64_t rate_uhz;       /* of the batch's requests to this origin; 0 = none */
+    enum wire_cap rate_cap;  /* what held_by calls that */
+    uint64_t asked_rate_uhz; /* of all that name one for this origin; 0 = it does not */
     struct span host;
     uint16_t port;
     struct span dial_host;
@@ -91,6 +95,7 @@ struct attempt_result {
     uint64_t first_byte_ns;
     uint64_t last_byte_ns;
     enum wire_cap held_by;
+    uint64_t cools_until_ns;  /* the origin takes no request before; 0 = it does */
     struct span content_type; /* this and the next two during the call */
     struct span location;     /* of a whole response; data NULL = none */
     struct span retry_after;

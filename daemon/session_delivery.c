@@ -272,11 +272,17 @@ void session_drop_bodies(struct session *s)
     timers_disarm(s->front->timers, &s->window_timer);
 }
 
+static void session_on_batch_wake(void *ctx)
+{
+    session_wake(ctx);
+}
+
 const struct item_events session_item_events = {
     .head = session_on_item_head,
     .restart = session_on_item_restart,
     .body = session_on_item_body,
     .finished = session_on_item_finished,
+    .wake = session_on_batch_wake,
 };
 
 static void session_send_batch_done(struct session *s, const struct batch *batch)

@@ -146,10 +146,12 @@ static_assert(sizeof(struct wire_pin) == 16, "wire layout");
 
 struct wire_batch_begin {
     uint32_t fixed_bytes;
-    uint32_t concurrency;    /* items in progress at once; 0 = the daemon's default */
-    uint32_t max_per_origin; /* 0 = the daemon's MaxPerOrigin= */
-    uint32_t flags;          /* none yet */
-    uint8_t reserved[32];    /* zero */
+    uint32_t concurrency;         /* items in progress at once; 0 = the daemon's default */
+    uint32_t max_per_origin;      /* 0 = the daemon's MaxPerOrigin= */
+    uint32_t flags;               /* none yet */
+    uint64_t rate_uhz;            /* requests in 10^6 s, over all origins; 0 = no limit */
+    uint64_t rate_per_origin_uhz; /* the same at each origin */
+    uint8_t reserved[16];         /* zero */
 };
 static_assert(sizeof(struct wire_batch_begin) == 48, "wire layout");
 
@@ -253,10 +255,14 @@ static_assert(sizeof(struct wire_result) == 192, "wire layout");
 /* Which bound an item waited for. */
 enum wire_cap {
     WIRE_CAP_NONE = 0,
-    WIRE_CAP_CONCURRENCY = 1,      /* the batch's own concurrency */
-    WIRE_CAP_PER_ORIGIN = 2,       /* the batch's connections per origin */
-    WIRE_CAP_PER_ORIGIN_TOTAL = 3, /* the daemon's ceiling per origin, over all batches */
-    WIRE_CAP_CONNECTIONS = 4,      /* the daemon's MaxConnections= */
+    WIRE_CAP_CONCURRENCY = 1,           /* the batch's own concurrency */
+    WIRE_CAP_PER_ORIGIN = 2,            /* the batch's connections per origin */
+    WIRE_CAP_PER_ORIGIN_TOTAL = 3,      /* the daemon's ceiling per origin, over all batches */
+    WIRE_CAP_CONNECTIONS = 4,           /* the daemon's MaxConnections= */
+    WIRE_CAP_RATE = 5,                  /* the batch's own rate */
+    WIRE_CAP_RATE_PER_ORIGIN = 6,       /* the batch's rate at each origin */
+    WIRE_CAP_COOLING = 7,               /* the origin had asked to be left alone for a while */
+    WIRE_CAP_RATE_PER_ORIGIN_TOTAL = 8, /* the daemon's RatePerOrigin=, over all batches */
     WIRE_CAP_COUNT
 };
 

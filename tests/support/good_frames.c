@@ -129,7 +129,10 @@ static size_t put_result(char *out)
 
 static size_t put_batch_begin(char *out)
 {
-    const struct wire_batch_begin begin = { .concurrency = 100, .max_per_origin = 6 };
+    const struct wire_batch_begin begin = { .concurrency = 100,
+                                            .max_per_origin = 6,
+                                            .rate_uhz = 100000000,
+                                            .rate_per_origin_uhz = UINT64_MAX };
 
     return message_encode_fixed(out, WIRE_BATCH_BEGIN, 0, 3, &begin, sizeof(begin));
 }

@@ -87,6 +87,7 @@ struct scene_options {
     uint64_t seed;                 /* 0: an orderly world */
     unsigned conns_max;            /* 0: SCENE_CONNS_MAX */
     unsigned per_origin_total_max; /* 0: none */
+    uint64_t rate_per_origin_uhz;  /* 0: none */
 };
 
 void scene_begin(struct scene *t, const struct scene_options *options);

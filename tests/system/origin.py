@@ -70,7 +70,7 @@ def send_each_byte(data, ms):
 
 
 def reply_with(function):
-    """Sends what function(last request) returns."""
+    """Sends what function(last request) returns; None: resets the connection."""
     return Step("reply_with", (function,))
 
 
@@ -273,7 +273,10 @@ class Connection:
             self.origin.wait(ms / 1000)
 
     def do_reply_with(self, function):
-        self.do_send(function(self.request))
+        data = function(self.request)
+        if data is None:
+            self.do_rst()
+        self.do_send(data)
 
     def do_flood(self, piece, bytes_max):
         sent = 0

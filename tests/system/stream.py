@@ -34,8 +34,9 @@ def profile(ident=1, body_mode=DISCARD, flags=0, total_s=0, body_max=0, reserved
     return frame(PROFILE, ident, fixed + headers + unix_path + interface)
 
 
-def batch_begin(ident=1, concurrency=0, max_per_origin=0):
-    return frame(BATCH_BEGIN, ident, struct.pack("<IIII32x", 48, concurrency, max_per_origin, 0))
+def batch_begin(ident=1, concurrency=0, max_per_origin=0, rate_uhz=0, rate_per_origin_uhz=0):
+    return frame(BATCH_BEGIN, ident, struct.pack("<IIIIQQ16x", 48, concurrency, max_per_origin, 0,
+                                                 rate_uhz, rate_per_origin_uhz))
 
 
 def cancel(ident, batch=False):

@@ -131,6 +131,8 @@ static void brings_the_fixed_ones_back(void **state)
     assert_int_equal(begin.fixed_bytes, sizeof(begin));
     assert_int_equal(begin.concurrency, 100);
     assert_int_equal(begin.max_per_origin, 6);
+    assert_int_equal(begin.rate_uhz, 100000000);
+    assert_true(begin.rate_per_origin_uhz == UINT64_MAX);
     frame = frame_of_bytes(bytes, good_frame_put(GOOD_CREDIT, bytes) - 16);
     assert_int_equal(message_decode_credit(&frame, &credit), OK);
     assert_int_equal(credit.slots, 65536);

@@ -171,8 +171,8 @@ static void takes_a_template_of_either_verb(void **state)
 static void refuses_what_the_contract_names_and_this_build_lacks(void **state)
 {
     static const char *const commands[] = {
-        "batch --rate 100 u", "get -b a=1 u", "get -c jar u", "get -T file u", "get -sbo f u",
-        "bench http://a/",    "submit -i x",  "report f",     "top",
+        "get -b a=1 u",    "get -c jar u", "get -T file u", "get -sbo f u",
+        "bench http://a/", "submit -i x",  "report f",      "top",
     };
 
     (void)state;

@@ -77,6 +77,8 @@ static const struct {
     FIELD("BATCH_BEGIN", wire_batch_begin, concurrency),
     FIELD("BATCH_BEGIN", wire_batch_begin, max_per_origin),
     FIELD("BATCH_BEGIN", wire_batch_begin, flags),
+    FIELD("BATCH_BEGIN", wire_batch_begin, rate_uhz),
+    FIELD("BATCH_BEGIN", wire_batch_begin, rate_per_origin_uhz),
     FIELD("BATCH_BEGIN", wire_batch_begin, reserved),
     FIELD("REQUEST", wire_request, fixed_bytes),
     FIELD("REQUEST", wire_request, flags),
