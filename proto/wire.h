@@ -33,6 +33,10 @@
 #define WIRE_FDS_PER_SESSION 1024u /* descriptors held for one session */
 #define WIRE_RETRIES_MAX 1000u     /* of an item */
 #define WIRE_PINS_MAX 64u          /* --resolve and --connect-to rows of a profile */
+/* Cookies: RFC 6265 section 6.1 asks for as many. */
+#define WIRE_COOKIE_BYTES_MAX 4096u /* of name and value together */
+#define WIRE_COOKIE_PATH_BYTES_MAX 1024u
+#define WIRE_COOKIE_DOMAIN_BYTES_MAX 254u
 
 enum wire_type {
     /* client to daemon */
@@ -144,6 +148,14 @@ struct wire_batch_begin {
     uint8_t reserved[32];    /* zero */
 };
 static_assert(sizeof(struct wire_batch_begin) == 48, "wire layout");
+
+enum wire_same_site {
+    WIRE_SAME_SITE_UNSAID = 0,
+    WIRE_SAME_SITE_NONE = 1,
+    WIRE_SAME_SITE_LAX = 2,
+    WIRE_SAME_SITE_STRICT = 3,
+    WIRE_SAME_SITE_COUNT
+};
 
 /* No REQUEST of this batch follows. BATCH_DONE comes after the last RESULT. */
 struct wire_batch_end {
