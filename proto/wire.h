@@ -37,6 +37,9 @@
 #define WIRE_COOKIE_BYTES_MAX 4096u /* of name and value together */
 #define WIRE_COOKIE_PATH_BYTES_MAX 1024u
 #define WIRE_COOKIE_DOMAIN_BYTES_MAX 254u
+#define WIRE_COOKIES_PER_DOMAIN 50u
+#define WIRE_COOKIES_PER_JAR 3000u
+#define WIRE_JAR_BYTES_MAX (4u << 20) /* of a jar's cookies as they are kept */
 
 enum wire_type {
     /* client to daemon */
