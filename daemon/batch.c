@@ -31,6 +31,14 @@ struct batch *batch_new(const struct batch_options *options)
                                               : config->per_origin_default };
     if (batch->per_origin_max > conns_max)
         batch->per_origin_max = conns_max;
+    if (options->begin->flags & WIRE_BATCH_COOKIES) {
+        batch->cookies = cookies_new(&options->front->suffixes);
+        if (!batch->cookies) {
+            free(batch);
+            return NULL;
+        }
+    }
+    batch->sends_cookies_back = options->begin->flags & WIRE_BATCH_COOKIES_BACK;
     retry_budget_init(&batch->retry_budget);
     list_init(&batch->link);
     list_init(&batch->waiting);
@@ -44,6 +52,7 @@ void batch_free(struct batch *batch)
         return;
     assert(batch->released_count == batch->items_count);
     list_unlink(&batch->link);
+    cookies_free(batch->cookies);
     free(batch);
 }
 
@@ -187,6 +196,8 @@ void batch_check(const struct batch *batch)
     for (struct list *at = batch->waiting.next; at != &batch->waiting; at = at->next)
         linked++;
     heap_check(&batch->planned);
+    if (batch->cookies)
+        cookies_check(batch->cookies);
     linked += batch->planned.count;
     assert(active == batch->active_count);
     assert(linked + active == batch->items_count - batch->released_count);

@@ -37,6 +37,7 @@ struct attempt {
     struct block *request; /* head and body; the engine's from here on */
     bool is_head_request;  /* the response has no body */
     bool wants_head;       /* post head */
+    bool wants_cookies;    /* say what it sets */
     bool fresh_conn;
     bool close_after;
     bool follows;            /* a redirect's body is nobody's */
@@ -84,9 +85,10 @@ struct attempt_result {
     uint64_t first_byte_ns;
     uint64_t last_byte_ns;
     enum wire_cap held_by;
-    struct span content_type; /* this and the next two during the call */
+    struct span content_type; /* this and the next three during the call */
     struct span location;     /* of a whole response; data NULL = none */
     struct span retry_after;
+    struct span set_cookies; /* with wants_cookies: response_cookies */
 };
 
 /* The engine's side. */
