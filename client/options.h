@@ -79,6 +79,10 @@ struct options {
     const char *bearer;
     const char *range;
     bool head;
+    /* cookies */
+    struct option_list cookies;
+    const char *cookie_jar;
+    bool junk_session_cookies;
     /* following */
     bool follow;
     bool no_follow;
