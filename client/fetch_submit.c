@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #define CLIENT_OUTPUT_MAX (1u << 20) /* frames waiting for the daemon to read them */
-#define HTTPS_WHY "https arrives with TLS support; this build has none"
 
 /* Opens the next -i; false when there is none or it cannot be opened. */
 static bool fetch_open_input(struct fetch *fetch)
@@ -195,8 +194,7 @@ static void add_fields(struct fetch *fetch, const struct item *item, const struc
 static bool needs_url(const struct fetch *fetch, struct span url)
 {
     return fetch->options->verb == VERB_GET || fetch_names_files(fetch) ||
-           memchr(url.data, '@', url.bytes) ||
-           (url.bytes > 6 && strncasecmp(url.data, "https:", 6) == 0);
+           memchr(url.data, '@', url.bytes);
 }
 
 /* The same verdict as the daemon's, without it. */
@@ -209,11 +207,6 @@ static bool check_url(struct span text, struct url *url, struct fault *ret_fault
     if (!url_parse(text, url, &bad)) {
         fault_set(ret_fault, bad.code, PHASE_INPUT, 0, NULL);
         *ret_why = bad.why;
-        return false;
-    }
-    if (url->scheme == URL_HTTPS) {
-        fault_set(ret_fault, FAULT_INPUT_SCHEME, PHASE_INPUT, 0, NULL);
-        *ret_why = HTTPS_WHY;
         return false;
     }
     return true;

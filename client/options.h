@@ -79,6 +79,7 @@ struct options {
     const char *bearer;
     const char *range;
     bool head;
+    bool compressed;
     /* cookies */
     struct option_list cookies;
     const char *cookie_jar;
@@ -88,6 +89,13 @@ struct options {
     bool no_follow;
     const char *max_redirs;
     const char *proto_redir;
+    /* TLS */
+    bool insecure;
+    const char *cacert;
+    const char *cert;
+    const char *key;
+    const char *tls_min;
+    const char *tls_max;
     /* retry */
     const char *retry;
     uint64_t retry_delay_ns;

@@ -45,6 +45,8 @@ const struct option_row option_rows[] = {
     VALUE("bearer", 0, VERB_FETCH, OPTION_TEXT, bearer, "TOKEN", "Authorization: Bearer"),
     VALUE("range", 'r', VERB_FETCH, OPTION_TEXT, range, "FROM-TO", "part of the resource"),
     FLAG("head", 'I', VERB_FETCH, head, "HEAD: the header only"),
+    FLAG("compressed", 0, VERB_FETCH, compressed,
+         "ask for gzip, deflate, br or zstd, and decode the body"),
     /* cookies */
     VALUE("cookie", 'b', VERB_FETCH, OPTION_LIST, cookies, "TEXT|FILE",
           "send 'a=1; b=2'; without '=': a file of cookies to begin with, and keep what is set"),
@@ -79,6 +81,14 @@ const struct option_row option_rows[] = {
     VALUE("interface", 0, VERB_FETCH, OPTION_TEXT, interface, "ADDR", "local address to use"),
     FLAG("ipv4", '4', VERB_FETCH, ipv4, "IPv4 addresses only"),
     FLAG("ipv6", '6', VERB_FETCH, ipv6, "IPv6 addresses only"),
+    /* TLS */
+    FLAG("insecure", 'k', VERB_FETCH, insecure, "do not check the server's certificate"),
+    VALUE("cacert", 0, VERB_FETCH, OPTION_TEXT, cacert, "FILE",
+          "trust these PEM certificates instead of the system's"),
+    VALUE("cert", 'E', VERB_FETCH, OPTION_TEXT, cert, "FILE", "client certificate, PEM"),
+    VALUE("key", 0, VERB_FETCH, OPTION_TEXT, key, "FILE", "its private key, if not in --cert"),
+    VALUE("tls-min", 0, VERB_FETCH, OPTION_TEXT, tls_min, "VERSION", "1.2 (default) or 1.3"),
+    VALUE("tls-max", 0, VERB_FETCH, OPTION_TEXT, tls_max, "VERSION", "1.2 or 1.3 (default)"),
     /* time */
     VALUE("max-time", 'm', VERB_FETCH, OPTION_DURATION, max_time_ns, "TIME",
           "for the whole item (batch: 5m)"),
@@ -165,16 +175,9 @@ const struct option_row option_rows[] = {
     /* in the contract, not in this build */
     LATER("upload-file", 'T', VERB_FETCH),
     LATER("netrc", 'n', VERB_FETCH),
-    LATER("compressed", 0, VERB_FETCH),
     LATER("proxy", 'x', VERB_FETCH),
     LATER("noproxy", 0, VERB_FETCH),
     LATER("public-only", 0, VERB_FETCH),
-    LATER("insecure", 'k', VERB_FETCH),
-    LATER("cacert", 0, VERB_FETCH),
-    LATER("cert", 'E', VERB_FETCH),
-    LATER("key", 0, VERB_FETCH),
-    LATER("tls-min", 0, VERB_FETCH),
-    LATER("tls-max", 0, VERB_FETCH),
     LATER("rate", 0, VERB_FETCH),
     LATER("rate-per-origin", 0, VERB_FETCH),
     /* never: the nearest way */

@@ -12,6 +12,7 @@
 #include "plan_follow.h"
 #include "plan_pins.h"
 #include "plan_retry.h"
+#include "plan_tls.h"
 #include "resume.h"
 #include "why.h"
 
@@ -149,6 +150,8 @@ static void add_defaults(struct plan *plan, const struct options *options)
     if (*agent)
         add_unless_named(plan, options, "User-Agent", agent);
     add_unless_named(plan, options, "Accept", is_json ? "application/json" : "*/*");
+    if (options->compressed)
+        add_unless_named(plan, options, "Accept-Encoding", "gzip, deflate, br, zstd");
     if (options->referer && *options->referer)
         add_unless_named(plan, options, "Referer", options->referer);
     if (plan->has_body)
@@ -315,8 +318,10 @@ static bool check_continue(struct plan *plan, const struct options *options, cha
         return why_fail(why, "-C and a range exclude each other");
     if (plan->method.bytes || plan->has_body)
         return why_fail(why, "-C is for GET without a body");
-    if (options->include_head || options->skip_existing || options->hash || options->expect_hash)
-        return why_fail(why, "-C does not go together with -i, --skip-existing and hashes");
+    if (options->include_head || options->skip_existing || options->hash || options->expect_hash ||
+        options->compressed)
+        return why_fail(
+            why, "-C does not go together with -i, --compressed, --skip-existing and hashes");
     return true;
 }
 
@@ -344,7 +349,8 @@ static bool fill_profile(struct plan *plan, const struct options *options, char 
     if (options->body_inline && (!body_bytes_max || body_bytes_max > PLAN_INLINE_BYTES_MAX))
         body_bytes_max = PLAN_INLINE_BYTES_MAX;
     plan->profile = (struct wire_profile){
-        .flags = plan->wants_head ? WIRE_PROFILE_HEAD : 0,
+        .flags = (plan->wants_head ? WIRE_PROFILE_HEAD : 0) |
+                 (options->compressed ? WIRE_PROFILE_DECODE : 0),
         .dns_timeout_ns = options->dns_timeout_ns,
         .connect_timeout_ns = options->connect_timeout_ns,
         .tls_timeout_ns = options->tls_timeout_ns,
@@ -384,7 +390,8 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
     if (fits && plan->fields.bytes > WIRE_HEADER_BYTES_MAX)
         fits = why_fail(ret_why, "the fields have more than %u bytes", WIRE_HEADER_BYTES_MAX);
     return fits && fill_profile(plan, options, ret_why) &&
-           plan_add_following(plan, options, ret_why) && plan_add_retries(plan, options, ret_why);
+           plan_add_following(plan, options, ret_why) && plan_add_retries(plan, options, ret_why) &&
+           plan_add_tls(plan, options, ret_why);
 }
 
 void plan_want_heads(struct plan *plan)
@@ -401,6 +408,7 @@ void plan_deinit(struct plan *plan)
     text_deinit(&plan->query);
     text_deinit(&plan->unix_path);
     text_deinit(&plan->cookies);
+    plan_forget_tls(plan);
 }
 
 int plan_write_profile(const struct plan *plan, struct text *frame)
@@ -411,6 +419,9 @@ int plan_write_profile(const struct plan *plan, struct text *frame)
         .pins = text_span(&plan->pins),
         .unix_path = text_span(&plan->unix_path),
         .interface = plan->interface,
+        .ca_pem = text_span(&plan->ca_pem),
+        .cert_pem = text_span(&plan->cert_pem),
+        .key_pem = text_span(&plan->key_pem),
     };
     char *room = text_reserve(frame, message_profile_bytes(&message));
 

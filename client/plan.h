@@ -26,6 +26,9 @@ struct plan {
     struct text unix_path; /* absolute */
     struct text cookies;   /* COOKIE frames for the batch's jar */
     uint32_t batch_flags;  /* of BATCH_BEGIN */
+    struct text ca_pem;
+    struct text cert_pem;
+    struct text key_pem;
     struct span interface;
     uint16_t field_count;
     uint16_t pin_count;

@@ -75,7 +75,8 @@ static struct pool_key pool_key_of(const struct attempt *attempt)
                                         : attempt->address_family == 6 ? RESOLVE_IPV6
                                                                        : RESOLVE_ANY,
                               .interface = attempt->interface,
-                              .unix_path = attempt->unix_path };
+                              .unix_path = attempt->unix_path,
+                              .tls = attempt->tls };
 }
 
 static struct span keep_span(char **at, struct span text)
@@ -124,6 +125,7 @@ static void engine_start(void *ctx, const struct attempt *attempt)
     struct pool_key key = pool_key_of(attempt);
     struct governor_demand demand = { .host = attempt->host,
                                       .port = attempt->port,
+                                      .scheme = attempt->tls ? 1 : 0,
                                       .batch_key = attempt->batch_key,
                                       .batch_active_max = attempt->per_origin_max };
 

@@ -15,6 +15,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
 static const uint8_t item_next[] = {
     [ITEM_WAITING] = 1u << ITEM_ACTIVE | 1u << ITEM_CLOSING | 1u << ITEM_FINISHED,
@@ -86,6 +87,7 @@ void item_free(struct item *item)
     assert(item->state == ITEM_FINISHED && item->blocks_count == 0 && !item->file);
     block_free(item->request);
     block_free(item->hop_url);
+    free(item->words);
     slab_release(&item->front->items, item);
 }
 

@@ -28,10 +28,6 @@ static enum fault_code item_parse(const struct item *item, struct url *ret_url,
         *ret_why = fault.why;
         return fault.code;
     }
-    if (ret_url->scheme == URL_HTTPS) {
-        *ret_why = "https arrives with TLS support; this build has none";
-        return FAULT_INPUT_SCHEME;
-    }
     return FAULT_NONE;
 }
 
@@ -86,15 +82,18 @@ static void item_post(struct item *item, const struct url *url, struct block *re
         .address_family = fixed->address_family,
         .interface = profile->message.interface,
         .unix_path = profile->message.unix_path,
+        .tls = url->scheme == URL_HTTPS ? &profile->tls : NULL,
         .request = request,
         .is_head_request = span_equals(item->method, SPAN_LITERAL("HEAD")),
         .wants_head = fixed->flags & WIRE_PROFILE_HEAD,
         .wants_cookies = item->batch->cookies != NULL,
         .fresh_conn = item->fresh_conn || fixed->flags & WIRE_PROFILE_FRESH_CONN,
         .close_after = fixed->flags & WIRE_PROFILE_NO_REUSE,
+        .decodes = fixed->flags & WIRE_PROFILE_DECODE,
         .follows = fixed->flags & WIRE_PROFILE_FOLLOW,
         .dns_timeout_ns = profile->dns_timeout_ns,
         .connect_timeout_ns = profile->connect_timeout_ns,
+        .tls_timeout_ns = profile->tls_timeout_ns,
         .first_byte_timeout_ns = profile->first_byte_timeout_ns,
         .idle_timeout_ns = profile->idle_timeout_ns,
         .body_bytes_max = fixed->body_bytes_max,

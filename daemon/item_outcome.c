@@ -14,6 +14,8 @@
 #include "request.h"
 #include "url.h"
 
+#include <stdlib.h>
+
 static void item_keep_result(struct item *item, const struct attempt_result *result)
 {
     size_t bytes = result->content_type.bytes;
@@ -28,6 +30,12 @@ static void item_keep_result(struct item *item, const struct attempt_result *res
     if (bytes)
         memcpy(item->content_type, result->content_type.data, bytes);
     item->content_type_bytes = (uint8_t)bytes;
+    free(item->words);
+    item->words = NULL;
+    if (result->fault.why && fault_is_of_tls(result->fault.code)) {
+        item->words = strdup(result->fault.why);
+        item->result.fault.why = item->words;
+    }
     item->head_bytes += result->head_bytes;
     if (result->held_by)
         item->held_by = result->held_by;
@@ -185,10 +193,14 @@ static uint8_t result_flags(const struct item *item)
 
     if (r->reused)
         flags |= WIRE_RESULT_REUSED;
+    if (r->resumed)
+        flags |= WIRE_RESULT_RESUMED;
     if (r->complete && !fault_is_set(&r->fault))
         flags |= WIRE_RESULT_COMPLETE;
     if (fault_is_set(&r->fault) && r->body_bytes > 0)
         flags |= WIRE_RESULT_TRUNCATED;
+    if (r->decoded)
+        flags |= WIRE_RESULT_DECODED;
     return flags;
 }
 
@@ -217,7 +229,7 @@ struct message_result item_result(const struct item *item, uint64_t delivered_ns
             .queued_ns = offset_ns(r->started_ns, t0_ns),
             .dns_ns = offset_ns(r->resolved_ns, t0_ns),
             .connected_ns = offset_ns(r->connected_ns, t0_ns),
-            .tls_ns = WIRE_NOT_REACHED,
+            .tls_ns = offset_ns(r->tls_ns, t0_ns),
             .sent_ns = offset_ns(r->sent_ns, t0_ns),
             .first_byte_ns = offset_ns(r->first_byte_ns, t0_ns),
             .last_byte_ns = offset_ns(r->last_byte_ns, t0_ns),

@@ -13,6 +13,7 @@
 #include "fault.h"
 #include "retry_on.h"
 #include "span.h"
+#include "tls_context.h"
 #include "wire.h"
 
 /* Where a body goes, as an engine sees it. */
@@ -34,16 +35,19 @@ struct attempt {
     uint8_t address_family; /* 0, 4, 6 */
     struct span interface;
     struct span unix_path;
-    struct block *request; /* head and body; the engine's from here on */
-    bool is_head_request;  /* the response has no body */
-    bool wants_head;       /* post head */
-    bool wants_cookies;    /* say what it sets */
+    const struct tls_options *tls; /* sealed; lives until done; NULL: plain */
+    struct block *request;         /* head and body; the engine's from here on */
+    bool is_head_request;          /* the response has no body */
+    bool wants_head;               /* post head */
+    bool wants_cookies;            /* say what it sets */
     bool fresh_conn;
     bool close_after;
+    bool decodes;            /* the body: what Content-Encoding says is undone */
     bool follows;            /* a redirect's body is nobody's */
     struct retry_on drops;   /* nor is that of these statuses: it will be asked again */
     uint64_t dns_timeout_ns; /* each > 0 */
     uint64_t connect_timeout_ns;
+    uint64_t tls_timeout_ns;
     uint64_t first_byte_timeout_ns;
     uint64_t idle_timeout_ns;
     uint64_t body_bytes_max; /* 0 = none */
@@ -64,23 +68,26 @@ struct attempt_head {
 
 /* The end of an attempt. Stamps are CLOCK_MONOTONIC, 0 = not reached. */
 struct attempt_result {
-    struct fault fault;
-    uint16_t status; /* 0 = no final head was received */
+    struct fault fault; /* why: of tls/..., during the call; else static */
+    uint16_t status;    /* 0 = no final head was received */
     uint8_t version_major;
     uint8_t version_minor;
     bool complete; /* a response was received whole */
     bool reused;
+    bool decoded;    /* its body, as far as it came */
+    bool resumed;    /* its TLS session was */
     bool replayable; /* a reused connection went stale before any byte of an answer */
     uint8_t remote_family;
     uint16_t remote_port;
     uint8_t remote_address[16];
-    uint64_t wire_bytes;
-    uint64_t body_bytes;
+    uint64_t wire_bytes; /* of the body, as received */
+    uint64_t body_bytes; /* handed to the sink */
     uint64_t request_bytes;
     uint32_t head_bytes; /* received, interim responses and trailers included */
     uint64_t started_ns; /* left the queue */
     uint64_t resolved_ns;
     uint64_t connected_ns;
+    uint64_t tls_ns;
     uint64_t sent_ns;
     uint64_t first_byte_ns;
     uint64_t last_byte_ns;

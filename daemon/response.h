@@ -9,6 +9,7 @@
 #ifndef HAULD_RESPONSE_H
 #define HAULD_RESPONSE_H
 
+#include "decode_list.h"
 #include "fault.h"
 #include "span.h"
 
@@ -90,10 +91,11 @@ struct response {
     uint32_t kept_capacity;
     uint32_t location_at; /* in head */
     uint32_t location_bytes;
-    uint64_t body_left;      /* of the body, or of the chunk */
-    uint64_t overhead_bytes; /* chunked framing so far */
-    size_t piece_bytes;      /* of a chunk, where the last run stopped */
-    char name[18];           /* the front of the field name being read */
+    uint64_t body_left;         /* of the body, or of the chunk */
+    uint64_t overhead_bytes;    /* chunked framing so far */
+    size_t piece_bytes;         /* of a chunk, where the last run stopped */
+    struct decode_list codings; /* what Content-Encoding says */
+    char name[18];              /* the front of the field name being read */
     char content_type[RESPONSE_CONTENT_TYPE_BYTES_MAX];
     char retry_after[RESPONSE_RETRY_AFTER_BYTES_MAX];
 };
@@ -127,9 +129,15 @@ struct span response_location(const struct response *response);
  * without a name (message_next_field). Those that pass 64 KiB together are left out. */
 struct span response_cookies(const struct response *response);
 
+/* Of the final head: the codings its Content-Encoding names. Nothing is decoded here. */
+struct decode_list response_codings(const struct response *response);
+
 /* With wants_head: reason phrase, and the fields in wire form (message.h, wire_field). */
 struct span response_reason(const struct response *response);
 struct span response_fields(const struct response *response, uint16_t *ret_count);
+
+/* The body goes on until the connection ends: nothing else says that it is whole. */
+bool response_ends_with_connection(const struct response *response);
 
 void response_check(const struct response *response);
 

@@ -30,6 +30,7 @@ enum response_field {
     FIELD_LOCATION,
     FIELD_CONTENT_TYPE,
     FIELD_RETRY_AFTER,
+    FIELD_CONTENT_ENCODING,
     FIELD_SET_COOKIE, /* only with wants_cookies */
 };
 
@@ -48,6 +49,7 @@ static const struct known_field known_fields[] = {
     KNOWN_FIELD("location", FIELD_LOCATION),
     KNOWN_FIELD("content-type", FIELD_CONTENT_TYPE),
     KNOWN_FIELD("retry-after", FIELD_RETRY_AFTER),
+    KNOWN_FIELD("content-encoding", FIELD_CONTENT_ENCODING),
 };
 #define KNOWN_FIELDS (sizeof(known_fields) / sizeof(known_fields[0]))
 static_assert(KNOWN_FIELDS <= sizeof(((struct response *)0)->name), "only its front is kept");
@@ -222,6 +224,8 @@ static int on_field_value(llhttp_t *parser, const char *at, size_t bytes)
     if (response->field == FIELD_SET_COOKIE &&
         response_cookies_add(&response->cookies, span_of(at, bytes)) < 0)
         return callback_fail(response, FAULT_LOCAL_NO_MEMORY, NULL);
+    if (response->field == FIELD_CONTENT_ENCODING)
+        decode_list_feed(&response->codings, span_of(at, bytes));
     while (trimmed > 0 && (at[trimmed - 1] == ' ' || at[trimmed - 1] == '\t'))
         trimmed--;
     if (trimmed > 0)
@@ -285,6 +289,8 @@ static int on_field_value_complete(llhttp_t *parser)
                           : 0);
     if (field == FIELD_SET_COOKIE)
         response_cookies_end(response->cookies, sizes.value_bytes);
+    if (field == FIELD_CONTENT_ENCODING)
+        decode_list_end_value(&response->codings);
     return field == FIELD_LOCATION ? response_end_location(response, value_at) : 0;
 }
 
@@ -363,6 +369,7 @@ void response_tokens_begin(struct response *response)
     response->is_coded_otherwise = false;
     response->content_type_bytes = 0;
     response->retry_after_bytes = 0;
+    response->codings = (struct decode_list){ 0 };
     response->kept_count = 0;
     response->reason_bytes = 0;
     response->kept_bytes = 0;
@@ -386,6 +393,11 @@ struct span response_retry_after(const struct response *response)
 {
     return span_of(response->retry_after,
                    response_has_head(response) ? response->retry_after_bytes : 0);
+}
+
+struct decode_list response_codings(const struct response *response)
+{
+    return response_has_head(response) ? response->codings : (struct decode_list){ 0 };
 }
 
 struct span response_location(const struct response *response)

@@ -17,7 +17,7 @@
 
 #define PROFILE_FLAGS_KNOWN                                                                        \
     (WIRE_PROFILE_HEAD | WIRE_PROFILE_FRESH_CONN | WIRE_PROFILE_NO_REUSE | WIRE_PROFILE_FOLLOW |   \
-     WIRE_PROFILE_RETRY_ALL)
+     WIRE_PROFILE_RETRY_ALL | WIRE_PROFILE_INSECURE | WIRE_PROFILE_DECODE)
 #define BATCH_FLAGS_KNOWN (WIRE_BATCH_COOKIES | WIRE_BATCH_COOKIES_BACK)
 #define COOKIE_FLAGS_KNOWN (WIRE_COOKIE_HOST_ONLY | WIRE_COOKIE_SECURE | WIRE_COOKIE_HTTP_ONLY)
 #define REQUEST_FLAGS_KNOWN (WIRE_REQUEST_HAS_BODY | WIRE_REQUEST_REPLAYABLE | WIRE_REQUEST_KEPT)
@@ -187,6 +187,11 @@ static bool retries_are_valid(const struct wire_profile *fixed)
     return fixed->retries_max <= WIRE_RETRIES_MAX && retry_on_is_valid(&on);
 }
 
+static bool tls_version_is_known(uint8_t version)
+{
+    return version == 0 || version == 12 || version == 13;
+}
+
 static message_error profile_check_fixed(const struct wire_profile *fixed)
 {
     if ((fixed->flags & ~PROFILE_FLAGS_KNOWN) ||
@@ -199,8 +204,11 @@ static message_error profile_check_fixed(const struct wire_profile *fixed)
         return WIRE_ERROR_MALFORMED;
     if (fixed->address_family != 0 && fixed->address_family != 4 && fixed->address_family != 6)
         return WIRE_ERROR_MALFORMED;
-    if (!retries_are_valid(fixed))
+    if (!retries_are_valid(fixed) || !tls_version_is_known(fixed->tls_min) ||
+        !tls_version_is_known(fixed->tls_max))
         return WIRE_ERROR_MALFORMED;
+    if ((uint64_t)fixed->ca_bytes + fixed->cert_bytes + fixed->key_bytes > WIRE_PEM_BYTES_MAX)
+        return WIRE_ERROR_LIMIT;
     if (fixed->header_count > WIRE_HEADERS_MAX || fixed->header_bytes > WIRE_HEADER_BYTES_MAX ||
         fixed->pin_count > WIRE_PINS_MAX)
         return WIRE_ERROR_LIMIT;
@@ -225,7 +233,10 @@ message_error message_decode_profile(const struct frame *frame, struct message_p
     if (error)
         return error;
     if (!span_take(&rest, profile.fixed.unix_path_bytes, &profile.unix_path) ||
-        !span_take(&rest, profile.fixed.interface_bytes, &profile.interface))
+        !span_take(&rest, profile.fixed.interface_bytes, &profile.interface) ||
+        !span_take(&rest, profile.fixed.ca_bytes, &profile.ca_pem) ||
+        !span_take(&rest, profile.fixed.cert_bytes, &profile.cert_pem) ||
+        !span_take(&rest, profile.fixed.key_bytes, &profile.key_pem))
         return WIRE_ERROR_MALFORMED;
     *ret = profile;
     return 0;

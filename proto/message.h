@@ -21,6 +21,9 @@ struct message_profile {
     struct span pins;    /* pin_count times wire_pin + texts */
     struct span unix_path;
     struct span interface;
+    struct span ca_pem;
+    struct span cert_pem;
+    struct span key_pem;
 };
 
 struct message_request {

@@ -56,7 +56,8 @@ static size_t put_padding(char *start, char *end, size_t length)
 size_t message_profile_bytes(const struct message_profile *message)
 {
     return frame_bytes(sizeof(message->fixed) + message->headers.bytes + message->pins.bytes +
-                       message->unix_path.bytes + message->interface.bytes);
+                       message->unix_path.bytes + message->interface.bytes + message->ca_pem.bytes +
+                       message->cert_pem.bytes + message->key_pem.bytes);
 }
 
 size_t message_request_bytes(const struct message_request *message)
@@ -93,11 +94,17 @@ size_t message_encode_profile(char *out, uint64_t id, const struct message_profi
     fixed.header_bytes = (uint32_t)message->headers.bytes;
     fixed.unix_path_bytes = (uint16_t)message->unix_path.bytes;
     fixed.interface_bytes = (uint16_t)message->interface.bytes;
+    fixed.ca_bytes = (uint32_t)message->ca_pem.bytes;
+    fixed.cert_bytes = (uint32_t)message->cert_pem.bytes;
+    fixed.key_bytes = (uint32_t)message->key_pem.bytes;
     at = put_bytes(at, &fixed, sizeof(fixed));
     at = put_span(at, message->headers);
     at = put_span(at, message->pins);
     at = put_span(at, message->unix_path);
     at = put_span(at, message->interface);
+    at = put_span(at, message->ca_pem);
+    at = put_span(at, message->cert_pem);
+    at = put_span(at, message->key_pem);
     return put_padding(out, at, length);
 }
 

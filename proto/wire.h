@@ -29,10 +29,11 @@
 #define WIRE_BODY_WINDOW_BYTES (4u << 20) /* HEAD and DATA payload not yet credited back */
 #define WIRE_PROFILES_PER_SESSION 256u
 #define WIRE_BATCHES_PER_SESSION 256u
-#define WIRE_FRAME_FDS_MAX 1u      /* descriptors one frame can take */
-#define WIRE_FDS_PER_SESSION 1024u /* descriptors held for one session */
-#define WIRE_RETRIES_MAX 1000u     /* of an item */
-#define WIRE_PINS_MAX 64u          /* --resolve and --connect-to rows of a profile */
+#define WIRE_FRAME_FDS_MAX 1u           /* descriptors one frame can take */
+#define WIRE_FDS_PER_SESSION 1024u      /* descriptors held for one session */
+#define WIRE_RETRIES_MAX 1000u          /* of an item */
+#define WIRE_PEM_BYTES_MAX (256u << 10) /* CA, certificate and key of a profile together */
+#define WIRE_PINS_MAX 64u               /* --resolve and --connect-to rows of a profile */
 /* Cookies: RFC 6265 section 6.1 asks for as many. */
 #define WIRE_COOKIE_BYTES_MAX 4096u /* of name and value together */
 #define WIRE_COOKIE_PATH_BYTES_MAX 1024u
@@ -114,7 +115,12 @@ struct wire_profile {
     uint64_t retry_max_time_ns;  /* no retry begins later after the first attempt; 0 = no limit */
     uint64_t retry_faults;       /* bit n: enum fault_code n is retried */
     uint16_t retry_statuses[16]; /* 100 to 599, or 1 to 5 for a class; the first 0 ends the list */
-    uint8_t reserved2[80];       /* zero */
+    uint32_t ca_bytes;           /* of each: PEM, or nothing; then they follow, in this order */
+    uint32_t cert_bytes;         /* with the certificates up to its issuer */
+    uint32_t key_bytes;
+    uint8_t tls_min;       /* 12 = TLS 1.2, 13 = 1.3, 0 = 1.2 */
+    uint8_t tls_max;       /* likewise, 0 = 1.3 */
+    uint8_t reserved2[66]; /* zero */
 };
 static_assert(sizeof(struct wire_profile) == 224, "wire layout");
 
@@ -126,6 +132,8 @@ static_assert(sizeof(struct wire_profile) == 224, "wire layout");
 #define WIRE_PROFILE_NO_REUSE 0x4u   /* close the connection after the response */
 #define WIRE_PROFILE_FOLLOW 0x8u     /* redirects are followed; each hop has its HEAD frame */
 #define WIRE_PROFILE_RETRY_ALL 0x10u /* methods that are not idempotent are retried too */
+#define WIRE_PROFILE_INSECURE 0x20u  /* certificates of servers are not checked */
+#define WIRE_PROFILE_DECODE 0x40u    /* what Content-Encoding names is undone */
 
 /* One header field: this, then name, then value. */
 struct wire_field {
@@ -278,8 +286,8 @@ static_assert(sizeof(struct wire_result) == 192, "wire layout");
 #define WIRE_RESULT_REUSED 0x01u    /* over a connection that had served before */
 #define WIRE_RESULT_RESUMED 0x02u   /* TLS session resumed */
 #define WIRE_RESULT_TRUNCATED 0x04u /* bytes of the body were delivered, then it failed */
-#define WIRE_RESULT_DECODED 0x08u
-#define WIRE_RESULT_COMPLETE 0x10u /* a response was received whole */
+#define WIRE_RESULT_DECODED 0x08u   /* a coding of the body was undone */
+#define WIRE_RESULT_COMPLETE 0x10u  /* a response was received whole */
 
 /* Which bound an item waited for. */
 enum wire_cap {

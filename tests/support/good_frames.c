@@ -51,6 +51,7 @@ static size_t put_profile(char *out)
                    .redirects_max = 10,
                    .redirect_schemes = WIRE_SCHEME_HTTPS,
                    .retries_max = 3,
+                   .tls_min = 13,
                    .retry_faults = 1u << FAULT_CONNECT_REFUSED,
                    .retry_statuses = { 429, 5 },
                    .header_count = 2,
@@ -59,6 +60,9 @@ static size_t put_profile(char *out)
         .pins = two_pins(pins),
         .unix_path = SPAN_LITERAL("/run/up.sock"),
         .interface = SPAN_LITERAL("127.0.0.2"),
+        .ca_pem = SPAN_LITERAL("ca"),
+        .cert_pem = SPAN_LITERAL("cert"),
+        .key_pem = SPAN_LITERAL("key"),
     };
 
     return message_encode_profile(out, 7, &profile);
@@ -211,7 +215,7 @@ static size_t (*const put_of_kind[GOOD_FRAME_COUNT])(char *out) = {
 };
 
 static const size_t used_bytes[GOOD_FRAME_COUNT] = {
-    [GOOD_PROFILE] = 16 + 224 + 32 + 47 + 12 + 9,
+    [GOOD_PROFILE] = 16 + 224 + 32 + 47 + 12 + 9 + 2 + 4 + 3,
     [GOOD_BATCH_BEGIN] = 64,
     [GOOD_BATCH_END] = 24,
     [GOOD_REQUEST] = 16 + 56 + 4 + 14 + 32 + 5,

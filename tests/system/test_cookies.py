@@ -15,6 +15,7 @@ import pytest
 import stream
 from origin import BYTES, Origin, answer, expect_request, hang, repeat, reply_with, send
 from support import clean_env, end_group, poll_until, run_haul, spawn_haul
+from tls_ca import CA
 
 TOKEN = "tOkEn-0815"
 FAR = 4102444800  # 2100
@@ -230,6 +231,38 @@ def test_a_huge_cookie_is_left_out(get, start_origin):
     origin = start_origin(routes({"/": leads_to("/next", "a=1", "big=" + "v" * 100_000, "b=2")}))
     get("-L", "-b", "", origin.url()).expect(0)
     assert cookies_of(origin) == [None, "a=1; b=2"]
+
+
+# --- https ---
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory):
+    return CA(tmp_path_factory.mktemp("ca"))
+
+
+def test_a_secure_cookie_stays_with_tls(get, start_origin, ca, tmp_path):
+    plain = start_origin(routes({}))
+    cookies = [f"sid={TOKEN}; Secure", "__Host-h=1; Secure; Path=/", "__Secure-s=2; Secure",
+               "__Host-x=3; Secure", "open=4"]
+    secure = start_origin(routes({"/": leads_to("/again", *cookies),
+                                  "/again": leads_to(plain.url("/", host="localhost"))}),
+                          tls=ca.server("localhost"))
+    get("-L", "--cacert", ca.path, "-c", tmp_path / "jar",
+        secure.url("/", host="localhost")).expect(0)
+    assert cookies_of(secure) == [None, f"sid={TOKEN}; __Host-h=1; __Secure-s=2; open=4"]
+    assert cookies_of(plain) == ["open=4"]
+    assert f"localhost\tFALSE\t/\tTRUE\t0\tsid\t{TOKEN}\n" in (tmp_path / "jar").read_text()
+
+
+def test_plain_http_cannot_replace_a_secure_cookie(get, start_origin, ca, tmp_path):
+    jar = tmp_path / "jar"
+    jar.write_text(line("localhost", "sid", TOKEN, secure=True))
+    secure = start_origin(routes({}), tls=ca.server("localhost"))
+    plain = start_origin(routes({"/": leads_to(secure.url("/", host="localhost"), "sid=evil",
+                                               "sid=; Max-Age=0", "other=1")}))
+    get("-L", "--cacert", ca.path, "-b", jar, plain.url("/", host="localhost")).expect(0)
+    assert cookies_of(plain) == [None]
+    assert cookies_of(secure) == [f"sid={TOKEN}; other=1"]
 
 
 # --- files ---

@@ -104,10 +104,15 @@ static const struct {
     uint64_t value;
     message_error error;
 } spoilt[] = {
-    { "an unknown flag", GOOD_PROFILE, AT(wire_profile, flags), 0x20, RESERVED },
+    { "an unknown flag", GOOD_PROFILE, AT(wire_profile, flags), 0x80, RESERVED },
     { "an unknown scheme", GOOD_PROFILE, AT(wire_profile, redirect_schemes), 4, RESERVED },
-    { "the last reserved byte", GOOD_PROFILE, AT(wire_profile, reserved2[79]), 1, RESERVED },
+    { "the last reserved byte", GOOD_PROFILE, AT(wire_profile, reserved2[65]), 1, RESERVED },
     { "a reserved byte", GOOD_PROFILE, AT(wire_profile, reserved[4]), 1, RESERVED },
+    { "TLS 1.1", GOOD_PROFILE, AT(wire_profile, tls_min), 11, MALFORMED },
+    { "TLS 1.4", GOOD_PROFILE, AT(wire_profile, tls_max), 14, MALFORMED },
+    { "a CA beyond the frame", GOOD_PROFILE, AT(wire_profile, ca_bytes), 200000, MALFORMED },
+    { "a key over the limit", GOOD_PROFILE, AT(wire_profile, key_bytes), 262144, LIMIT },
+    { "a certificate of all ones", GOOD_PROFILE, AT(wire_profile, cert_bytes), 0xffffffff, LIMIT },
     { "1001 retries", GOOD_PROFILE, AT(wire_profile, retries_max), 1001, MALFORMED },
     { "a fault no one retries", GOOD_PROFILE, AT(wire_profile, retry_faults), 2, MALFORMED },
     { "a fault of tomorrow", GOOD_PROFILE, AT(wire_profile, retry_faults), 1u << 31, MALFORMED },

@@ -193,8 +193,8 @@ static void takes_cookies_and_a_jar(void **state)
 static void refuses_what_the_contract_names_and_this_build_lacks(void **state)
 {
     static const char *const commands[] = {
-        "batch --rate 100 u", "get -k u",    "get -T file u", "get -sko f u", "get --compressed u",
-        "bench http://a/",    "submit -i x", "report f",      "top",
+        "batch --rate 100 u", "get -T file u", "get -sTo f u", "bench http://a/",
+        "submit -i x",        "report f",      "top",
     };
 
     (void)state;

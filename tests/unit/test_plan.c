@@ -93,6 +93,11 @@ static void builds_the_fields_curl_users_expect(void **state)
         { WORDS("get", "-u", "a:b", "-H", "Authorization: x"),
           "Authorization: x|" AGENT "|Accept: */*" },
         { WORDS("get", "-r", "0-99"), "Range: bytes=0-99|" AGENT "|Accept: */*" },
+        { WORDS("get", "--compressed"),
+          AGENT "|Accept: */*|Accept-Encoding: gzip, deflate, br, zstd" },
+        { WORDS("get", "--compressed", "-H", "accept-encoding: br"),
+          "accept-encoding: br|" AGENT "|Accept: */*" },
+        { WORDS("get", "--compressed", "-H", "Accept-Encoding:"), AGENT "|Accept: */*" },
         { WORDS("get", "-z", "2024-01-02"),
           "If-Modified-Since: Tue, 02 Jan 2024 00:00:00 GMT|" AGENT "|Accept: */*" },
         { WORDS("get", "-z", "-20240102"),
@@ -132,6 +137,7 @@ static void continues_only_what_can_be_put_together(void **state)
         { WORDS("get", "-C", "-", "-o", "f", "-I"), "-C is for GET" },
         { WORDS("get", "-C", "-", "-o", "f", "-i"), "does not go together" },
         { WORDS("get", "-C", "-", "-o", "f", "--skip-existing"), "does not go together" },
+        { WORDS("get", "-C", "-", "-o", "f", "--compressed"), "does not go together" },
         { WORDS("get", "-C", "-", "-o", "f", "--hash", "xxh3"), "does not go together" },
     };
     struct made made;
