@@ -93,8 +93,7 @@ static void refuses_fields_that_are_no_cookie(void **state)
         "a=1\x01",
         "a=\x7f",
         "a\x0b=1",
-        "\x1f"
-        "a=1",
+        "\x1f=1",
         "a=1; Path=/\n",
         "a=1; Path=\r/",
         "a=1; X=\x08",
