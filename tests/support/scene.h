@@ -35,6 +35,7 @@ struct scene_item {
     char message[200];
     char *data;
     size_t data_bytes;
+    size_t data_capacity;
     unsigned order; /* the how-manyth RESULT it was, from 1 */
 };
 

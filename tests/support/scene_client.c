@@ -249,8 +249,11 @@ static void take_data(struct scene_client *c, const struct frame *frame)
     struct span body;
 
     assert_int_equal(message_decode_data(frame, &body), 0);
-    item->data = realloc(item->data, item->data_bytes + body.bytes + 1);
-    assert_non_null(item->data);
+    if (item->data_bytes + body.bytes >= item->data_capacity) {
+        item->data_capacity = 2 * (item->data_bytes + body.bytes) + 1;
+        item->data = realloc(item->data, item->data_capacity);
+        assert_non_null(item->data);
+    }
     memcpy(item->data + item->data_bytes, body.data, body.bytes);
     item->data_bytes += body.bytes;
     item->data[item->data_bytes] = '\0';
