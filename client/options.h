@@ -80,6 +80,10 @@ struct options {
     const char *range;
     bool head;
     bool compressed;
+    /* cookies */
+    struct option_list cookies;
+    const char *cookie_jar;
+    bool junk_session_cookies;
     /* following */
     bool follow;
     bool no_follow;

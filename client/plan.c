@@ -8,6 +8,7 @@
 #include "plan.h"
 
 #include "plan_conditions.h"
+#include "plan_cookies.h"
 #include "plan_follow.h"
 #include "plan_pins.h"
 #include "plan_retry.h"
@@ -408,7 +409,7 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
            add_range(plan, options, ret_why) && build_unix_path(plan, options, ret_why) &&
            plan_add_pins(plan, options, ret_why) && choose_body_mode(plan, options, ret_why) &&
            choose_hash(plan, options, ret_why) && plan_add_conditions(plan, options, ret_why) &&
-           check_continue(plan, options, ret_why);
+           plan_add_cookies(plan, options, ret_why) && check_continue(plan, options, ret_why);
     if (fits)
         add_defaults(plan, options);
     if (fits && plan->fields.bytes > WIRE_HEADER_BYTES_MAX)
@@ -431,6 +432,7 @@ void plan_deinit(struct plan *plan)
     text_deinit(&plan->body);
     text_deinit(&plan->query);
     text_deinit(&plan->unix_path);
+    text_deinit(&plan->cookies);
     plan_forget_tls(plan);
 }
 
@@ -448,7 +450,8 @@ int plan_write_profile(const struct plan *plan, struct text *frame)
     };
     char *room = text_reserve(frame, message_profile_bytes(&message));
 
-    if (!room || plan->fields.failed || plan->pins.failed || plan->body.failed)
+    if (!room || plan->fields.failed || plan->pins.failed || plan->body.failed ||
+        plan->cookies.failed)
         return -ENOMEM;
     frame->bytes += message_encode_profile(room, PLAN_PROFILE_ID, &message);
     return 0;

@@ -24,6 +24,8 @@ struct plan {
     struct text body;
     struct text query;     /* of -G, without '?' */
     struct text unix_path; /* absolute */
+    struct text cookies;   /* COOKIE frames for the batch's jar */
+    uint32_t batch_flags;  /* of BATCH_BEGIN */
     struct text ca_pem;
     struct text cert_pem;
     struct text key_pem;

@@ -59,6 +59,14 @@ struct batch *batch_new(const struct batch_options *options)
     if (batch->per_origin_max > conns_max)
         batch->per_origin_max = conns_max;
     batch_init_rates(batch, options->begin);
+    if (options->begin->flags & WIRE_BATCH_COOKIES) {
+        batch->cookies = cookies_new(&options->front->suffixes);
+        if (!batch->cookies) {
+            free(batch);
+            return NULL;
+        }
+    }
+    batch->sends_cookies_back = options->begin->flags & WIRE_BATCH_COOKIES_BACK;
     retry_budget_init(&batch->retry_budget);
     list_init(&batch->link);
     list_init(&batch->waiting);
@@ -74,6 +82,7 @@ void batch_free(struct batch *batch)
     assert(batch->released_count == batch->items_count);
     timers_disarm(batch->front->timers, &batch->timer);
     list_unlink(&batch->link);
+    cookies_free(batch->cookies);
     free(batch);
 }
 
@@ -294,6 +303,8 @@ void batch_check(const struct batch *batch)
         linked++;
     bucket_check(&batch->bucket);
     heap_check(&batch->planned);
+    if (batch->cookies)
+        cookies_check(batch->cookies);
     linked += batch->planned.count;
     assert(active == batch->active_count);
     assert(linked + active == batch->items_count - batch->released_count);

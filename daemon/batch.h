@@ -31,7 +31,9 @@ struct batch {
     uint64_t released_count;
     struct wire_batch_done counts;
     struct retry_budget retry_budget;
-    bool ended; /* no item follows */
+    struct cookies *cookies; /* its jar, or NULL */
+    bool sends_cookies_back; /* when it is done */
+    bool ended;              /* no item follows */
 };
 
 struct batch_options {

@@ -290,6 +290,7 @@ void daemon_deinit(struct daemon *d)
         engine_deinit(&d->engine);
         if (d->front.ring)
             slab_deinit(&d->front.items);
+        public_suffixes_deinit(&d->front.suffixes);
         resolve_free(d->resolve);
         writer_free(d->writer);
         ring_free(d->ring);

@@ -7,6 +7,7 @@
 #ifndef HAULD_ITEM_H
 #define HAULD_ITEM_H
 
+#include "cookies.h"
 #include "heap.h"
 #include "mailbox.h"
 #include "profile.h"
@@ -25,8 +26,9 @@ struct front {
     const struct config *config;
     struct mailbox_engine engine;
     struct slab items;
-    unsigned conns_max;     /* what MaxConnections= came to */
-    uint64_t batches_count; /* ever begun: the key of the latest */
+    struct public_suffixes suffixes; /* of jars */
+    unsigned conns_max;              /* what MaxConnections= came to */
+    uint64_t batches_count;          /* ever begun: the key of the latest */
     struct front_counters {
         uint64_t items_accepted;
         uint64_t items_ok;

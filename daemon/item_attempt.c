@@ -90,6 +90,7 @@ static void item_post(struct item *item, const struct url *url, struct block *re
         .request = request,
         .is_head_request = span_equals(item->method, SPAN_LITERAL("HEAD")),
         .wants_head = fixed->flags & WIRE_PROFILE_HEAD,
+        .wants_cookies = item->batch->cookies != NULL,
         .fresh_conn = item->fresh_conn || fixed->flags & WIRE_PROFILE_FRESH_CONN,
         .close_after = fixed->flags & WIRE_PROFILE_NO_REUSE,
         .decodes = fixed->flags & WIRE_PROFILE_DECODE,
@@ -117,7 +118,8 @@ static void item_post(struct item *item, const struct url *url, struct block *re
  * that is mostly escapes needs more. */
 static struct block *item_write(const struct item *item, const struct request *request)
 {
-    size_t room = item->request->bytes + request->defaults->text_bytes + ITEM_HEAD_BYTES;
+    size_t room = item->request->bytes + request->defaults->text_bytes + request->cookie.bytes +
+                  ITEM_HEAD_BYTES;
     struct block *block = block_new(room);
 
     if (!block)
@@ -168,6 +170,9 @@ void item_begin_attempt(struct item *item)
         code = FAULT_POLICY_DENIED;
         why = "this daemon does not connect to unix sockets for other users (UnixUpstreams=)";
     }
+    if (code == FAULT_NONE && item->batch->cookies &&
+        item_find_cookie(item, &url, &request.cookie) < 0)
+        code = FAULT_LOCAL_NO_MEMORY;
     if (code != FAULT_NONE) {
         item_refuse(item, code, why);
         return;

@@ -24,6 +24,7 @@ static void item_keep_result(struct item *item, const struct attempt_result *res
     item->result.location = (struct span){ 0 };
     item->result.content_type = (struct span){ 0 };
     item->result.retry_after = (struct span){ 0 };
+    item->result.set_cookies = (struct span){ 0 };
     if (bytes > sizeof(item->content_type))
         bytes = sizeof(item->content_type);
     if (bytes)
@@ -165,6 +166,7 @@ void item_on_done(void *ctx, uint64_t id, const struct attempt_result *result)
 
     (void)ctx; /* the front; the item knows it */
     item_keep_result(item, result);
+    item_take_cookies(item, result->set_cookies);
     if (result->replayable)
         item_replay(item);
     else if (item_is_led_on(item, result) && item->cancelled)

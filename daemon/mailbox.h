@@ -43,6 +43,7 @@ struct attempt {
     struct block *request;         /* head and body; the engine's from here on */
     bool is_head_request;          /* the response has no body */
     bool wants_head;               /* post head */
+    bool wants_cookies;            /* say what it sets */
     bool fresh_conn;
     bool close_after;
     bool decodes;            /* the body: what Content-Encoding says is undone */
@@ -96,9 +97,10 @@ struct attempt_result {
     uint64_t last_byte_ns;
     enum wire_cap held_by;
     uint64_t cools_until_ns;  /* the origin takes no request before; 0 = it does */
-    struct span content_type; /* this and the next two during the call */
+    struct span content_type; /* this and the next three during the call */
     struct span location;     /* of a whole response; data NULL = none */
     struct span retry_after;
+    struct span set_cookies; /* with wants_cookies: response_cookies */
 };
 
 /* The engine's side. */

@@ -140,6 +140,7 @@ void scene_end(struct scene *t)
     fake_check_quiet(t->ring);
     engine_deinit(&t->engine);
     slab_deinit(&t->front.items);
+    public_suffixes_deinit(&t->front.suffixes);
     resolve_free(t->resolve);
     writer_free(t->writer);
     for (unsigned i = 0; i < t->clients_count; i++)

@@ -52,7 +52,9 @@ struct scene_client {
     unsigned goaways_count;
     uint32_t error_code; /* of the ERROR, 0 = none */
     size_t window_used;
-    char varlink[1024]; /* the last reply */
+    unsigned cookies_count; /* of COOKIE_BACK frames */
+    char cookies[1024];     /* as far as they fit: "domain path name=value|" each */
+    char varlink[1024];     /* the last reply */
 };
 
 struct scene;
@@ -117,6 +119,10 @@ void client_sends_fixed(struct scene *t, enum wire_type type, uint8_t flags, uin
 void client_shares(struct scene *t, uint64_t id, const struct message_profile *profile);
 void client_begins_batch(struct scene *t, uint64_t id, unsigned concurrency,
                          unsigned max_per_origin);
+/* With a jar; flags are WIRE_BATCH_*. */
+void client_begins_batch_with(struct scene *t, uint64_t id, uint32_t flags);
+/* COOKIE for the batch; the line is one of a cookie file. */
+void client_gives_cookie(struct scene *t, uint64_t batch_id, const char *line);
 void client_ends_batch(struct scene *t, uint64_t id);
 
 struct scene_request {

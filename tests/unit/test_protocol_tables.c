@@ -80,6 +80,15 @@ static const struct {
     FIELD("BATCH_BEGIN", wire_batch_begin, rate_uhz),
     FIELD("BATCH_BEGIN", wire_batch_begin, rate_per_origin_uhz),
     FIELD("BATCH_BEGIN", wire_batch_begin, reserved),
+    FIELD("COOKIE", wire_cookie, fixed_bytes),
+    FIELD("COOKIE", wire_cookie, flags),
+    FIELD("COOKIE", wire_cookie, same_site),
+    FIELD("COOKIE", wire_cookie, reserved),
+    FIELD("COOKIE", wire_cookie, expires_s),
+    FIELD("COOKIE", wire_cookie, domain_bytes),
+    FIELD("COOKIE", wire_cookie, path_bytes),
+    FIELD("COOKIE", wire_cookie, name_bytes),
+    FIELD("COOKIE", wire_cookie, value_bytes),
     FIELD("REQUEST", wire_request, fixed_bytes),
     FIELD("REQUEST", wire_request, flags),
     FIELD("REQUEST", wire_request, batch_id),
@@ -263,7 +272,9 @@ static void knows_the_limits(void **state)
         WIRE_SLOTS_PER_SESSION, WIRE_REQUEST_BYTES_PER_SESSION,
         WIRE_BODY_WINDOW_BYTES, WIRE_PROFILES_PER_SESSION,
         WIRE_FRAME_FDS_MAX,     WIRE_FDS_PER_SESSION,
-        WIRE_PINS_MAX,
+        WIRE_PINS_MAX,          WIRE_JARS_PER_SESSION,
+        WIRE_COOKIE_BYTES_MAX,  WIRE_COOKIE_PATH_BYTES_MAX,
+        WIRE_JAR_BYTES_MAX,     WIRE_COOKIE_DOMAIN_BYTES_MAX,
     };
     bool seen[ROWS(limits)] = { false };
     struct protocol_doc *doc = *state;
