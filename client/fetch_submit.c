@@ -225,13 +225,20 @@ static bool fetch_ensure_daemon(struct fetch *fetch)
     if (fetch->exit != EXITS_OK)
         return false;
     batch.concurrency = fetch->plan.concurrency;
+    batch.flags = fetch->plan.batch_flags;
     batch.max_per_origin = fetch->plan.max_per_origin;
     if (!batch.max_per_origin && reach_is_private(&fetch->reach))
         batch.max_per_origin = batch.concurrency;
+    batch.rate_uhz = fetch->plan.rate_uhz;
+    batch.rate_per_origin_uhz = fetch->plan.rate_per_origin_uhz;
     r = plan_write_profile(&fetch->plan, &fetch->client.output);
     if (r == 0)
         r = client_begin_batch(&fetch->client, PLAN_BATCH_ID, &batch);
+    text_put_span(&fetch->client.output, text_span(&fetch->plan.cookies));
+    if (r == 0 && fetch->client.output.failed)
+        r = -ENOMEM;
     fetch->is_begun = r == 0;
+    fetch->awaits_jar = r == 0 && fetch->plan.batch_flags & WIRE_BATCH_COOKIES_BACK;
     if (r < 0)
         fetch->exit = EXITS_NO_MEMORY;
     return r == 0;

@@ -80,6 +80,10 @@ struct options {
     const char *range;
     bool head;
     bool compressed;
+    /* cookies */
+    struct option_list cookies;
+    const char *cookie_jar;
+    bool junk_session_cookies;
     /* following */
     bool follow;
     bool no_follow;
@@ -123,6 +127,8 @@ struct options {
     /* politeness; 0 = not given */
     uint64_t concurrency;
     uint64_t max_per_origin;
+    const char *rate;
+    const char *rate_per_origin;
     /* body */
     struct option_list output;
     bool remote_name; /* -O */

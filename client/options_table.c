@@ -47,6 +47,15 @@ const struct option_row option_rows[] = {
     FLAG("head", 'I', VERB_FETCH, head, "HEAD: the header only"),
     FLAG("compressed", 0, VERB_FETCH, compressed,
          "ask for gzip, deflate, br or zstd, and decode the body"),
+    /* cookies */
+    VALUE("cookie", 'b', VERB_FETCH, OPTION_LIST, cookies, "TEXT|FILE",
+          "send 'a=1; b=2'; without '=': a file of cookies to begin with, and keep what is set"),
+    VALUE("cookie-jar", 'c', VERB_GET, OPTION_TEXT, cookie_jar, "FILE",
+          "keep cookies, and write them to FILE at the end"),
+    VALUE("cookie-jar", 0, VERB_BATCH, OPTION_TEXT, cookie_jar, "FILE",
+          "keep cookies, and write them to FILE at the end"),
+    FLAG("junk-session-cookies", 'j', VERB_FETCH, junk_session_cookies,
+         "leave the session cookies of -b FILE out"),
     /* following */
     FLAG("location", 'L', VERB_FETCH, follow, "follow redirects (batch does without being told)"),
     FLAG("no-location", 0, VERB_FETCH, no_follow, "a redirect is the answer"),
@@ -112,6 +121,10 @@ const struct option_row option_rows[] = {
           "items in progress at once (100)"),
     VALUE("max-per-origin", 0, VERB_FETCH, OPTION_COUNT, max_per_origin, "N",
           "connections per origin (the daemon's 16; a private daemon: -c)"),
+    VALUE("rate", 0, VERB_FETCH, OPTION_TEXT, rate, "RATE",
+          "requests per second at most, over all origins: 100, 6/m, 20/h"),
+    VALUE("rate-per-origin", 0, VERB_FETCH, OPTION_TEXT, rate_per_origin, "RATE",
+          "the same for each origin"),
     /* body */
     VALUE("output", 'o', VERB_FETCH, OPTION_LIST, output, "FILE", "write the body to FILE"),
     FLAG("remote-name", 'O', VERB_FETCH, remote_name, "name the file after the URL"),
@@ -172,11 +185,7 @@ const struct option_row option_rows[] = {
     /* in the contract, not in this build */
     LATER("upload-file", 'T', VERB_FETCH),
     LATER("netrc", 'n', VERB_FETCH),
-    LATER("cookie", 'b', VERB_FETCH),
-    LATER("cookie-jar", 'c', VERB_GET),
     LATER("public-only", 0, VERB_FETCH),
-    LATER("rate", 0, VERB_FETCH),
-    LATER("rate-per-origin", 0, VERB_FETCH),
     /* never: the nearest way */
     { .name = "form",
       .letter = 'F',

@@ -8,12 +8,14 @@
 #include "plan.h"
 
 #include "plan_conditions.h"
+#include "plan_cookies.h"
 #include "plan_follow.h"
 #include "plan_pins.h"
 #include "plan_proxy.h"
 #include "plan_retry.h"
 #include "plan_tls.h"
 #include "resume.h"
+#include "units.h"
 #include "why.h"
 
 #include <errno.h>
@@ -340,6 +342,29 @@ static bool choose_hash(struct plan *plan, const struct options *options, char *
     return true;
 }
 
+static bool plan_has_rate(const struct plan *plan)
+{
+    return plan->rate_uhz || plan->rate_per_origin_uhz;
+}
+
+static bool parse_rate(const char *flag, const char *text, uint64_t *ret_uhz, char **why)
+{
+    if (!text)
+        return true;
+    if (!units_parse_rate_uhz(span_of_string(text), ret_uhz) || *ret_uhz == 0)
+        return why_fail(why,
+                        "--%s takes a rate, as 100, 100/s, 6/m or 20/h, more than zero, not "
+                        "'%s'",
+                        flag, text);
+    return true;
+}
+
+static bool read_rates(struct plan *plan, const struct options *options, char **why)
+{
+    return parse_rate("rate", options->rate, &plan->rate_uhz, why) &&
+           parse_rate("rate-per-origin", options->rate_per_origin, &plan->rate_per_origin_uhz, why);
+}
+
 static bool fill_profile(struct plan *plan, const struct options *options, char **why)
 {
     uint64_t body_bytes_max = options->body_bytes_max;
@@ -365,7 +390,8 @@ static bool fill_profile(struct plan *plan, const struct options *options, char 
         .header_count = plan->field_count,
         .pin_count = plan->pin_count,
     };
-    if (!options->max_time_ns && options->verb == VERB_BATCH)
+    /* Whoever asks for a rate means to wait for it, however long. */
+    if (!options->max_time_ns && options->verb == VERB_BATCH && !plan_has_rate(plan))
         plan->profile.total_timeout_ns = PLAN_BATCH_TIMEOUT_NS;
     plan->concurrency = options->concurrency ? (uint32_t)options->concurrency : PLAN_CONCURRENCY;
     if (options->serial || options->verb == VERB_GET)
@@ -384,12 +410,12 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
            add_range(plan, options, ret_why) && build_unix_path(plan, options, ret_why) &&
            plan_add_pins(plan, options, ret_why) && choose_body_mode(plan, options, ret_why) &&
            choose_hash(plan, options, ret_why) && plan_add_conditions(plan, options, ret_why) &&
-           check_continue(plan, options, ret_why);
+           plan_add_cookies(plan, options, ret_why) && check_continue(plan, options, ret_why);
     if (fits)
         add_defaults(plan, options);
     if (fits && plan->fields.bytes > WIRE_HEADER_BYTES_MAX)
         fits = why_fail(ret_why, "the fields have more than %u bytes", WIRE_HEADER_BYTES_MAX);
-    return fits && fill_profile(plan, options, ret_why) &&
+    return fits && read_rates(plan, options, ret_why) && fill_profile(plan, options, ret_why) &&
            plan_add_following(plan, options, ret_why) && plan_add_retries(plan, options, ret_why) &&
            plan_add_tls(plan, options, ret_why) && plan_add_proxies(plan, options, ret_why);
 }
@@ -407,6 +433,7 @@ void plan_deinit(struct plan *plan)
     text_deinit(&plan->body);
     text_deinit(&plan->query);
     text_deinit(&plan->unix_path);
+    text_deinit(&plan->cookies);
     plan_forget_tls(plan);
     plan_forget_proxies(plan);
 }
@@ -428,7 +455,8 @@ int plan_write_profile(const struct plan *plan, struct text *frame)
     };
     char *room = text_reserve(frame, message_profile_bytes(&message));
 
-    if (!room || plan->fields.failed || plan->pins.failed || plan->body.failed)
+    if (!room || plan->fields.failed || plan->pins.failed || plan->body.failed ||
+        plan->cookies.failed)
         return -ENOMEM;
     frame->bytes += message_encode_profile(room, PLAN_PROFILE_ID, &message);
     return 0;

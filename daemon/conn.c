@@ -300,7 +300,7 @@ static void conn_on_sent(struct ring_op *op, const struct ring_event *event)
         conn->events->sent(conn->ctx, conn, event->submitted_ns);
 }
 
-static int conn_keep_aside(struct conn *conn, struct span bytes)
+int conn_keep_aside(struct conn *conn, struct span bytes)
 {
     struct block *bigger;
 
@@ -410,6 +410,11 @@ static void conn_on_later(struct ring_deferred *deferred)
     }
     if (conn->paused)
         return;
+    if (conn->step_waits) {
+        conn_tls_step(conn, ring_now_ns(conn->conns->ring));
+        conn_tell_end(conn);
+        return;
+    }
     if (backlog) {
         conn->backlog = NULL;
         conn->events->bytes(conn->ctx, conn, block_span(backlog), ring_now_ns(conn->conns->ring));
@@ -435,8 +440,10 @@ void conn_close(struct conn *conn)
 {
     struct ring *ring = conn->conns->ring;
 
-    if (conn->tls)
+    if (conn->tls) {
+        conn_tls_forget_step(conn);
         conn_tls_part(conn);
+    }
     conn_enter(conn, CONN_CLOSING);
     conn->conns->closing_count++;
     conn->events = NULL;
@@ -456,4 +463,5 @@ void conn_check(const struct conn *conn)
     assert(conn->state != CONN_CLOSING || !conn->events);
     assert(conn->state != CONN_TUNNELLING || conn->tunnel);
     assert(conn->state != CONN_OPEN || !conn->tunnel);
+    assert(!conn->step_waits || (conn->state == CONN_SECURING && conn->backlog));
 }

@@ -54,6 +54,8 @@ union conn_address {
     struct sockaddr_un local;
 };
 
+#define CONN_HANDSHAKES_PER_TURN 16u
+
 /* Local ports the system gives out (ip_local_port_range in ip(7)); low 0: leave it to the kernel.
  */
 struct conn_ports {
@@ -71,6 +73,10 @@ struct conns {
     void *ctx;
     unsigned open_count;    /* sockets, closing ones included */
     unsigned closing_count; /* given up, not yet closed */
+    /* Steps of handshakes cost a hundred times what others do: so many of a turn of the ring. */
+    uint64_t handshake_turn;     /* the turn that handshakes_done is of */
+    unsigned handshakes_done;    /* at most CONN_HANDSHAKES_PER_TURN */
+    unsigned handshakes_waiting; /* conns whose step waits for a turn to come */
 };
 
 struct conn {
@@ -108,6 +114,7 @@ struct conn {
     bool cut_short;      /* with ended: TLS, and the peer had not said that nothing follows */
     bool request_waits;  /* TLS: bytes of the holder are still with the engine */
     bool request_leaves; /* TLS: send_op carries the last of them */
+    bool step_waits;     /* TLS: backlog is for the handshake, in a turn to come */
 };
 
 int conns_init(struct conns *conns, struct ring *ring, unsigned conns_max,

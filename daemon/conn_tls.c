@@ -10,6 +10,9 @@
  *
  * While the holder pauses, what still arrives goes into the engine unread: it is the backlog, and
  * as small as that of a plain connection, since nothing more is received meanwhile.
+ *
+ * A step of a handshake that finds the turn's share used up waits in the backlog, as ciphertext,
+ * and is tried again in the next turn, before what arrives then.
  */
 #include "conn_internal.h"
 
@@ -75,7 +78,27 @@ void conn_tls_start(struct conn *conn)
     conn_tls_settle(conn);
 }
 
-void conn_tls_receive(struct conn *conn, struct span ciphertext, uint64_t now_ns)
+/* Whether the turn has a step left for a handshake. */
+static bool conn_tls_may_step(struct conns *conns)
+{
+    uint64_t turn = ring_counters(conns->ring)->turns;
+
+    if (conns->handshake_turn != turn) {
+        conns->handshake_turn = turn;
+        conns->handshakes_done = 0;
+    }
+    return conns->handshakes_done < CONN_HANDSHAKES_PER_TURN;
+}
+
+void conn_tls_forget_step(struct conn *conn)
+{
+    if (!conn->step_waits)
+        return;
+    conn->step_waits = false;
+    conn->conns->handshakes_waiting--;
+}
+
+static void conn_tls_take(struct conn *conn, struct span ciphertext, uint64_t now_ns)
 {
     enum tls_state state = tls_give(conn->tls, ciphertext);
 
@@ -84,6 +107,43 @@ void conn_tls_receive(struct conn *conn, struct span ciphertext, uint64_t now_ns
         conn->events->ready(conn->ctx, conn, now_ns);
     }
     conn_tls_deliver(conn, now_ns);
+}
+
+void conn_tls_receive(struct conn *conn, struct span ciphertext, uint64_t now_ns)
+{
+    struct conns *conns = conn->conns;
+
+    if (conn->state != CONN_SECURING) {
+        conn_tls_take(conn, ciphertext, now_ns);
+        return;
+    }
+    if (!conns->handshakes_waiting && conn_tls_may_step(conns)) {
+        conns->handshakes_done++;
+        conn_tls_take(conn, ciphertext, now_ns);
+        return;
+    }
+    if (conn_keep_aside(conn, ciphertext) < 0) {
+        conn_end(conn, ENOMEM, false);
+        return;
+    }
+    conns->handshakes_waiting += !conn->step_waits;
+    conn->step_waits = true;
+    ring_defer(conns->ring, &conn->later);
+}
+
+void conn_tls_step(struct conn *conn, uint64_t now_ns)
+{
+    struct block *backlog = conn->backlog;
+
+    if (!conn_tls_may_step(conn->conns)) {
+        ring_defer(conn->conns->ring, &conn->later);
+        return;
+    }
+    conn->conns->handshakes_done++;
+    conn_tls_forget_step(conn);
+    conn->backlog = NULL;
+    conn_tls_take(conn, block_span(backlog), now_ns);
+    block_free(backlog);
 }
 
 void conn_tls_send(struct conn *conn, struct block *block)

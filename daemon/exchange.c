@@ -411,6 +411,7 @@ static void exchange_on_later(struct ring_deferred *deferred)
     if (x->result.complete)
         x->result.location = response_location(&x->response);
     x->result.retry_after = response_retry_after(&x->response);
+    x->result.set_cookies = response_cookies(&x->response);
     x->env->on_done(x->env->ctx, x);
 }
 
@@ -447,6 +448,7 @@ void exchange_init(struct exchange *x, struct exchange_env *env, const struct at
     list_init(&x->ticket.link);
     timer_init(&x->timer, exchange_on_timer);
     response_init(&x->response, &x->limits, attempt->is_head_request, attempt->wants_head);
+    x->response.wants_cookies = attempt->wants_cookies;
     sink_init(&x->sink, &sink, exchange_on_sink_ready);
     body_init(&x->body, &body);
 }

@@ -159,8 +159,12 @@ static void item_post(struct item *item, const struct url *url, const struct ite
     struct span host = span_of(url->host, url->host_bytes);
     struct attempt attempt = {
         .id = item_attempt_id(item),
-        .batch_key = (uint64_t)(uintptr_t)item->batch,
+        .client_key = (uint64_t)(uintptr_t)item->batch->ctx,
+        .batch_key = item->batch->key,
         .per_origin_max = item->batch->per_origin_max,
+        .rate_uhz = item->batch->origin_rate_uhz,
+        .rate_cap = item->batch->origin_rate_cap,
+        .asked_rate_uhz = item->batch->asked_rate_uhz,
         .host = host,
         .port = url->port,
         .dial_host = route->pin.to_host,
@@ -174,6 +178,7 @@ static void item_post(struct item *item, const struct url *url, const struct ite
         .request = request,
         .is_head_request = span_equals(item->method, SPAN_LITERAL("HEAD")),
         .wants_head = fixed->flags & WIRE_PROFILE_HEAD,
+        .wants_cookies = item->batch->cookies != NULL,
         .fresh_conn = item->fresh_conn || fixed->flags & WIRE_PROFILE_FRESH_CONN,
         .close_after = fixed->flags & WIRE_PROFILE_NO_REUSE,
         .decodes = fixed->flags & WIRE_PROFILE_DECODE,
@@ -202,7 +207,7 @@ static void item_post(struct item *item, const struct url *url, const struct ite
  * that is mostly escapes needs more. */
 static struct block *item_write(const struct item *item, const struct request *request)
 {
-    size_t room = item->request->bytes + request->defaults->text_bytes +
+    size_t room = item->request->bytes + request->defaults->text_bytes + request->cookie.bytes +
                   request->proxy_fields.bytes + ITEM_HEAD_BYTES;
     struct block *block = block_new(room);
 
@@ -257,6 +262,9 @@ void item_begin_attempt(struct item *item)
     }
     if (code == FAULT_NONE)
         code = item_choose_route(item, &url, &route, &why);
+    if (code == FAULT_NONE && item->batch->cookies &&
+        item_find_cookie(item, &url, &request.cookie) < 0)
+        code = FAULT_LOCAL_NO_MEMORY;
     if (code != FAULT_NONE) {
         item_refuse(item, code, why);
         return;
@@ -270,4 +278,16 @@ void item_begin_attempt(struct item *item)
         return;
     }
     item_post(item, &url, &route, block);
+}
+
+void item_begin_again(struct item *item)
+{
+    if (!batch_may_ask(item->batch)) {
+        item_enter(item, ITEM_HELD);
+        batch_hold(item->batch, item);
+        return;
+    }
+    if (item->state != ITEM_ACTIVE)
+        item_enter(item, ITEM_ACTIVE);
+    item_begin_attempt(item);
 }

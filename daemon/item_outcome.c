@@ -24,6 +24,7 @@ static void item_keep_result(struct item *item, const struct attempt_result *res
     item->result.location = (struct span){ 0 };
     item->result.content_type = (struct span){ 0 };
     item->result.retry_after = (struct span){ 0 };
+    item->result.set_cookies = (struct span){ 0 };
     if (bytes > sizeof(item->content_type))
         bytes = sizeof(item->content_type);
     if (bytes)
@@ -63,7 +64,7 @@ static void item_replay(struct item *item)
         item_fail(item, item->cancelled, item->result.fault.phase, NULL);
     } else if (item_may_replay(item)) {
         item->fresh_conn = true;
-        item_begin_attempt(item);
+        item_begin_again(item);
     } else if (!request_is_idempotent(item->method) && !item->fresh_conn) {
         item_fail(item, FAULT_IO_RECV, item->result.fault.phase,
                   "the server had closed the kept connection; such a request is not sent twice");
@@ -156,7 +157,7 @@ static void item_follow(struct item *item, struct span location)
     }
     item->hops++;
     item->fresh_conn = false;
-    item_begin_attempt(item);
+    item_begin_again(item);
 }
 
 void item_on_done(void *ctx, uint64_t id, const struct attempt_result *result)
@@ -165,6 +166,7 @@ void item_on_done(void *ctx, uint64_t id, const struct attempt_result *result)
 
     (void)ctx; /* the front; the item knows it */
     item_keep_result(item, result);
+    item_take_cookies(item, result->set_cookies);
     if (result->replayable)
         item_replay(item);
     else if (item_is_led_on(item, result) && item->cancelled)

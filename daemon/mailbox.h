@@ -27,8 +27,12 @@ enum attempt_sink {
 /* One attempt at one hop. Spans and strings are read during start only. */
 struct attempt {
     uint64_t id;             /* the front's; unique among those not done */
-    uint64_t batch_key;      /* for turns and per-origin bounds */
+    uint64_t client_key;     /* for turns */
+    uint64_t batch_key;      /* for turns and per-origin bounds; never that of an earlier batch */
     unsigned per_origin_max; /* > 0 */
+    uint64_t rate_uhz;       /* of the batch's requests to this origin; 0 = none */
+    enum wire_cap rate_cap;  /* what held_by calls that */
+    uint64_t asked_rate_uhz; /* of all that name one for this origin; 0 = it does not */
     struct span host;
     uint16_t port;
     struct span dial_host; /* with a proxy: the proxy */
@@ -42,6 +46,7 @@ struct attempt {
     struct block *request;         /* head and body; the engine's from here on */
     bool is_head_request;          /* the response has no body */
     bool wants_head;               /* post head */
+    bool wants_cookies;            /* say what it sets */
     bool fresh_conn;
     bool close_after;
     bool decodes;            /* the body: what Content-Encoding says is undone */
@@ -95,9 +100,11 @@ struct attempt_result {
     uint64_t first_byte_ns;
     uint64_t last_byte_ns;
     enum wire_cap held_by;
-    struct span content_type; /* this and the next two during the call */
+    uint64_t cools_until_ns;  /* the origin takes no request before; 0 = it does */
+    struct span content_type; /* this and the next three during the call */
     struct span location;     /* of a whole response; data NULL = none */
     struct span retry_after;
+    struct span set_cookies; /* with wants_cookies: response_cookies */
 };
 
 /* The engine's side. */

@@ -366,7 +366,9 @@ void response_init(struct response *response, const struct response_limits *limi
 void response_deinit(struct response *response)
 {
     free(response->head);
+    free(response->cookies);
     response->head = NULL;
+    response->cookies = NULL;
     response->kept_bytes = 0;
     response->kept_capacity = 0;
     response->has_location = false;

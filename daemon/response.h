@@ -36,6 +36,7 @@ enum response_verdict {
 
 #define RESPONSE_CONTENT_TYPE_BYTES_MAX 255u
 #define RESPONSE_RETRY_AFTER_BYTES_MAX 40u /* an HTTP-date has at most 33 */
+#define RESPONSE_COOKIES_BYTES_MAX (64u << 10)
 
 /* What the next byte belongs to; drawn in response.c. */
 enum response_state {
@@ -58,11 +59,13 @@ struct response {
     uint8_t version_minor;
     bool is_head_request;
     bool wants_head;        /* keep all fields for a HEAD frame */
+    bool wants_cookies;     /* keep all Set-Cookie fields; set it after init */
     bool keep_alive;        /* after COMPLETE: the connection may serve again */
     bool any_byte;          /* at least one byte of a response was seen */
     uint64_t content_bytes; /* Content-Length of the final head, or UINT64_MAX */
     uint64_t body_bytes;    /* delivered so far, without framing */
     char *head;             /* owned: reason and fields with wants_head, else a Location, or NULL */
+    struct response_cookies *cookies; /* owned: with wants_cookies, once there is one */
 
     /* The module's own. */
     uint8_t state;           /* enum response_state */
@@ -121,6 +124,10 @@ struct span response_retry_after(const struct response *response);
 
 /* Of the final head: the value of Location; data NULL = none. Two that differ are refused. */
 struct span response_location(const struct response *response);
+
+/* With wants_cookies: the values of the Set-Cookie fields of the final head, as fields in wire form
+ * without a name (message_next_field). Those that pass 64 KiB together are left out. */
+struct span response_cookies(const struct response *response);
 
 /* Of the final head: the codings its Content-Encoding names. Nothing is decoded here. */
 struct decode_list response_codings(const struct response *response);

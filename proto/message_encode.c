@@ -73,6 +73,12 @@ size_t message_head_bytes(const struct message_head *message)
     return frame_bytes(sizeof(message->fixed) + message->reason.bytes + message->headers.bytes);
 }
 
+size_t message_cookie_bytes(const struct cookie *cookie)
+{
+    return frame_bytes(sizeof(struct wire_cookie) + cookie->domain.bytes + cookie->path.bytes +
+                       cookie->name.bytes + cookie->value.bytes);
+}
+
 size_t message_result_bytes(const struct message_result *message)
 {
     return frame_bytes(sizeof(message->fixed) + message->message.bytes +
@@ -129,6 +135,36 @@ size_t message_encode_request(char *out, uint64_t id, const struct message_reque
     at = put_span(at, message->url);
     at = put_span(at, message->headers);
     at = put_span(at, message->body);
+    return put_padding(out, at, length);
+}
+
+size_t message_encode_cookie(char *out, enum wire_type type, uint64_t id,
+                             const struct cookie *cookie)
+{
+    size_t length = message_cookie_bytes(cookie);
+    struct wire_cookie fixed = {
+        .fixed_bytes = sizeof(fixed),
+        .same_site = (uint8_t)cookie->same_site,
+        .expires_s = cookie->expires_s,
+        .domain_bytes = (uint16_t)cookie->domain.bytes,
+        .path_bytes = (uint16_t)cookie->path.bytes,
+        .name_bytes = (uint16_t)cookie->name.bytes,
+        .value_bytes = (uint16_t)cookie->value.bytes,
+    };
+    char *at = put_header(out, (struct wire_header){ .type = (uint8_t)type, .id = id }, length);
+
+    assert(cookie_is_valid(cookie));
+    if (cookie->is_host_only)
+        fixed.flags |= WIRE_COOKIE_HOST_ONLY;
+    if (cookie->is_secure)
+        fixed.flags |= WIRE_COOKIE_SECURE;
+    if (cookie->is_http_only)
+        fixed.flags |= WIRE_COOKIE_HTTP_ONLY;
+    at = put_bytes(at, &fixed, sizeof(fixed));
+    at = put_span(at, cookie->domain);
+    at = put_span(at, cookie->path);
+    at = put_span(at, cookie->name);
+    at = put_span(at, cookie->value);
     return put_padding(out, at, length);
 }
 

@@ -36,6 +36,14 @@
 #define WIRE_PINS_MAX 64u               /* --resolve and --connect-to rows of a profile */
 #define WIRE_PROXY_BYTES_MAX 4096u      /* the URL of a proxy */
 #define WIRE_NO_PROXY_BYTES_MAX 16384u  /* the hosts that need none */
+/* Cookies: RFC 6265 section 6.1 asks for as many. */
+#define WIRE_COOKIE_BYTES_MAX 4096u /* of name and value together */
+#define WIRE_COOKIE_PATH_BYTES_MAX 1024u
+#define WIRE_COOKIE_DOMAIN_BYTES_MAX 254u
+#define WIRE_COOKIES_PER_DOMAIN 50u
+#define WIRE_COOKIES_PER_JAR 3000u
+#define WIRE_JAR_BYTES_MAX (4u << 20) /* of a jar's cookies as they are kept */
+#define WIRE_JARS_PER_SESSION 16u     /* batches with a jar */
 
 enum wire_type {
     /* client to daemon */
@@ -45,6 +53,7 @@ enum wire_type {
     WIRE_REQUEST = 4,
     WIRE_CANCEL = 5,
     WIRE_PING = 7,
+    WIRE_COOKIE = 8,
     /* both ways */
     WIRE_CREDIT = 6,
     /* daemon to client */
@@ -55,6 +64,7 @@ enum wire_type {
     WIRE_PONG = 69,
     WIRE_GOAWAY = 70,
     WIRE_ERROR = 71,
+    WIRE_COOKIE_BACK = 72,
 };
 
 /* Before every payload. length counts header and payload, padding to 8 bytes included. */
@@ -152,12 +162,43 @@ static_assert(sizeof(struct wire_pin) == 16, "wire layout");
 
 struct wire_batch_begin {
     uint32_t fixed_bytes;
-    uint32_t concurrency;    /* items in progress at once; 0 = the daemon's default */
-    uint32_t max_per_origin; /* 0 = the daemon's MaxPerOrigin= */
-    uint32_t flags;          /* none yet */
-    uint8_t reserved[32];    /* zero */
+    uint32_t concurrency;         /* items in progress at once; 0 = the daemon's default */
+    uint32_t max_per_origin;      /* 0 = the daemon's MaxPerOrigin= */
+    uint32_t flags;               /* WIRE_BATCH_* */
+    uint64_t rate_uhz;            /* requests in 10^6 s, over all origins; 0 = no limit */
+    uint64_t rate_per_origin_uhz; /* the same at each origin */
+    uint8_t reserved[16];         /* zero */
 };
 static_assert(sizeof(struct wire_batch_begin) == 48, "wire layout");
+
+#define WIRE_BATCH_COOKIES 0x1u      /* the batch has a jar: cookies are kept and sent back */
+#define WIRE_BATCH_COOKIES_BACK 0x2u /* what is in it at the end comes as COOKIE_BACK */
+
+enum wire_same_site {
+    WIRE_SAME_SITE_UNSAID = 0,
+    WIRE_SAME_SITE_NONE = 1,
+    WIRE_SAME_SITE_LAX = 2,
+    WIRE_SAME_SITE_STRICT = 3,
+    WIRE_SAME_SITE_COUNT
+};
+
+/* One cookie of a jar, in COOKIE and COOKIE_BACK. */
+struct wire_cookie {
+    uint32_t fixed_bytes;
+    uint16_t flags;        /* WIRE_COOKIE_* */
+    uint8_t same_site;     /* enum wire_same_site */
+    uint8_t reserved;      /* zero */
+    uint64_t expires_s;    /* since 1970, UTC; 0 = with the session */
+    uint16_t domain_bytes; /* after the struct: domain, path, name, value */
+    uint16_t path_bytes;
+    uint16_t name_bytes;
+    uint16_t value_bytes;
+};
+static_assert(sizeof(struct wire_cookie) == 24, "wire layout");
+
+#define WIRE_COOKIE_HOST_ONLY 0x1u /* not for hosts below the domain */
+#define WIRE_COOKIE_SECURE 0x2u    /* https only */
+#define WIRE_COOKIE_HTTP_ONLY 0x4u
 
 /* No REQUEST of this batch follows. BATCH_DONE comes after the last RESULT. */
 struct wire_batch_end {
@@ -261,10 +302,14 @@ static_assert(sizeof(struct wire_result) == 192, "wire layout");
 /* Which bound an item waited for. */
 enum wire_cap {
     WIRE_CAP_NONE = 0,
-    WIRE_CAP_CONCURRENCY = 1,      /* the batch's own concurrency */
-    WIRE_CAP_PER_ORIGIN = 2,       /* the batch's connections per origin */
-    WIRE_CAP_PER_ORIGIN_TOTAL = 3, /* the daemon's ceiling per origin, over all batches */
-    WIRE_CAP_CONNECTIONS = 4,      /* the daemon's MaxConnections= */
+    WIRE_CAP_CONCURRENCY = 1,           /* the batch's own concurrency */
+    WIRE_CAP_PER_ORIGIN = 2,            /* the batch's connections per origin */
+    WIRE_CAP_PER_ORIGIN_TOTAL = 3,      /* the daemon's ceiling per origin, over all batches */
+    WIRE_CAP_CONNECTIONS = 4,           /* the daemon's MaxConnections= */
+    WIRE_CAP_RATE = 5,                  /* the batch's own rate */
+    WIRE_CAP_RATE_PER_ORIGIN = 6,       /* the batch's rate at each origin */
+    WIRE_CAP_COOLING = 7,               /* the origin had asked to be left alone for a while */
+    WIRE_CAP_RATE_PER_ORIGIN_TOTAL = 8, /* the daemon's RatePerOrigin=, over all batches */
     WIRE_CAP_COUNT
 };
 

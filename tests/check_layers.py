@@ -23,13 +23,14 @@ import tempfile
 LEVELS = {
     'proto': {
         'wire': 0, 'span': 0, 'list': 0,
-        'fault': 1, 'url': 1, 'units': 1, 'histogram': 1,
+        'fault': 1, 'url': 1, 'units': 1, 'histogram': 1, 'cookie': 1,
         'frame': 2, 'retry_on': 2, 'proxy_url': 2,
         'message': 3, 'varlink': 3,
     },
     'daemon': {
         'slab': 4, 'table': 4, 'block': 4, 'stats': 4, 'config': 4, 'timer': 4, 'policy': 4,
-        'heap': 4, 'fields': 4, 'basic': 4, 'request_defaults': 4, 'http_date': 4,
+        'heap': 4, 'bucket': 4, 'cooldown': 4, 'fields': 4, 'request_defaults': 4, 'http_date': 4,
+        'public_suffix': 4, 'basic': 4,
         'request': 5, 'response': 5, 'decode': 5, 'redirect': 5, 'retry': 5, 'cookies': 5,
         'governor': 5, 'profile': 5, 'tls': 5, 'tunnel': 5, 'proxy': 5,
         'ring': 6, 'log': 6, 'service': 6, 'listen_socket': 6,
@@ -107,7 +108,9 @@ ALLOWED_MALLOC = {
     'slab': 'chunks', 'table': 'the slots', 'block': 'the block', 'profile': 'a profile',
     'request_defaults': 'the text', 'proxy': 'the credentials',
     'tls': "OpenSSL's buffers", 'decode': 'the state of the codec',
-    'governor': 'an entry per origin', 'response': 'the head, within its limits',
+    'governor': 'an entry per origin, client and batch there',
+    'response': 'the head, within its limits',
+    'cookies': 'a jar, within its limits',
     'histogram': 'rows, when first hit', 'frame': 'the unfinished frame',
     'varlink': 'the unfinished message, JSON documents',
 }

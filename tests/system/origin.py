@@ -70,7 +70,7 @@ def send_each_byte(data, ms):
 
 
 def reply_with(function):
-    """Sends what function(last request) returns."""
+    """Sends what function(last request) returns; None: resets the connection."""
     return Step("reply_with", (function,))
 
 
@@ -273,7 +273,10 @@ class Connection:
             self.origin.wait(ms / 1000)
 
     def do_reply_with(self, function):
-        self.do_send(function(self.request))
+        data = function(self.request)
+        if data is None:
+            self.do_rst()
+        self.do_send(data)
 
     def do_flood(self, piece, bytes_max):
         sent = 0
@@ -407,18 +410,23 @@ class Origin:
 
     def _play(self, connection):
         script = self.scripts[min(connection.index, len(self.scripts) - 1)]
-        plain = connection.sock
         if self._secure(connection):
             connection.play(script)
         connection.sock.close()
         with self._lock:
-            self._socks.discard(plain)
+            self._socks.discard(connection.sock)
 
     def _secure(self, connection):
         if not self.tls:
             return True
+        plain = connection.sock
+        connection.sock = self.tls.wrap_socket(plain, server_side=True,
+                                               do_handshake_on_connect=False)
+        with self._lock:  # the plain one is empty from here on
+            self._socks.discard(plain)
+            self._socks.add(connection.sock)
         try:
-            connection.sock = self.tls.wrap_socket(connection.sock, server_side=True)
+            connection.sock.do_handshake()
         except OSError as error:
             with self._lock:
                 self.handshake_errors.append(str(error))
@@ -472,7 +480,7 @@ class Origin:
             socks = list(self._socks)
         for sock in socks:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # of TLS as well, under its reader
         self._accepting.join(5)
         for thread in self._threads:
             thread.join(5)

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -369,6 +370,47 @@ static void gives_each_verb_its_defaults(void **state)
     user_is_done(&made);
 }
 
+static void rates_are_whole_microhertz(void **state)
+{
+    struct made made;
+
+    (void)state;
+    user_types(&made, (const char *[]){ "batch", "--rate", "100", "--rate-per-origin=6/m",
+                                        "http://a/", NULL });
+    assert_true(made.is_made);
+    assert_int_equal(made.plan.rate_uhz, 100000000);
+    assert_int_equal(made.plan.rate_per_origin_uhz, 100000);
+    assert_int_equal(made.plan.profile.total_timeout_ns, 0); /* waiting is what was asked for */
+    user_is_done(&made);
+    user_types(&made, (const char *[]){ "batch", "--rate", "20/h", "-m", "7", "http://a/", NULL });
+    assert_int_equal(made.plan.rate_uhz, 5555);
+    assert_int_equal(made.plan.rate_per_origin_uhz, 0);
+    assert_int_equal(made.plan.profile.total_timeout_ns, 7000000000ull);
+    user_is_done(&made);
+}
+
+static void refuses_what_is_no_rate(void **state)
+{
+    static const char *const bad[] = { "0",   "-1",   "",    "fast",   "6/d",       "6 /m",
+                                       "1/0", "100s", "1e3", "100/s ", "0.0000001", "inf" };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(bad); i++) {
+        struct made made;
+        char expected[160];
+
+        (void)snprintf(expected, sizeof(expected),
+                       "--rate-per-origin takes a rate, as 100, 100/s, 6/m or 20/h, more than "
+                       "zero, not '%s'",
+                       bad[i]);
+        user_types(&made,
+                   (const char *[]){ "batch", "--rate-per-origin", bad[i], "http://a/", NULL });
+        assert_false(made.is_made);
+        assert_string_equal(made.why, expected);
+        user_is_done(&made);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +422,8 @@ int main(void)
         cmocka_unit_test(where_connect_to_leads_may_be_resolved),
         cmocka_unit_test(refuses_what_makes_no_sense),
         cmocka_unit_test(gives_each_verb_its_defaults),
+        cmocka_unit_test(rates_are_whole_microhertz),
+        cmocka_unit_test(refuses_what_is_no_rate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
