@@ -40,17 +40,19 @@ static void dial_end(struct dial *dial)
 }
 
 /* Who looks for the cause must not look at the origin. */
-static void dial_blame_proxy(struct fault *fault)
+static void dial_blame_proxy(struct fault *fault, bool is_of_lookup)
 {
     const char *why = NULL;
 
     switch (fault->code) {
     case FAULT_DNS_NOT_FOUND:
         fault->code = FAULT_DNS_PROXY;
-        why = "there is no host of the proxy's name";
+        if (is_of_lookup)
+            fault->why = "there is no host of the proxy's name";
         break;
     case FAULT_DNS_FAILED:
         fault->code = FAULT_DNS_PROXY;
+        fault->why = NULL; /* the code's own words */
         break;
     case FAULT_CONNECT_REFUSED:
         why = "the proxy's host refused the connection";
@@ -77,7 +79,7 @@ static void dial_blame_proxy(struct fault *fault)
 static void dial_fail(struct dial *dial)
 {
     if (dial->route.is_proxy)
-        dial_blame_proxy(&dial->fault);
+        dial_blame_proxy(&dial->fault, dial->resolving);
     dial_end(dial);
     dial->events->failed(dial, &dial->fault);
 }

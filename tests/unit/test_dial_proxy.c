@@ -224,6 +224,7 @@ static void a_name_without_an_address_is_the_proxys(void **state)
 
     dials(t, "x..invalid", true);
     fails_with(t, FAULT_DNS_PROXY, PHASE_DNS);
+    assert_true(!t->fault.why || strstr(t->fault.why, "proxy"));
 }
 
 static void the_words_name_the_proxy(void **state)
