@@ -2,9 +2,11 @@
  * dial.c - look up, then one address after another until one answers.
  *
  *   start -> resolving (DNS timeout) -> connecting (one timeout over all addresses)
+ *         -> tunnelling (proxies only, the same timeout)
  *         -> securing (TLS only, its own timeout) -> open | failed
  *
- * A handshake that fails is the server's answer, not the address's: no other address is tried.
+ * A handshake that fails is the server's answer, not the address's: no other address is tried. So
+ * is a tunnel that a proxy does not open.
  *
  * A shortage of our own machine (descriptors, ports, memory) is not the address's fault: the dial
  * tries again every DIAL_SHORTAGE_RETRY_NS until its connect timeout, and then says local/..., so
@@ -30,14 +32,54 @@ static void dial_end(struct dial *dial)
 {
     dial->active = false;
     dial->resolving = false;
+    dial->tunnelling = false;
     tls_session_free(dial->resume);
     dial->resume = NULL;
     timers_disarm(dial->dialer->timers, &dial->timer);
     ring_undefer(&dial->later);
 }
 
+/* Who looks for the cause must not look at the origin. */
+static void dial_blame_proxy(struct fault *fault, bool is_of_lookup)
+{
+    const char *why = NULL;
+
+    switch (fault->code) {
+    case FAULT_DNS_NOT_FOUND:
+        fault->code = FAULT_DNS_PROXY;
+        if (is_of_lookup)
+            fault->why = "there is no host of the proxy's name";
+        break;
+    case FAULT_DNS_FAILED:
+        fault->code = FAULT_DNS_PROXY;
+        fault->why = NULL; /* the code's own words */
+        break;
+    case FAULT_CONNECT_REFUSED:
+        why = "the proxy's host refused the connection";
+        break;
+    case FAULT_CONNECT_UNREACHABLE:
+        why = "the proxy cannot be reached";
+        break;
+    case FAULT_CONNECT_RESET:
+        why = "connection reset while connecting to the proxy";
+        break;
+    case FAULT_TIMEOUT_DNS:
+        why = "the lookup of the proxy's name timed out";
+        break;
+    case FAULT_TIMEOUT_CONNECT:
+        why = "connecting to the proxy timed out";
+        break;
+    default: /* of the machine, or of the tunnel and TLS, which have words of their own */
+        break;
+    }
+    if (!fault->why)
+        fault->why = why;
+}
+
 static void dial_fail(struct dial *dial)
 {
+    if (dial->route.is_proxy)
+        dial_blame_proxy(&dial->fault, dial->resolving);
     dial_end(dial);
     dial->events->failed(dial, &dial->fault);
 }
@@ -50,14 +92,31 @@ static void dial_note(struct dial *dial, enum fault_code code, int error, const 
         (struct fault){ .code = code, .phase = dial_phase(dial), .error = error, .why = why };
 }
 
+static void dial_await_handshake(struct dial *dial, uint64_t now_ns)
+{
+    dial->deadline_ns = now_ns + dial->options.tls_timeout_ns;
+    timers_arm(dial->dialer->timers, &dial->timer, dial->deadline_ns);
+}
+
 static void dial_on_conn_connected(void *ctx, struct conn *conn, uint64_t connected_ns)
 {
     struct dial *dial = ctx;
 
     (void)conn; /* dial->conn, or about to be */
     dial->connected_ns = connected_ns;
-    dial->deadline_ns = connected_ns + dial->options.tls_timeout_ns;
-    timers_arm(dial->dialer->timers, &dial->timer, dial->deadline_ns);
+    dial->tunnelling = dial->route.connect_head.bytes > 0;
+    if (!dial->tunnelling)
+        dial_await_handshake(dial, connected_ns);
+}
+
+static void dial_on_conn_tunnelled(void *ctx, struct conn *conn, uint64_t tunnelled_ns)
+{
+    struct dial *dial = ctx;
+
+    (void)conn;
+    dial->tunnelling = false;
+    if (dial->route.tls)
+        dial_await_handshake(dial, tunnelled_ns);
 }
 
 static void dial_on_conn_ready(void *ctx, struct conn *conn, uint64_t ready_ns)
@@ -66,8 +125,9 @@ static void dial_on_conn_ready(void *ctx, struct conn *conn, uint64_t ready_ns)
 
     if (dial->route.tls)
         dial->tls_ns = ready_ns;
-    else
+    else if (!dial->connected_ns)
         dial->connected_ns = ready_ns;
+    dial->connect_status = conn->connect_status;
     dial->conn = NULL;
     dial_end(dial);
     dial->events->open(dial, conn);
@@ -75,6 +135,7 @@ static void dial_on_conn_ready(void *ctx, struct conn *conn, uint64_t ready_ns)
 
 static const struct conn_events dial_conn_events = {
     .connected = dial_on_conn_connected,
+    .tunnelled = dial_on_conn_tunnelled,
     .ready = dial_on_conn_ready,
     .closed = dial_on_conn_closed,
 };
@@ -122,7 +183,7 @@ static socklen_t dial_target_address(const struct dial *dial, union conn_address
 static int dial_connect(struct dial *dial)
 {
     union conn_address address, local;
-    struct conn_target target = { .address = &address };
+    struct conn_target target = { .address = &address, .connect_head = dial->route.connect_head };
     int r;
 
     if (dial->route.unix_path && strlen(dial->route.unix_path) >= sizeof(address.local.sun_path))
@@ -194,11 +255,14 @@ static void dial_try(struct dial *dial)
     } while (dial_goes_on(dial));
 }
 
-/* The handshake did not come to its end. The words are the conn's. */
+/* The tunnel or the handshake did not come to its end. The words are the conn's. */
 static void dial_end_unsecured(struct dial *dial, struct conn *conn, int error)
 {
+    dial->connect_status = conn->connect_status;
     if (fault_is_set(&conn->fault))
         dial->fault = conn->fault;
+    else if (error == ENOMEM)
+        dial_note(dial, FAULT_LOCAL_NO_MEMORY, error, NULL);
     else
         dial_note(dial, FAULT_TLS_HANDSHAKE, error, "the server hung up during the handshake");
     dial_fail(dial);
@@ -222,6 +286,15 @@ static void dial_on_conn_closed(void *ctx, struct conn *conn, int error, bool wh
         dial_try(dial);
 }
 
+static void dial_note_timeout(struct dial *dial)
+{
+    if (dial_phase(dial) == PHASE_TLS)
+        dial_note(dial, FAULT_TIMEOUT_TLS, ETIMEDOUT, NULL);
+    else
+        dial_note(dial, FAULT_TIMEOUT_CONNECT, ETIMEDOUT,
+                  dial->tunnelling ? "the proxy did not answer CONNECT in time" : NULL);
+}
+
 static void dial_on_timer(struct timer *timer, uint64_t now_ns)
 {
     struct dial *dial = container_of(timer, struct dial, timer);
@@ -233,8 +306,7 @@ static void dial_on_timer(struct timer *timer, uint64_t now_ns)
     } else if (!dial->conn && now_ns >= dial->deadline_ns) {
         dial_fail(dial); /* the shortage has not passed: that is the fault, not the time */
     } else if (dial->conn) {
-        dial_note(dial, dial->connected_ns ? FAULT_TIMEOUT_TLS : FAULT_TIMEOUT_CONNECT, ETIMEDOUT,
-                  NULL);
+        dial_note_timeout(dial);
         conn_close(dial->conn);
         dial->conn = NULL;
         dial_fail(dial);
@@ -354,7 +426,7 @@ void dial_cancel(struct dial *dial)
 
 enum phase dial_phase(const struct dial *dial)
 {
-    if (dial->connected_ns)
+    if (dial->connected_ns && !dial->tunnelling)
         return PHASE_TLS;
     return dial->resolved_ns ? PHASE_CONNECT : PHASE_DNS;
 }
