@@ -51,11 +51,15 @@ struct dial {
     struct resolve_query query;
     struct timer timer;
     struct ring_deferred later;
-    struct conn *conn;          /* being connected */
+    struct conn *conn;          /* connected; the tunnel or the handshake is in progress */
     struct tls_session *resume; /* owned: to begin with, or NULL */
     struct resolve_address addresses[RESOLVE_ADDRESSES_MAX];
+    struct conn
+        *racers[RESOLVE_ADDRESSES_MAX]; /* being connected, by address; NULL: not, or over */
     unsigned addresses_count;
-    unsigned address_index;  /* the next to try */
+    unsigned address_index; /* the next to try */
+    unsigned racers_count;
+    uint64_t next_ns;        /* when it is tried, if nothing happens before; UINT64_MAX: never */
     struct dial_route route; /* its strings are the pool's route, which outlives us */
     struct dial_options options;
     struct fault fault;   /* of the last address, or the final one */

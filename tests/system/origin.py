@@ -554,16 +554,18 @@ class Origin:
 class BlackHole:
     """An address whose SYNs are dropped: a listener with a full backlog that never accepts."""
 
-    def __init__(self):
-        self._listener = socket.socket()
-        self._listener.bind(("127.0.0.1", 0))
+    def __init__(self, address="127.0.0.1", port=0):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._listener = socket.socket(family)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind((address, port))
         self._listener.listen(0)
         self.port = self._listener.getsockname()[1]
         self._fillers = []
         for _ in range(4):
-            filler = socket.socket()
+            filler = socket.socket(family)
             filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", self.port))
+            filler.connect_ex((address, self.port))
             self._fillers.append(filler)
 
     def url(self, target="/"):

@@ -143,7 +143,7 @@ static void asks(struct scene *t, bool with_tls)
         tls_options_seal(&options);
         t->context = tls_context_new(&options, &fault);
         assert_non_null(t->context);
-        assert_int_equal(tls_new(t->context, SPAN_LITERAL("a.test"), NULL, &target.tls), 0);
+        assert_int_equal(tls_new(t->context, SPAN_LITERAL("a.test"), &target.tls), 0);
     }
     address.ipv4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_int_equal(conn_open(&t->conns, &target, &events, t, &t->conn), 0);
