@@ -32,14 +32,6 @@ static bool read_template(const char *path, struct text *text, char **ret_why)
     return true;
 }
 
-static bool list_is_stdin(const struct options *options)
-{
-    for (size_t i = 0; i < options->input.count; i++)
-        if (strcmp(options->input.values[i], "-") == 0)
-            return true;
-    return false;
-}
-
 bool fetch_open_writeout(struct fetch *fetch, char **ret_why)
 {
     const struct options *options = fetch->options;
@@ -51,8 +43,6 @@ bool fetch_open_writeout(struct fetch *fetch, char **ret_why)
 
     if (!template)
         return true;
-    if (strcmp(template, "@-") == 0 && list_is_stdin(options))
-        return why_fail(ret_why, "-w @- and the list cannot both come from standard input");
     text_init(&file);
     if (template[0] == '@')
         fits = read_template(template + 1, &file, ret_why);

@@ -1,8 +1,8 @@
 /*
  * plan.h - what all requests of one command share: the profile, method, body and query.
  *
- * Pure: options in, wire form out. What curl's users expect of -d, -G, --json, -H 'Name:' and the
- * like is decided here, once; the daemon gets fields and bytes.
+ * Options and the files they name in, wire form out. What curl's users expect of -d, -G, --json,
+ * -H 'Name:' and the like is decided here, once; the daemon gets fields and bytes.
  */
 #ifndef HAUL_PLAN_H
 #define HAUL_PLAN_H
@@ -19,7 +19,8 @@
 #define PLAN_CONCURRENCY 100u                 /* of batch, when -c does not say */
 
 struct plan {
-    struct text fields; /* wire form: user's fields and the defaults they left */
+    struct text fields;       /* wire form: user's fields and the defaults they left */
+    struct text header_lines; /* all of -H, files too, each ended by NUL */
     struct text pins;
     struct text body;
     struct text query;     /* of -G, without '?' */
@@ -52,9 +53,11 @@ int plan_write_profile(const struct plan *plan, struct text *frame);
 /* Appends one field in wire form. */
 void plan_put_field(struct text *fields, struct span name, struct span value);
 
-/* Adds a field of the profile, unless an -H line has set, emptied or removed it. */
-void plan_add_unless_named(struct plan *plan, const struct options *options, const char *name,
-                           struct span value);
+/* Adds a field of the profile. */
+void plan_add_field(struct plan *plan, struct span name, struct span value);
+
+/* The same, unless an -H line has set, emptied or removed it. */
+void plan_add_unless_named(struct plan *plan, const char *name, struct span value);
 
 /* "Basic ..." of decoded user and password. */
 void plan_put_basic(struct text *value, struct span user, struct span password);
