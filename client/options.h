@@ -77,6 +77,9 @@ struct options {
     const char *referer;
     const char *user;
     const char *bearer;
+    bool netrc;
+    bool netrc_optional;
+    const char *netrc_file;
     const char *range;
     bool head;
     /* following */

@@ -47,6 +47,9 @@ const struct option_row option_rows[] = {
     VALUE("referer", 'e', VERB_FETCH, OPTION_TEXT, referer, "URL", "Referer"),
     VALUE("user", 'u', VERB_FETCH, OPTION_TEXT, user, "USER:PASSWORD", "basic authentication"),
     VALUE("bearer", 0, VERB_FETCH, OPTION_TEXT, bearer, "TOKEN", "Authorization: Bearer"),
+    FLAG("netrc", 'n', VERB_FETCH, netrc, "logins from ~/.netrc, by host"),
+    FLAG("netrc-optional", 0, VERB_FETCH, netrc_optional, "likewise, if the file is there"),
+    VALUE("netrc-file", 0, VERB_FETCH, OPTION_TEXT, netrc_file, "FILE", "logins from FILE"),
     VALUE("range", 'r', VERB_FETCH, OPTION_TEXT, range, "FROM-TO", "part of the resource"),
     FLAG("head", 'I', VERB_FETCH, head, "HEAD: the header only"),
     /* following */
@@ -159,7 +162,6 @@ const struct option_row option_rows[] = {
     FLAG("help", 'h', VERB_ANY, help, "print this help"),
     /* in the contract, not in this build */
     LATER("upload-file", 'T', VERB_FETCH),
-    LATER("netrc", 'n', VERB_FETCH),
     LATER("cookie", 'b', VERB_FETCH),
     LATER("cookie-jar", 'c', VERB_GET),
     LATER("compressed", 0, VERB_FETCH),

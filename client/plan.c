@@ -9,6 +9,7 @@
 
 #include "plan_body.h"
 #include "plan_conditions.h"
+#include "plan_credentials.h"
 #include "plan_follow.h"
 #include "plan_headers.h"
 #include "plan_pins.h"
@@ -57,33 +58,6 @@ void plan_add_unless_named(struct plan *plan, const char *name, struct span valu
 static void add_unless_named(struct plan *plan, const char *name, const char *value)
 {
     plan_add_unless_named(plan, name, span_of_string(value));
-}
-
-static bool add_authorization(struct plan *plan, const struct options *options, char **why)
-{
-    const char *colon = options->user ? strchr(options->user, ':') : NULL;
-    struct text value;
-
-    plan->has_authorization =
-        options->user || options->bearer || plan_names_field(plan, "Authorization");
-    if (options->user && options->bearer)
-        return why_fail(why, "-u and --bearer exclude each other");
-    if (options->user && !colon)
-        return why_fail(why, "-u takes USER:PASSWORD (haul does not ask for a password)");
-    if (plan_names_field(plan, "Authorization"))
-        return true;
-    text_init(&value);
-    if (options->user)
-        plan_put_basic(&value, span_of(options->user, (size_t)(colon - options->user)),
-                       span_of_string(colon + 1));
-    if (options->bearer) {
-        text_put_literal(&value, "Bearer ");
-        text_put_string(&value, options->bearer);
-    }
-    if (value.bytes)
-        plan_add_field(plan, SPAN_LITERAL("Authorization"), text_span(&value));
-    text_deinit(&value);
-    return true;
 }
 
 static void add_defaults(struct plan *plan, const struct options *options)
@@ -259,7 +233,7 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
     *plan = (struct plan){ 0 };
     fits = plan_check_stdin(options, ret_why) && plan_build_body(plan, options, ret_why) &&
            build_method(plan, options, ret_why) && plan_add_headers(plan, options, ret_why) &&
-           add_authorization(plan, options, ret_why) && add_range(plan, options, ret_why) &&
+           plan_add_credentials(plan, options, ret_why) && add_range(plan, options, ret_why) &&
            build_unix_path(plan, options, ret_why) && plan_add_pins(plan, options, ret_why) &&
            choose_body_mode(plan, options, ret_why) && choose_hash(plan, options, ret_why) &&
            plan_add_conditions(plan, options, ret_why) && check_continue(plan, options, ret_why);
@@ -282,6 +256,8 @@ void plan_deinit(struct plan *plan)
     text_deinit(&plan->fields);
     text_deinit(&plan->header_lines);
     text_deinit(&plan->pins);
+    netrc_deinit(&plan->netrc);
+    free(plan->note);
     text_deinit(&plan->body);
     text_deinit(&plan->query);
     text_deinit(&plan->unix_path);

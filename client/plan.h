@@ -8,6 +8,7 @@
 #define HAUL_PLAN_H
 
 #include "message.h"
+#include "netrc.h"
 #include "options.h"
 #include "text.h"
 
@@ -32,7 +33,9 @@ struct plan {
     struct span method; /* empty = GET */
     enum wire_body_mode body_mode;
     bool wants_head;
-    bool has_authorization; /* the user's own: user:password in a URL yields */
+    bool has_authorization; /* the user's own: user:password in a URL and netrc yield */
+    struct netrc netrc;     /* looked up by host for each item */
+    char *note;             /* one line that the user should know; NULL = none; owned */
     struct wire_profile profile;
     enum hash_kind hash;               /* of every body; an item may expect one of another kind */
     char expect_hash[HASH_TEXT_BYTES]; /* "" = none */

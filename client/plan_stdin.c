@@ -41,6 +41,7 @@ bool plan_check_stdin(const struct options *options, char **ret_why)
                    plan_data_flag(options->data[i].kind));
     for (size_t i = 0; i < options->headers.count; i++)
         add_reader(&readers, file_of(options->headers.values[i]), "-H @-");
+    add_reader(&readers, options->netrc_file, "--netrc-file -");
     add_reader(&readers, file_of(options->write_out), "-w @-");
     if (!readers.second)
         return true;

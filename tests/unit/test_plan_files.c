@@ -278,6 +278,87 @@ static void refuses_what_cannot_be_read(void **state)
     }
 }
 
+static void netrc_is_read_when_a_login_is_lacking(void **state)
+{
+    static const char data[] = "machine a login b password c";
+    static const struct {
+        const char *command;
+        size_t count;
+    } rows[] = {
+        { "get --netrc-file FILE u", 1 },
+        { "get --netrc-optional --netrc-file FILE u", 1 },
+        { "get -n --netrc-file FILE u", 1 },
+        { "get --netrc-file FILE -u x:y u", 0 },
+        { "get --netrc-file FILE --bearer x u", 0 },
+        { "get --netrc-file FILE -H authorization: u", 0 },
+        { "get --netrc-file /nonexistent/f --netrc-optional u", 0 },
+        { "get u", 0 },
+    };
+
+    (void)state;
+    assert_int_equal(setenv("HOME", "/nonexistent", 1), 0);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct made made;
+
+        user_types(&made, rows[i].command, SPAN_LITERAL(data));
+        if (!made.is_made)
+            fail_msg("%s: %s", rows[i].command, made.why);
+        if (made.plan.netrc.count != rows[i].count || made.plan.note)
+            fail_msg("%s: %zu entries; %s", rows[i].command, made.plan.netrc.count,
+                     made.plan.note ? made.plan.note : "");
+        user_is_done(&made);
+    }
+}
+
+static void netrc_that_cannot_be_used_is_told(void **state)
+{
+    static const struct {
+        const char *command;
+        const char *file;
+        const char *why;  /* NULL = taken */
+        const char *note; /* NULL = none */
+    } rows[] = {
+        { "get --netrc-file /nonexistent/f u", "", "/nonexistent/f: No such file", NULL },
+        { "get --netrc-file /tmp u", "", "/tmp: Is a directory", NULL },
+        { "get --netrc-file /tmp --netrc-optional u", "", "/tmp: Is a directory", NULL },
+        { "get --netrc-file FILE u", "machine a\nlogin \"b", ", line 2: a quote", NULL },
+        { "get -n u", "", NULL, "/nonexistent/.netrc does not exist" },
+        { "get --netrc-optional u", "", NULL, NULL },
+    };
+
+    (void)state;
+    assert_int_equal(setenv("HOME", "/nonexistent", 1), 0);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct made made;
+
+        user_types(&made, rows[i].command, span_of_string(rows[i].file));
+        assert_int_equal(made.is_made, rows[i].why == NULL);
+        if (rows[i].why && !strstr(made.why, rows[i].why))
+            fail_msg("%s: %s", rows[i].command, made.why);
+        assert_int_equal(made.plan.note != NULL, rows[i].note != NULL);
+        if (rows[i].note && !strstr(made.plan.note, rows[i].note))
+            fail_msg("%s: %s", rows[i].command, made.plan.note);
+        user_is_done(&made);
+    }
+}
+
+static void a_netrc_file_ends_at_a_mebibyte(void **state)
+{
+    char *data = malloc(NETRC_BYTES_MAX + 1);
+    struct made made;
+
+    (void)state;
+    assert_non_null(data);
+    memset(data, ' ', NETRC_BYTES_MAX + 1);
+    user_types(&made, "get --netrc-file FILE u", span_of(data, NETRC_BYTES_MAX));
+    assert_true(made.is_made);
+    user_is_done(&made);
+    user_types(&made, "get --netrc-file FILE u", span_of(data, NETRC_BYTES_MAX + 1));
+    assert_non_null(strstr(made.why, "more than 1 MiB"));
+    user_is_done(&made);
+    free(data);
+}
+
 static void standard_input_has_one_reader(void **state)
 {
     static const struct {
@@ -293,6 +374,7 @@ static void standard_input_has_one_reader(void **state)
         { "get --data-urlencode n@- -H @- u", "--data-urlencode and -H @- cannot both" },
         { "get --data-binary @- -w @- u", "--data-binary and -w @- cannot both" },
         { "get -H @- -H @- u", "-H @- and -H @- cannot both" },
+        { "batch -i - --netrc-file -", "the list and --netrc-file - cannot both" },
     };
 
     (void)state;
@@ -317,6 +399,9 @@ int main(void)
         cmocka_unit_test(refuses_a_line_by_its_number),
         cmocka_unit_test(bounds_fields_of_a_file),
         cmocka_unit_test(refuses_what_cannot_be_read),
+        cmocka_unit_test(netrc_is_read_when_a_login_is_lacking),
+        cmocka_unit_test(netrc_that_cannot_be_used_is_told),
+        cmocka_unit_test(a_netrc_file_ends_at_a_mebibyte),
         cmocka_unit_test(standard_input_has_one_reader),
     };
 
