@@ -7,6 +7,7 @@
  */
 #include "fetch.h"
 
+#include "idn.h"
 #include "url.h"
 
 #include <errno.h>
@@ -115,6 +116,7 @@ static struct item *fetch_new_item(struct fetch *fetch, const struct input_item 
     item->line = line;
     item->request_bytes = 0;
     item->upload_bytes = 0;
+    item->sent_url_bytes = 0;
     item->implied_bytes = 0;
     if (in->url.bytes) {
         item->implied_bytes = url_has_scheme(in->url) ? 0 : strlen("http://");
@@ -168,6 +170,30 @@ static bool add_fields(struct fetch *fetch, const struct item *item, const struc
     request->headers = text_span(&fetch->fields);
     request->fixed.header_count = (uint16_t)(request->fixed.header_count + count);
     return true;
+}
+
+/* The daemon takes hosts in ASCII only. False: *ret_fault and *ret_why say why it is no host. */
+static bool convert_host(struct item *item, struct fault *ret_fault, const char **ret_why)
+{
+    struct text url;
+    bool fits = true;
+
+    text_init(&url);
+    switch (idn_convert_url(item_url(item), &url, ret_why)) {
+    case IDN_IS_ASCII:
+        break;
+    case IDN_CONVERTED:
+        text_put_span(&item->store, text_span(&url));
+        item->sent_url_bytes = (uint32_t)url.bytes;
+        item->store.failed |= url.failed;
+        break;
+    case IDN_REFUSED:
+        fault_set(ret_fault, FAULT_INPUT_URL, PHASE_INPUT, 0, NULL);
+        fits = false;
+        break;
+    }
+    text_deinit(&url);
+    return fits;
 }
 
 static bool needs_url(const struct fetch *fetch, struct span url)
@@ -239,7 +265,7 @@ static void fill_request(const struct fetch *fetch, const struct input_item *in,
                    .header_count = in->field_count,
                    .body_mode = body_mode },
         .method = item_method(item),
-        .url = item_url(item),
+        .url = item_sent_url(item),
         .headers = in->fields,
         .body = in->has_body ? in->body : text_span(&plan->body),
     };
@@ -296,9 +322,11 @@ static void fetch_take_item(struct fetch *fetch, const struct input_item *in, ui
         fetch_cancel(fetch);
         return;
     }
-    has_url = fits && needs_url(fetch, item_url(item));
+    if (fits)
+        fits = convert_host(item, &fault, &why);
+    has_url = fits && needs_url(fetch, item_sent_url(item));
     if (has_url)
-        fits = check_url(item_url(item), &url, &fault, &why);
+        fits = check_url(item_sent_url(item), &url, &fault, &why);
     if (fits)
         fits = fetch_choose_body(fetch, item, in, has_url ? &url : NULL, &fault, &why);
     if (fits && item->is_skipped) {
