@@ -182,6 +182,19 @@ static message_error take_batch_done(struct client *client, const struct frame *
     return bad;
 }
 
+static message_error take_cookie(struct client *client, const struct frame *frame)
+{
+    struct cookie cookie;
+    message_error bad = message_decode_cookie(frame, &cookie);
+
+    if (!bad && !client->handlers->on_cookie)
+        return WIRE_ERROR_TYPE;
+    if (!bad)
+        client->handlers->on_cookie(client->handlers->ctx, frame->header.id, &cookie,
+                                    frame->payload.bytes);
+    return bad;
+}
+
 static message_error take_credit(struct client *client, const struct frame *frame)
 {
     struct wire_credit credit;
@@ -207,6 +220,8 @@ static message_error client_take(struct client *client, const struct frame *fram
         return take_result(client, frame);
     case WIRE_BATCH_DONE:
         return take_batch_done(client, frame);
+    case WIRE_COOKIE_BACK:
+        return take_cookie(client, frame);
     case WIRE_CREDIT:
         return take_credit(client, frame);
     case WIRE_PONG:
@@ -223,6 +238,7 @@ static message_error client_take(struct client *client, const struct frame *fram
     case WIRE_REQUEST:
     case WIRE_CANCEL:
     case WIRE_PING:
+    case WIRE_COOKIE:
         break;
     }
     return WIRE_ERROR_TYPE;

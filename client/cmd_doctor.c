@@ -205,8 +205,8 @@ static enum health check_ca(void)
         if (access(stores[i], R_OK) == 0)
             return tell(HEALTH_OK, "ca store", "%s", stores[i]);
     return tell(HEALTH_WARN, "ca store",
-                "none found: install ca-certificates (https is not in "
-                "this build)");
+                "none found, so no https server is trusted: install ca-certificates, or give "
+                "--cacert");
 }
 
 int cmd_doctor(const struct command *command)

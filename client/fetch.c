@@ -129,6 +129,7 @@ void fetch_deinit(struct fetch *fetch)
     text_deinit(&fetch->name);
     text_deinit(&fetch->line);
     text_deinit(&fetch->etag);
+    text_deinit(&fetch->jar);
     reach_close(&fetch->reach, &fetch->client);
 }
 
@@ -138,13 +139,14 @@ static void fetch_lose(struct fetch *fetch)
 {
     say_error(fetch->say, "%s", fetch->client.why);
     fetch->is_lost = true;
+    fetch->awaits_jar = false;
     fetch->input_ended = true;
     fetch_fail_all(fetch, FAULT_CANCELLED_DAEMON, fetch->client.why);
 }
 
 static bool fetch_is_over(const struct fetch *fetch)
 {
-    return fetch->input_ended && fetch->items.used == 0;
+    return fetch->input_ended && fetch->items.used == 0 && !fetch->awaits_jar;
 }
 
 static void fetch_end_batch(struct fetch *fetch)
@@ -360,8 +362,10 @@ static void fetch_turn(struct fetch *fetch)
         fetch_lose(fetch);
     fetch_show_progress(fetch, now_ns);
     fetch_sample_cpu(fetch, now_ns);
-    if (fetch->is_cancelled && now_ns >= fetch->cancel_deadline_ns)
+    if (fetch->is_cancelled && now_ns >= fetch->cancel_deadline_ns) {
         fetch_fail_all(fetch, FAULT_CANCELLED_CLIENT, "cancelled");
+        fetch->awaits_jar = false;
+    }
     if (!fetch_is_over(fetch))
         fetch_wait(fetch, now_ns);
 }
@@ -394,6 +398,7 @@ enum exit_code fetch_run(struct fetch *fetch)
     fetch_end_batch(fetch);
     if (client_is_open(&fetch->client))
         (void)client_flush(&fetch->client); /* closing ends the batch as well */
+    fetch_write_cookies(fetch);
     fetch_drain(fetch);
     fetch_check_output(fetch);
     say_progress(fetch->say, span_of("", 0));

@@ -62,7 +62,10 @@ struct fetch {
     bool is_ended;           /* BATCH_END was sent */
     bool is_cancelled;
     bool is_interrupted;
-    bool is_lost; /* the daemon went away */
+    bool is_lost;    /* the daemon went away */
+    bool awaits_jar; /* the batch's cookies are to come */
+    bool has_jar;    /* all of them have */
+    struct text jar; /* as lines of a file */
     bool has_input_error;
     uint64_t cancel_deadline_ns;
     enum exit_code exit; /* of what went wrong outside of items */
@@ -146,6 +149,10 @@ bool fetch_names_files(const struct fetch *fetch);
 /* Reads and parses the template of -w, if there is one. False: *ret_why is one line for the user.
  */
 bool fetch_open_writeout(struct fetch *fetch, char **ret_why);
+
+/* A cookie of the jar has come; -c writes them when all have. */
+void fetch_on_cookie(struct fetch *fetch, const struct cookie *cookie);
+void fetch_write_cookies(struct fetch *fetch);
 
 /* What the template makes of an item, to where it says. */
 void fetch_write_out(struct fetch *fetch, const struct outcome *item);

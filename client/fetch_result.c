@@ -340,11 +340,23 @@ static void on_result(void *ctx, uint64_t id, const struct message_result *resul
         fetch_end_item(fetch, item, result);
 }
 
+static void on_cookie(void *ctx, uint64_t id, const struct cookie *cookie, size_t window_bytes)
+{
+    struct fetch *fetch = ctx;
+
+    (void)id; /* there is one batch */
+    fetch_on_cookie(fetch, cookie);
+    client_consume(&fetch->client, window_bytes);
+}
+
 static void on_batch_done(void *ctx, uint64_t id, const struct wire_batch_done *done)
 {
-    (void)ctx; /* our own counts include what never reached the daemon */
+    struct fetch *fetch = ctx;
+
     (void)id;
-    (void)done;
+    (void)done; /* our own counts include what never reached the daemon */
+    fetch->has_jar = fetch->awaits_jar;
+    fetch->awaits_jar = false;
 }
 
 static void on_pong(void *ctx, uint64_t id)
@@ -367,6 +379,7 @@ void fetch_set_handlers(struct fetch *fetch)
         .on_head = on_head,
         .on_data = on_data,
         .on_result = on_result,
+        .on_cookie = on_cookie,
         .on_batch_done = on_batch_done,
         .on_pong = on_pong,
         .on_goaway = on_goaway,

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #define CLIENT_OUTPUT_MAX (1u << 20) /* frames waiting for the daemon to read them */
-#define HTTPS_WHY "https arrives with TLS support; this build has none"
 
 /* Opens the next -i; false when there is none or it cannot be opened. */
 static bool fetch_open_input(struct fetch *fetch)
@@ -199,8 +198,7 @@ static bool convert_host(struct item *item, struct fault *ret_fault, const char 
 static bool needs_url(const struct fetch *fetch, struct span url)
 {
     return fetch->options->verb == VERB_GET || fetch_names_files(fetch) ||
-           fetch->plan.netrc.count || memchr(url.data, '@', url.bytes) ||
-           (url.bytes > 6 && strncasecmp(url.data, "https:", 6) == 0);
+           fetch->plan.netrc.count || memchr(url.data, '@', url.bytes);
 }
 
 /* The same verdict as the daemon's, without it. */
@@ -213,11 +211,6 @@ static bool check_url(struct span text, struct url *url, struct fault *ret_fault
     if (!url_parse(text, url, &bad)) {
         fault_set(ret_fault, bad.code, PHASE_INPUT, 0, NULL);
         *ret_why = bad.why;
-        return false;
-    }
-    if (url->scheme == URL_HTTPS) {
-        fault_set(ret_fault, FAULT_INPUT_SCHEME, PHASE_INPUT, 0, NULL);
-        *ret_why = HTTPS_WHY;
         return false;
     }
     return true;
@@ -236,13 +229,20 @@ static bool fetch_ensure_daemon(struct fetch *fetch)
     if (fetch->exit != EXITS_OK)
         return false;
     batch.concurrency = fetch->plan.concurrency;
+    batch.flags = fetch->plan.batch_flags;
     batch.max_per_origin = fetch->plan.max_per_origin;
     if (!batch.max_per_origin && reach_is_private(&fetch->reach))
         batch.max_per_origin = batch.concurrency;
+    batch.rate_uhz = fetch->plan.rate_uhz;
+    batch.rate_per_origin_uhz = fetch->plan.rate_per_origin_uhz;
     r = plan_write_profile(&fetch->plan, &fetch->client.output);
     if (r == 0)
         r = client_begin_batch(&fetch->client, PLAN_BATCH_ID, &batch);
+    text_put_span(&fetch->client.output, text_span(&fetch->plan.cookies));
+    if (r == 0 && fetch->client.output.failed)
+        r = -ENOMEM;
     fetch->is_begun = r == 0;
+    fetch->awaits_jar = r == 0 && fetch->plan.batch_flags & WIRE_BATCH_COOKIES_BACK;
     if (r < 0)
         fetch->exit = EXITS_NO_MEMORY;
     return r == 0;

@@ -47,6 +47,8 @@ enum exit_code fetch_tell(struct fetch *fetch, int argc, char **argv)
     struct summary_limits limits = {
         .concurrency = fetch->plan.concurrency,
         .max_per_origin = fetch->plan.max_per_origin,
+        .rate = fetch->options->rate,
+        .rate_per_origin = fetch->options->rate_per_origin,
     };
 
     if (!limits.max_per_origin && reach_is_private(&fetch->reach))

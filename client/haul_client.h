@@ -23,6 +23,8 @@ struct client_handlers {
     void (*on_head)(void *ctx, uint64_t id, const struct message_head *head, size_t window_bytes);
     void (*on_data)(void *ctx, uint64_t id, uint8_t flags, struct span body, size_t window_bytes);
     void (*on_result)(void *ctx, uint64_t id, const struct message_result *result);
+    /* Of a batch that wants them back, before its on_batch_done; else it may be NULL. */
+    void (*on_cookie)(void *ctx, uint64_t id, const struct cookie *cookie, size_t window_bytes);
     void (*on_batch_done)(void *ctx, uint64_t id, const struct wire_batch_done *done);
     void (*on_pong)(void *ctx, uint64_t id);
     void (*on_goaway)(void *ctx);

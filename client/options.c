@@ -382,6 +382,7 @@ bool options_parse(struct options *options, int argc, char **argv, char **ret_wh
 void options_deinit(struct options *options)
 {
     free(options->headers.values);
+    free(options->cookies.values);
     free(options->data);
     free(options->resolve.values);
     free(options->connect_to.values);

@@ -82,11 +82,23 @@ struct options {
     const char *netrc_file;
     const char *range;
     bool head;
+    bool compressed;
+    /* cookies */
+    struct option_list cookies;
+    const char *cookie_jar;
+    bool junk_session_cookies;
     /* following */
     bool follow;
     bool no_follow;
     const char *max_redirs;
     const char *proto_redir;
+    /* TLS */
+    bool insecure;
+    const char *cacert;
+    const char *cert;
+    const char *key;
+    const char *tls_min;
+    const char *tls_max;
     /* retry */
     const char *retry;
     uint64_t retry_delay_ns;
@@ -115,6 +127,8 @@ struct options {
     /* politeness; 0 = not given */
     uint64_t concurrency;
     uint64_t max_per_origin;
+    const char *rate;
+    const char *rate_per_origin;
     /* body */
     struct option_list output;
     bool remote_name; /* -O */

@@ -9,13 +9,16 @@
 
 #include "plan_body.h"
 #include "plan_conditions.h"
+#include "plan_cookies.h"
 #include "plan_credentials.h"
 #include "plan_follow.h"
 #include "plan_headers.h"
 #include "plan_pins.h"
 #include "plan_retry.h"
 #include "plan_stdin.h"
+#include "plan_tls.h"
 #include "resume.h"
+#include "units.h"
 #include "why.h"
 
 #include <errno.h>
@@ -68,6 +71,8 @@ static void add_defaults(struct plan *plan, const struct options *options)
     if (*agent)
         add_unless_named(plan, "User-Agent", agent);
     add_unless_named(plan, "Accept", is_json ? "application/json" : "*/*");
+    if (options->compressed)
+        add_unless_named(plan, "Accept-Encoding", "gzip, deflate, br, zstd");
     if (options->referer && *options->referer)
         add_unless_named(plan, "Referer", options->referer);
     if (plan->has_body)
@@ -173,8 +178,10 @@ static bool check_continue(struct plan *plan, const struct options *options, cha
         return why_fail(why, "-C and a range exclude each other");
     if (plan->method.bytes || plan->has_body)
         return why_fail(why, "-C is for GET without a body");
-    if (options->include_head || options->skip_existing || options->hash || options->expect_hash)
-        return why_fail(why, "-C does not go together with -i, --skip-existing and hashes");
+    if (options->include_head || options->skip_existing || options->hash || options->expect_hash ||
+        options->compressed)
+        return why_fail(
+            why, "-C does not go together with -i, --compressed, --skip-existing and hashes");
     return true;
 }
 
@@ -193,6 +200,29 @@ static bool choose_hash(struct plan *plan, const struct options *options, char *
     return true;
 }
 
+static bool plan_has_rate(const struct plan *plan)
+{
+    return plan->rate_uhz || plan->rate_per_origin_uhz;
+}
+
+static bool parse_rate(const char *flag, const char *text, uint64_t *ret_uhz, char **why)
+{
+    if (!text)
+        return true;
+    if (!units_parse_rate_uhz(span_of_string(text), ret_uhz) || *ret_uhz == 0)
+        return why_fail(why,
+                        "--%s takes a rate, as 100, 100/s, 6/m or 20/h, more than zero, not "
+                        "'%s'",
+                        flag, text);
+    return true;
+}
+
+static bool read_rates(struct plan *plan, const struct options *options, char **why)
+{
+    return parse_rate("rate", options->rate, &plan->rate_uhz, why) &&
+           parse_rate("rate-per-origin", options->rate_per_origin, &plan->rate_per_origin_uhz, why);
+}
+
 static bool fill_profile(struct plan *plan, const struct options *options, char **why)
 {
     uint64_t body_bytes_max = options->body_bytes_max;
@@ -202,7 +232,8 @@ static bool fill_profile(struct plan *plan, const struct options *options, char 
     if (options->body_inline && (!body_bytes_max || body_bytes_max > PLAN_INLINE_BYTES_MAX))
         body_bytes_max = PLAN_INLINE_BYTES_MAX;
     plan->profile = (struct wire_profile){
-        .flags = plan->wants_head ? WIRE_PROFILE_HEAD : 0,
+        .flags = (plan->wants_head ? WIRE_PROFILE_HEAD : 0) |
+                 (options->compressed ? WIRE_PROFILE_DECODE : 0),
         .dns_timeout_ns = options->dns_timeout_ns,
         .connect_timeout_ns = options->connect_timeout_ns,
         .tls_timeout_ns = options->tls_timeout_ns,
@@ -217,7 +248,8 @@ static bool fill_profile(struct plan *plan, const struct options *options, char 
         .header_count = plan->field_count,
         .pin_count = plan->pin_count,
     };
-    if (!options->max_time_ns && options->verb == VERB_BATCH)
+    /* Whoever asks for a rate means to wait for it, however long. */
+    if (!options->max_time_ns && options->verb == VERB_BATCH && !plan_has_rate(plan))
         plan->profile.total_timeout_ns = PLAN_BATCH_TIMEOUT_NS;
     plan->concurrency = options->concurrency ? (uint32_t)options->concurrency : PLAN_CONCURRENCY;
     if (options->serial || options->verb == VERB_GET)
@@ -236,13 +268,15 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
            plan_add_credentials(plan, options, ret_why) && add_range(plan, options, ret_why) &&
            build_unix_path(plan, options, ret_why) && plan_add_pins(plan, options, ret_why) &&
            choose_body_mode(plan, options, ret_why) && choose_hash(plan, options, ret_why) &&
-           plan_add_conditions(plan, options, ret_why) && check_continue(plan, options, ret_why);
+           plan_add_conditions(plan, options, ret_why) &&
+           plan_add_cookies(plan, options, ret_why) && check_continue(plan, options, ret_why);
     if (fits)
         add_defaults(plan, options);
     if (fits && plan->fields.bytes > WIRE_HEADER_BYTES_MAX)
         fits = why_fail(ret_why, "the fields have more than %u bytes", WIRE_HEADER_BYTES_MAX);
-    return fits && fill_profile(plan, options, ret_why) &&
-           plan_add_following(plan, options, ret_why) && plan_add_retries(plan, options, ret_why);
+    return fits && read_rates(plan, options, ret_why) && fill_profile(plan, options, ret_why) &&
+           plan_add_following(plan, options, ret_why) && plan_add_retries(plan, options, ret_why) &&
+           plan_add_tls(plan, options, ret_why);
 }
 
 void plan_want_heads(struct plan *plan)
@@ -261,6 +295,8 @@ void plan_deinit(struct plan *plan)
     text_deinit(&plan->body);
     text_deinit(&plan->query);
     text_deinit(&plan->unix_path);
+    text_deinit(&plan->cookies);
+    plan_forget_tls(plan);
 }
 
 int plan_write_profile(const struct plan *plan, struct text *frame)
@@ -271,11 +307,14 @@ int plan_write_profile(const struct plan *plan, struct text *frame)
         .pins = text_span(&plan->pins),
         .unix_path = text_span(&plan->unix_path),
         .interface = plan->interface,
+        .ca_pem = text_span(&plan->ca_pem),
+        .cert_pem = text_span(&plan->cert_pem),
+        .key_pem = text_span(&plan->key_pem),
     };
     char *room = text_reserve(frame, message_profile_bytes(&message));
 
     if (!room || plan->fields.failed || plan->pins.failed || plan->body.failed ||
-        plan->header_lines.failed)
+        plan->header_lines.failed || plan->cookies.failed)
         return -ENOMEM;
     frame->bytes += message_encode_profile(room, PLAN_PROFILE_ID, &message);
     return 0;

@@ -26,6 +26,11 @@ struct plan {
     struct text body;
     struct text query;     /* of -G, without '?' */
     struct text unix_path; /* absolute */
+    struct text cookies;   /* COOKIE frames for the batch's jar */
+    uint32_t batch_flags;  /* of BATCH_BEGIN */
+    struct text ca_pem;
+    struct text cert_pem;
+    struct text key_pem;
     struct span interface;
     uint16_t field_count;
     uint16_t pin_count;
@@ -41,6 +46,8 @@ struct plan {
     char expect_hash[HASH_TEXT_BYTES]; /* "" = none */
     uint32_t concurrency;
     uint32_t max_per_origin;
+    uint64_t rate_uhz; /* requests in 10^6 s; 0 = no limit */
+    uint64_t rate_per_origin_uhz;
 };
 
 /* False: *ret_why is one line for the user, malloc'd. options must outlive the plan. */

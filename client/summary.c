@@ -146,7 +146,7 @@ static void put_caps(struct text *out, const struct tally *tally,
                      const struct summary_limits *limits)
 {
     unsigned most = 0;
-    char flag[48] = "";
+    char flag[96] = "";
 
     for (unsigned cap = 1; cap < WIRE_CAP_COUNT; cap++)
         if (tally->held[cap] > tally->held[most])
@@ -169,6 +169,19 @@ static void put_caps(struct text *out, const struct tally *tally,
         break;
     case WIRE_CAP_CONNECTIONS:
         (void)snprintf(flag, sizeof(flag), "the daemon's MaxConnections=");
+        break;
+    case WIRE_CAP_RATE:
+        (void)snprintf(flag, sizeof(flag), "--rate %s", limits->rate ? limits->rate : "");
+        break;
+    case WIRE_CAP_RATE_PER_ORIGIN:
+        (void)snprintf(flag, sizeof(flag), "--rate-per-origin %s",
+                       limits->rate_per_origin ? limits->rate_per_origin : "");
+        break;
+    case WIRE_CAP_RATE_PER_ORIGIN_TOTAL:
+        (void)snprintf(flag, sizeof(flag), "the daemon's RatePerOrigin=");
+        break;
+    case WIRE_CAP_COOLING:
+        (void)snprintf(flag, sizeof(flag), "an origin that asked for a pause (429, Retry-After)");
         break;
     case WIRE_CAP_NONE:
     case WIRE_CAP_COUNT:

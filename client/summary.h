@@ -10,6 +10,8 @@
 struct summary_limits {
     uint32_t concurrency;    /* what -c was, for the line that names the cap */
     uint32_t max_per_origin; /* 0 = the daemon's default */
+    const char *rate;        /* as --rate was written; NULL = not */
+    const char *rate_per_origin;
 };
 
 void summary_write(struct text *out, const struct tally *tally,

@@ -55,10 +55,15 @@ static uint16_t port_of(struct span text)
     return url_parse(text, &url, &bad) ? url.port : 0;
 }
 
-/* With -f curl does not read the body of a failure at all. */
+/* With -f curl does not read the body of a failure at all. Of a decoded one it counts what it has
+ * received, where a record counts what came out. */
 static uint64_t download_bytes(const struct outcome *item)
 {
-    return item->fault.code == FAULT_HTTP_STATUS ? 0 : item->result->body_bytes;
+    const struct wire_result *result = item->result;
+
+    if (item->fault.code == FAULT_HTTP_STATUS)
+        return 0;
+    return result->flags & WIRE_RESULT_DECODED ? result->wire_bytes : result->body_bytes;
 }
 
 /* The request leaves as one piece: head, then body. */

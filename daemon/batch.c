@@ -3,6 +3,12 @@
  *
  *   admit -> planned (until its time) -> waiting (until there is room) -> active -> released
  *
+ * A rate is kept here as far as it is one over all origins: an item takes its request from the
+ * bucket when it starts, and again for each that follows from the first (a redirect, a retry, a
+ * replay), for which it is held, before all that have not started. What has been let go may still
+ * wait in the engine, for a connection or a cool-down; so that it does not come out in a bunch,
+ * each origin keeps to the same rate by itself.
+ *
  * An item counts as active until its RESULT is in the session's output: so a client that does not
  * read what it asked for stops its own batch, and nobody else's.
  */
@@ -10,6 +16,26 @@
 
 #include <assert.h>
 #include <stdlib.h>
+
+static void batch_on_timer(struct timer *timer, uint64_t now_ns)
+{
+    struct batch *batch = container_of(timer, struct batch, timer);
+
+    (void)now_ns; /* the pump looks at the bucket */
+    batch->events->wake(batch->ctx);
+}
+
+static void batch_init_rates(struct batch *batch, const struct wire_batch_begin *begin)
+{
+    uint64_t total_uhz = begin->rate_uhz, origin_uhz = begin->rate_per_origin_uhz;
+    bool total_is_lower = total_uhz && (!origin_uhz || total_uhz < origin_uhz);
+
+    bucket_init(&batch->bucket, total_uhz, 0, ring_now_ns(batch->front->ring));
+    timer_init(&batch->timer, batch_on_timer);
+    batch->asked_rate_uhz = origin_uhz;
+    batch->origin_rate_uhz = total_is_lower ? total_uhz : origin_uhz;
+    batch->origin_rate_cap = total_is_lower ? WIRE_CAP_RATE : WIRE_CAP_RATE_PER_ORIGIN;
+}
 
 struct batch *batch_new(const struct batch_options *options)
 {
@@ -24,6 +50,7 @@ struct batch *batch_new(const struct batch_options *options)
                         .events = options->events,
                         .ctx = options->ctx,
                         .id = options->id,
+                        .key = ++options->front->batches_count,
                         .concurrency = options->begin->concurrency ? options->begin->concurrency
                                                                    : config->concurrency_default,
                         .per_origin_max = options->begin->max_per_origin
@@ -31,9 +58,19 @@ struct batch *batch_new(const struct batch_options *options)
                                               : config->per_origin_default };
     if (batch->per_origin_max > conns_max)
         batch->per_origin_max = conns_max;
+    batch_init_rates(batch, options->begin);
+    if (options->begin->flags & WIRE_BATCH_COOKIES) {
+        batch->cookies = cookies_new(&options->front->suffixes);
+        if (!batch->cookies) {
+            free(batch);
+            return NULL;
+        }
+    }
+    batch->sends_cookies_back = options->begin->flags & WIRE_BATCH_COOKIES_BACK;
     retry_budget_init(&batch->retry_budget);
     list_init(&batch->link);
     list_init(&batch->waiting);
+    list_init(&batch->held);
     list_init(&batch->active);
     return batch;
 }
@@ -43,7 +80,9 @@ void batch_free(struct batch *batch)
     if (!batch)
         return;
     assert(batch->released_count == batch->items_count);
+    timers_disarm(batch->front->timers, &batch->timer);
     list_unlink(&batch->link);
+    cookies_free(batch->cookies);
     free(batch);
 }
 
@@ -83,9 +122,11 @@ uint64_t batch_next_planned_ns(const struct batch *batch)
     return item ? item->fixed.planned_ns : UINT64_MAX;
 }
 
-/* A planned or waiting item. */
+/* A planned or waiting item. One that has been left waiting was held by what stopped us last. */
 static struct item *batch_activate(struct batch *batch, struct item *item)
 {
+    if (item->held_by)
+        item->held_by = batch->stopped_by;
     if (heap_has(&item->plan))
         heap_remove(&batch->planned, &item->plan);
     list_unlink(&item->link);
@@ -95,30 +136,95 @@ static struct item *batch_activate(struct batch *batch, struct item *item)
     return item;
 }
 
-/* New ones come at the end, so those marked before are the first ones. */
-static void batch_mark_held(struct batch *batch)
+/* ---- starting ---- */
+
+/* Looked at again when there is one. */
+static void batch_watch_bucket(struct batch *batch)
 {
+    if (!timer_is_armed(&batch->timer))
+        timers_arm(batch->front->timers, &batch->timer,
+                   bucket_ready_ns(&batch->bucket, ring_now_ns(batch->front->ring)));
+}
+
+bool batch_may_ask(struct batch *batch)
+{
+    return list_is_empty(&batch->held) &&
+           bucket_take(&batch->bucket, ring_now_ns(batch->front->ring));
+}
+
+void batch_hold(struct batch *batch, struct item *item)
+{
+    item->held_by = WIRE_CAP_RATE;
+    list_unlink(&item->link);
+    list_link_back(&batch->held, &item->link);
+    batch_watch_bucket(batch);
+}
+
+void batch_unhold(struct batch *batch, struct item *item)
+{
+    list_unlink(&item->link);
+    list_link_back(&batch->active, &item->link);
+}
+
+/* New ones come at the end, so those marked before are the first ones. */
+static void batch_mark_held(struct batch *batch, enum wire_cap cap)
+{
+    if (list_is_empty(&batch->waiting))
+        return;
+    batch->stopped_by = cap;
     for (struct list *at = batch->waiting.prev; at != &batch->waiting; at = at->prev) {
         struct item *item = container_of(at, struct item, link);
 
-        if (item->held_by == WIRE_CAP_CONCURRENCY)
+        if (item->held_by)
             break;
-        item->held_by = WIRE_CAP_CONCURRENCY;
+        item->held_by = cap;
     }
+}
+
+/* Whether one more is within the rate; it is taken. If not, we are woken when it is. */
+static bool batch_take_from_bucket(struct batch *batch)
+{
+    if (bucket_take(&batch->bucket, ring_now_ns(batch->front->ring)))
+        return true;
+    batch_watch_bucket(batch);
+    return false;
+}
+
+/* Those that ask once more; true when none is left. */
+static bool batch_pump_held(struct batch *batch)
+{
+    struct list *first;
+
+    while ((first = list_first(&batch->held))) {
+        struct item *item = container_of(first, struct item, link);
+
+        if (!batch_take_from_bucket(batch))
+            return false;
+        batch_unhold(batch, item);
+        item_resume(item);
+    }
+    return true;
 }
 
 bool batch_pump(struct batch *batch, unsigned count_max)
 {
-    while (batch->active_count < batch->concurrency && !list_is_empty(&batch->waiting)) {
+    enum wire_cap stopped_by = batch_pump_held(batch) ? WIRE_CAP_CONCURRENCY : WIRE_CAP_RATE;
+
+    while (stopped_by != WIRE_CAP_RATE && batch->active_count < batch->concurrency &&
+           !list_is_empty(&batch->waiting)) {
         struct item *item;
 
         if (count_max-- == 0)
             return false;
+        if (!batch_take_from_bucket(batch)) {
+            stopped_by = WIRE_CAP_RATE;
+            break;
+        }
         item = batch_activate(batch, container_of(batch->waiting.next, struct item, link));
         if (item->state == ITEM_WAITING)
             item_start(item);
     }
-    batch_mark_held(batch);
+    batch_mark_held(batch, stopped_by);
     return true;
 }
 
@@ -162,6 +268,8 @@ void batch_cancel(struct batch *batch, enum fault_code code)
         item_cancel(batch_activate(batch, planned), code);
     while ((at = list_first(&batch->waiting)))
         item_cancel(batch_activate(batch, container_of(at, struct item, link)), code);
+    while ((at = list_first(&batch->held)))
+        item_cancel(container_of(at, struct item, link), code); /* unholds it */
     for (at = batch->active.next; at != &batch->active; at = next) {
         next = at->next;
         item_cancel(container_of(at, struct item, link), code);
@@ -184,9 +292,19 @@ void batch_check(const struct batch *batch)
         assert(item->started);
         active++;
     }
+    for (struct list *at = batch->held.next; at != &batch->held; at = at->next) {
+        const struct item *item = container_of(at, struct item, link);
+
+        item_check(item);
+        assert(item->state == ITEM_HELD);
+        active++;
+    }
     for (struct list *at = batch->waiting.next; at != &batch->waiting; at = at->next)
         linked++;
+    bucket_check(&batch->bucket);
     heap_check(&batch->planned);
+    if (batch->cookies)
+        cookies_check(batch->cookies);
     linked += batch->planned.count;
     assert(active == batch->active_count);
     assert(linked + active == batch->items_count - batch->released_count);

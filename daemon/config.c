@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 #define MS_NS 1000000ull
+#define RATE_MAX_UHZ 1000000000000ull /* a million a second */
 #define DAY_NS (24 * 3600 * 1000 * MS_NS)
 #define SHOWN_BYTES 40 /* of a wrong key or value, in a trouble's text */
 
@@ -46,6 +47,9 @@ static const struct config_key config_keys[] = {
     { COUNT_OR_AUTO("MaxConnections", connections_max, 1000000), .fallback = "0" },
     { COUNT("MaxPerOrigin", per_origin_default, 1, 65535), .fallback = "16" },
     { COUNT_OR_AUTO("MaxPerOriginTotal", per_origin_total_max, 1000000), .fallback = "0" },
+    { KEY("RatePerOrigin", origin_rate_uhz, .kind = CONFIG_RATE, .min = 1, .max = RATE_MAX_UHZ,
+          .zero_is_auto = true),
+      .fallback = "0" },
     { COUNT("Concurrency", concurrency_default, 1, 65536), .fallback = "100" },
     { DURATION("MaxItemTime", item_time_max_ns, 365 * DAY_NS), .fallback = "24h" },
     { DURATION("DNSTimeout", dns_timeout_ns, DAY_NS), .fallback = "5s" },

@@ -31,6 +31,7 @@ struct config {
     unsigned concurrency_default;  /* items in progress, of a batch that asks for nothing */
     unsigned dns_cache_entries_max;
     uint64_t writer_queue_bytes_max;
+    uint64_t origin_rate_uhz; /* begun at one origin in 10^6 s, over all batches; 0 = no limit */
 
     uint64_t item_time_max_ns; /* the ceiling of any item's total time */
     uint64_t dns_timeout_ns;

@@ -22,6 +22,7 @@ static const struct {
     [CONFIG_COUNT] = { "a count", units_parse_count },
     [CONFIG_BYTES] = { "a size", units_parse_bytes },
     [CONFIG_DURATION] = { "a duration", units_parse_duration },
+    [CONFIG_RATE] = { "a rate", units_parse_rate_uhz },
 };
 
 static const char *const level_names[] = {
@@ -90,6 +91,24 @@ static void set_number(const struct config_type *type, void *field, uint64_t val
     }
 }
 
+/* In microhertz: a whole number per second, minute or hour, else six digits of a fraction. */
+static void format_rate(uint64_t uhz, char out[static 32])
+{
+    static const struct {
+        unsigned period_s;
+        const char *unit;
+    } periods[] = { { 1, "/s" }, { 60, "/m" }, { 3600, "/h" } };
+
+    for (size_t i = 0; i < sizeof(periods) / sizeof(periods[0]); i++) {
+        if (uhz * periods[i].period_s % 1000000 == 0) {
+            (void)snprintf(out, 32, "%" PRIu64 "%s", uhz * periods[i].period_s / 1000000,
+                           uhz ? periods[i].unit : "");
+            return;
+        }
+    }
+    (void)snprintf(out, 32, "%" PRIu64 ".%06u/s", uhz / 1000000, (unsigned)(uhz % 1000000));
+}
+
 /* The largest unit that holds the value without a rest. */
 static void format_number(enum config_kind kind, uint64_t value, char out[static 32])
 {
@@ -109,6 +128,10 @@ static void format_number(enum config_kind kind, uint64_t value, char out[static
         { CONFIG_BYTES, 1u << 10, "k" },
     };
 
+    if (kind == CONFIG_RATE) {
+        format_rate(value, out);
+        return;
+    }
     for (size_t i = 0; value > 0 && i < sizeof(units) / sizeof(units[0]); i++) {
         if (units[i].kind == kind && value % units[i].factor == 0) {
             (void)snprintf(out, 32, "%" PRIu64 "%s", value / units[i].factor, units[i].unit);
@@ -129,9 +152,14 @@ static bool read_number(const struct config_type *type, struct span text, void *
         set_number(type, field, number);
         return true;
     }
+    ret_refusal->wrong = text;
+    if (type->kind == CONFIG_RATE) {
+        (void)snprintf(ret_refusal->why, sizeof(ret_refusal->why),
+                       "expected a rate such as 10, 100/s, 6/m or 20/h, up to 1M/s, or 0 for none");
+        return false;
+    }
     format_number(type->kind, type->min, low);
     format_number(type->kind, type->max, high);
-    ret_refusal->wrong = text;
     (void)snprintf(ret_refusal->why, sizeof(ret_refusal->why), "expected %s from %s to %s%s",
                    number_kinds[type->kind].noun, low, high,
                    type->zero_is_auto ? ", or 0 to let hauld choose" : "");
@@ -243,6 +271,7 @@ bool config_value_read(const struct config_type *type, struct span text, void *f
     case CONFIG_COUNT:
     case CONFIG_BYTES:
     case CONFIG_DURATION:
+    case CONFIG_RATE:
         return read_number(type, text, field, ret_refusal);
     case CONFIG_LEVEL:
         if (!config_parse_level(text, &level))
@@ -266,6 +295,7 @@ void config_value_format(const struct config_type *type, const void *field, char
     case CONFIG_COUNT:
     case CONFIG_BYTES:
     case CONFIG_DURATION:
+    case CONFIG_RATE:
         format_number(type->kind, get_number(type, field), number);
         (void)snprintf(out, room, "%s", number);
         break;

@@ -3,8 +3,9 @@
  *
  *      conn_open            connected            conn_close          no op in flight
  *   -------------> DIALING ----------> OPEN ----------------> CLOSING --------------> (slab)
- *                     |                                          ^
- *                     +------------------------------------------+
+ *                     |    \           ^                         ^
+ *                     |     SECURING --+ (TLS)                   |
+ *                     +---------+--------------------------------+
  *
  * Receiving starts with the connection and goes on while the conn is idle: so an end of file or a
  * stray byte on an idle connection is noticed when it happens. It begins as one multishot receive
@@ -15,7 +16,7 @@
  * Rejected: closing the descriptor at once. Closing does not end the operations on it; the peer
  * would see no FIN and the number could be given to another socket while they run.
  */
-#include "conn.h"
+#include "conn_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -34,12 +35,13 @@ static void conn_on_received(struct ring_op *op, const struct ring_event *event)
 static void conn_on_later(struct ring_deferred *deferred);
 
 static const uint8_t conn_next[] = {
-    [CONN_DIALING] = 1u << CONN_OPEN | 1u << CONN_CLOSING,
+    [CONN_DIALING] = 1u << CONN_SECURING | 1u << CONN_OPEN | 1u << CONN_CLOSING,
+    [CONN_SECURING] = 1u << CONN_OPEN | 1u << CONN_CLOSING,
     [CONN_OPEN] = 1u << CONN_CLOSING,
     [CONN_CLOSING] = 0,
 };
 
-static void conn_enter(struct conn *conn, enum conn_state next)
+void conn_enter(struct conn *conn, enum conn_state next)
 {
     assert(conn_next[conn->state] & 1u << next);
     conn->state = next;
@@ -146,6 +148,7 @@ int conn_open(struct conns *conns, const struct conn_target *target,
         goto fail;
     }
     conn_note_remote(conn, target->address);
+    conn->tls = target->tls;
     conns->open_count++;
     ring_connect(conns->ring, &conn->send_op, conn->fd, (void *)conn->sending->data,
                  target->address_bytes);
@@ -163,11 +166,12 @@ void conn_adopt(struct conn *conn, const struct conn_events *events, void *ctx)
     conn->ctx = ctx;
 }
 
-static void conn_arm_receive(struct conn *conn)
+void conn_arm_receive(struct conn *conn)
 {
     struct ring *ring = conn->conns->ring;
 
-    if (conn->recv_op.in_flight || conn->paused || conn->ended || conn->state != CONN_OPEN)
+    if (conn->recv_op.in_flight || conn->paused || conn->ended || conn->state == CONN_DIALING ||
+        conn->state == CONN_CLOSING)
         return;
     if (!conn->single) {
         block_free(conn->receive);
@@ -189,11 +193,13 @@ static void conn_tell_end(struct conn *conn)
     if (!conn->ended || conn->end_told || conn->paused || conn->backlog ||
         conn->state == CONN_CLOSING)
         return;
+    if (conn->tls)
+        conn_tls_judge_end(conn);
     conn->end_told = true;
     conn->events->closed(conn->ctx, conn, conn->end_error, conn->end_sending);
 }
 
-static void conn_end(struct conn *conn, int error, bool while_sending)
+void conn_end(struct conn *conn, int error, bool while_sending)
 {
     if (!conn->ended) {
         conn->ended = true;
@@ -225,17 +231,26 @@ static void conn_on_connected(struct ring_op *op, const struct ring_event *event
         conn_end(conn, -event->result, false);
         return;
     }
-    conn_enter(conn, CONN_OPEN);
     conn->send_op.done = conn_on_sent;
+    if (conn->tls) {
+        conn_tls_start(conn, event->completed_ns);
+        return;
+    }
+    conn_enter(conn, CONN_OPEN);
     conn_arm_receive(conn);
     conn->events->ready(conn->ctx, conn, event->completed_ns);
 }
 
 void conn_send(struct conn *conn, struct block *block)
 {
-    assert(conn->state == CONN_OPEN && !conn->sending);
-    conn->sending = block;
+    assert(conn->state == CONN_OPEN);
     conn->answered = false;
+    if (conn->tls) {
+        conn_tls_send(conn, block);
+        return;
+    }
+    assert(!conn->sending);
+    conn->sending = block;
     ring_send(conn->conns->ring, &conn->send_op, conn->fd, block_span(block));
 }
 
@@ -260,10 +275,13 @@ static void conn_on_sent(struct ring_op *op, const struct ring_event *event)
             conn_end(conn, conn->send_error, true);
         return;
     }
-    conn->events->sent(conn->ctx, conn, event->submitted_ns);
+    if (conn->tls)
+        conn_tls_sent(conn, event->submitted_ns);
+    else
+        conn->events->sent(conn->ctx, conn, event->submitted_ns);
 }
 
-static int conn_keep_aside(struct conn *conn, struct span bytes)
+int conn_keep_aside(struct conn *conn, struct span bytes)
 {
     struct block *bigger;
 
@@ -294,10 +312,12 @@ static void conn_on_received(struct ring_op *op, const struct ring_event *event)
         return;
     }
     if (event->result > 0) {
-        conn->answered = true;
         if (!bytes.data)
             bytes = span_of(conn->receive->data, (size_t)event->result);
-        if (!conn->paused && !conn->backlog)
+        conn->answered |= !conn->tls;
+        if (conn->tls)
+            conn_tls_receive(conn, bytes, event->completed_ns);
+        else if (!conn->paused && !conn->backlog)
             conn->events->bytes(conn->ctx, conn, bytes, event->completed_ns);
         else if (conn_keep_aside(conn, bytes) < 0)
             conn_end(conn, ENOMEM, false);
@@ -349,6 +369,7 @@ static void conn_finish_closing(struct conn *conn)
     block_free(conn->sending);
     block_free(conn->backlog);
     block_free(conn->receive);
+    tls_free(conn->tls);
     slab_release(&conns->slab, conn);
     conns->open_count--;
     conns->closing_count--;
@@ -367,25 +388,40 @@ static void conn_on_later(struct ring_deferred *deferred)
     }
     if (conn->paused)
         return;
+    if (conn->step_waits) {
+        conn_tls_step(conn, ring_now_ns(conn->conns->ring));
+        conn_tell_end(conn);
+        return;
+    }
     if (backlog) {
         conn->backlog = NULL;
         conn->events->bytes(conn->ctx, conn, block_span(backlog), ring_now_ns(conn->conns->ring));
         block_free(backlog);
     }
+    if (conn->tls && conn->state != CONN_CLOSING)
+        conn_tls_deliver(conn, ring_now_ns(conn->conns->ring));
     conn_arm_receive(conn);
     conn_tell_end(conn);
 }
 
 bool conn_is_reusable(const struct conn *conn)
 {
-    return conn->state == CONN_OPEN && !conn->sending && !conn->backlog && !conn->ended &&
-           !conn->send_error && !conn->paused;
+    /* What TLS sends by itself (the end of a handshake, a key update's answer) is no one's. */
+    bool is_sending =
+        conn->tls ? conn->request_waits || conn->request_leaves : conn->sending != NULL;
+
+    return conn->state == CONN_OPEN && !is_sending && !conn->backlog && !conn->ended &&
+           !conn->send_error && !conn->paused && (!conn->tls || tls_state(conn->tls) == TLS_OPEN);
 }
 
 void conn_close(struct conn *conn)
 {
     struct ring *ring = conn->conns->ring;
 
+    if (conn->tls) {
+        conn_tls_forget_step(conn);
+        conn_tls_part(conn);
+    }
     conn_enter(conn, CONN_CLOSING);
     conn->conns->closing_count++;
     conn->events = NULL;
@@ -403,4 +439,5 @@ void conn_check(const struct conn *conn)
     assert(!conn->sending || conn->send_op.in_flight);
     assert(!conn->end_told || conn->ended);
     assert(conn->state != CONN_CLOSING || !conn->events);
+    assert(!conn->step_waits || (conn->state == CONN_SECURING && conn->backlog));
 }

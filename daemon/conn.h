@@ -12,6 +12,7 @@
 #include "block.h"
 #include "ring.h"
 #include "slab.h"
+#include "tls.h"
 
 #include <netinet/in.h>
 #include <sys/un.h>
@@ -19,20 +20,25 @@
 struct conn;
 
 struct conn_events {
-    /* The connection is established. */
-    void (*ready)(void *ctx, struct conn *conn, uint64_t connected_ns);
+    /* With TLS: the transport is there, the handshake begins. Optional. */
+    void (*connected)(void *ctx, struct conn *conn, uint64_t connected_ns);
+    /* The connection is established, with TLS: the handshake is done. What is sent from here leaves
+     * together with the end of the handshake. */
+    void (*ready)(void *ctx, struct conn *conn, uint64_t ready_ns);
     /* All of the block is with the kernel; the first byte was handed over at sent_ns. */
     void (*sent)(void *ctx, struct conn *conn, uint64_t sent_ns);
     /* Valid during the call. */
     void (*bytes)(void *ctx, struct conn *conn, struct span bytes, uint64_t now_ns);
     /* No bytes follow: error 0 is an orderly end by the peer, else a positive errno (of connecting,
-     * sending or receiving: while_sending tells). The holder closes the conn, or keeps it to finish
-     * its own work and closes it then. Comes at most once. */
+     * sending or receiving: while_sending tells), or EPROTO with conn->fault set
+     * by TLS. The holder closes the conn, or keeps it to finish its own work and closes it then.
+     * Comes at most once. */
     void (*closed)(void *ctx, struct conn *conn, int error, bool while_sending);
 };
 
 enum conn_state {
-    CONN_DIALING, /* connect is in flight */
+    CONN_DIALING,  /* connect is in flight */
+    CONN_SECURING, /* the TLS handshake is in progress */
     CONN_OPEN,
     CONN_CLOSING, /* given up; waits for its operations to end */
 };
@@ -43,6 +49,8 @@ union conn_address {
     struct sockaddr_in6 ipv6;
     struct sockaddr_un local;
 };
+
+#define CONN_HANDSHAKES_PER_TURN 16u
 
 /* Local ports the system gives out (ip_local_port_range in ip(7)); low 0: leave it to the kernel.
  */
@@ -61,6 +69,10 @@ struct conns {
     void *ctx;
     unsigned open_count;    /* sockets, closing ones included */
     unsigned closing_count; /* given up, not yet closed */
+    /* Steps of handshakes cost a hundred times what others do: so many of a turn of the ring. */
+    uint64_t handshake_turn;     /* the turn that handshakes_done is of */
+    unsigned handshakes_done;    /* at most CONN_HANDSHAKES_PER_TURN */
+    unsigned handshakes_waiting; /* conns whose step waits for a turn to come */
 };
 
 struct conn {
@@ -71,6 +83,8 @@ struct conn {
     struct ring_op send_op;     /* connect first, then every send */
     struct ring_deferred later; /* delivery of the backlog, or the end of a closing conn */
     struct block *sending;      /* owned while send_op is in flight */
+    struct tls *tls;            /* NULL: plain */
+    struct fault fault;         /* of TLS; why is valid as long as the conn */
     struct block *backlog;      /* received while paused; NULL if nothing */
     struct block *receive;      /* single-shot receive buffer, once it has paused */
     struct list link;           /* the pool's: idle list of the route */
@@ -89,8 +103,12 @@ struct conn {
     bool ended;  /* end of file or error was received */
     bool end_told;
     bool end_sending;
-    bool answered; /* bytes came since the latest send began */
-    bool used;     /* has served an exchange before */
+    bool answered;       /* bytes came since the latest send began */
+    bool used;           /* has served an exchange before */
+    bool cut_short;      /* with ended: TLS, and the peer had not said that nothing follows */
+    bool request_waits;  /* TLS: bytes of the holder are still with the engine */
+    bool request_leaves; /* TLS: send_op carries the last of them */
+    bool step_waits;     /* TLS: backlog is for the handshake, in a turn to come */
 };
 
 int conns_init(struct conns *conns, struct ring *ring, unsigned conns_max,
@@ -102,6 +120,7 @@ struct conn_target {
     socklen_t address_bytes;
     const union conn_address *local; /* to bind to, or NULL */
     socklen_t local_bytes;
+    struct tls *tls; /* or NULL; the conn's from here on, unless conn_open fails */
 };
 
 /* Starts connecting; the addresses are copied. 0, or -ENOMEM, -EMFILE, -EADDRNOTAVAIL, ... and then
@@ -121,6 +140,9 @@ void conn_resume(struct conn *conn); /* bytes follow from the ring's deferred li
 
 /* The holder is done with bytes for now: back to the shared buffers, own memory is given back. */
 void conn_rest(struct conn *conn);
+
+/* For the next connection to the same server; NULL if there is nothing new. The caller's. */
+struct tls_session *conn_take_session(struct conn *conn);
 
 /* Everything is quiet: open, nothing sent half, nothing received unread, not ended. */
 bool conn_is_reusable(const struct conn *conn);

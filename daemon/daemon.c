@@ -14,6 +14,7 @@
 
 #define DAEMON_STOP_NS 1000000000ull /* what is not drained by then is left to the kernel */
 #define DAEMON_ITEMS_MAX (1u << 20)
+#define DAEMON_IDLE_ORIGINS_MAX (1u << 18) /* some 80 MB, if ever so many have a rate */
 #define DAEMON_HEAD_BYTES_MAX (256u << 10)
 #define DAEMON_FIELDS_MAX 1000u
 #define DAEMON_INTERIM_MAX 16u
@@ -106,6 +107,7 @@ static void daemon_describe(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *out)
     yyjson_mut_obj_add_uint(doc, limits, "per_origin_total_max",
                             d->config.per_origin_total_max ? d->config.per_origin_total_max
                                                            : d->conns_max);
+    yyjson_mut_obj_add_uint(doc, limits, "origin_rate_uhz", d->config.origin_rate_uhz);
     yyjson_mut_obj_add_uint(doc, limits, "sessions_max", d->config.sessions_max);
     describe_counters(d, doc, out);
 }
@@ -143,6 +145,8 @@ static int daemon_init_engine(struct daemon *d, struct conn_ports ports)
                     .trailer_bytes_max = DAEMON_TRAILER_BYTES_MAX },
         .exchanges_max = DAEMON_ITEMS_MAX,
         .per_origin_total_max = c->per_origin_total_max,
+        .rate_per_origin_uhz = c->origin_rate_uhz,
+        .idle_origins_max = DAEMON_IDLE_ORIGINS_MAX,
         .sink_timeout_ns = c->sink_timeout_ns,
     };
 
@@ -286,6 +290,7 @@ void daemon_deinit(struct daemon *d)
         engine_deinit(&d->engine);
         if (d->front.ring)
             slab_deinit(&d->front.items);
+        public_suffixes_deinit(&d->front.suffixes);
         resolve_free(d->resolve);
         writer_free(d->writer);
         ring_free(d->ring);

@@ -1,8 +1,10 @@
 /*
  * dial.c - look up, then one address after another until one answers.
  *
- *   start -> resolving (DNS timeout) -> connecting (one timeout over all addresses) -> open |
- * failed
+ *   start -> resolving (DNS timeout) -> connecting (one timeout over all addresses)
+ *         -> securing (TLS only, its own timeout) -> open | failed
+ *
+ * A handshake that fails is the server's answer, not the address's: no other address is tried.
  *
  * A shortage of our own machine (descriptors, ports, memory) is not the address's fault: the dial
  * tries again every DIAL_SHORTAGE_RETRY_NS until its connect timeout, and then says local/..., so
@@ -28,6 +30,8 @@ static void dial_end(struct dial *dial)
 {
     dial->active = false;
     dial->resolving = false;
+    tls_session_free(dial->resume);
+    dial->resume = NULL;
     timers_disarm(dial->dialer->timers, &dial->timer);
     ring_undefer(&dial->later);
 }
@@ -46,17 +50,31 @@ static void dial_note(struct dial *dial, enum fault_code code, int error, const 
         (struct fault){ .code = code, .phase = dial_phase(dial), .error = error, .why = why };
 }
 
-static void dial_on_conn_ready(void *ctx, struct conn *conn, uint64_t connected_ns)
+static void dial_on_conn_connected(void *ctx, struct conn *conn, uint64_t connected_ns)
 {
     struct dial *dial = ctx;
 
+    (void)conn; /* dial->conn, or about to be */
     dial->connected_ns = connected_ns;
+    dial->deadline_ns = connected_ns + dial->options.tls_timeout_ns;
+    timers_arm(dial->dialer->timers, &dial->timer, dial->deadline_ns);
+}
+
+static void dial_on_conn_ready(void *ctx, struct conn *conn, uint64_t ready_ns)
+{
+    struct dial *dial = ctx;
+
+    if (dial->route.tls)
+        dial->tls_ns = ready_ns;
+    else
+        dial->connected_ns = ready_ns;
     dial->conn = NULL;
     dial_end(dial);
     dial->events->open(dial, conn);
 }
 
 static const struct conn_events dial_conn_events = {
+    .connected = dial_on_conn_connected,
     .ready = dial_on_conn_ready,
     .closed = dial_on_conn_closed,
 };
@@ -105,6 +123,7 @@ static int dial_connect(struct dial *dial)
 {
     union conn_address address, local;
     struct conn_target target = { .address = &address };
+    int r;
 
     if (dial->route.unix_path && strlen(dial->route.unix_path) >= sizeof(address.local.sun_path))
         return -ENAMETOOLONG;
@@ -114,7 +133,17 @@ static int dial_connect(struct dial *dial)
             return -EINVAL;
         target.local = &local;
     }
-    return conn_open(dial->dialer->conns, &target, &dial_conn_events, dial, &dial->conn);
+    if (dial->route.tls) {
+        r = tls_new(dial->route.tls, span_of_string(dial->route.server_name), dial->resume,
+                    &target.tls);
+        dial->resume = NULL;
+        if (r < 0)
+            return r == -EINVAL ? -EDESTADDRREQ : r;
+    }
+    r = conn_open(dial->dialer->conns, &target, &dial_conn_events, dial, &dial->conn);
+    if (r < 0)
+        tls_free(target.tls);
+    return r;
 }
 
 /* After the failure noted in fault: what comes next. True: address_index names an address to try
@@ -137,7 +166,9 @@ static bool dial_goes_on(struct dial *dial)
 /* No socket could be had, or not as the route wants it. */
 static void dial_note_refused(struct dial *dial, int error)
 {
-    if (error == ENAMETOOLONG)
+    if (error == EDESTADDRREQ)
+        dial_note(dial, FAULT_INPUT_URL, 0, "no certificate can be for this host");
+    else if (error == ENAMETOOLONG)
         dial_note(dial, FAULT_INPUT_ARGUMENT, error, "a unix socket's path has at most 107 bytes");
     else if (error == EINVAL && dial->route.interface)
         dial_note(dial, FAULT_INPUT_ARGUMENT, error, "--interface takes a local IP address");
@@ -163,11 +194,27 @@ static void dial_try(struct dial *dial)
     } while (dial_goes_on(dial));
 }
 
+/* The handshake did not come to its end. The words are the conn's. */
+static void dial_end_unsecured(struct dial *dial, struct conn *conn, int error)
+{
+    if (fault_is_set(&conn->fault))
+        dial->fault = conn->fault;
+    else
+        dial_note(dial, FAULT_TLS_HANDSHAKE, error, "the server hung up during the handshake");
+    dial_fail(dial);
+    conn_close(conn);
+}
+
 static void dial_on_conn_closed(void *ctx, struct conn *conn, int error, bool while_sending)
 {
     struct dial *dial = ctx;
 
     (void)while_sending; /* nothing is sent while dialing */
+    if (dial->connected_ns) {
+        dial->conn = NULL;
+        dial_end_unsecured(dial, conn, error);
+        return;
+    }
     conn_close(conn);
     dial->conn = NULL;
     dial_note(dial, fault_of_connect_errno(error), error, NULL);
@@ -186,9 +233,10 @@ static void dial_on_timer(struct timer *timer, uint64_t now_ns)
     } else if (!dial->conn && now_ns >= dial->deadline_ns) {
         dial_fail(dial); /* the shortage has not passed: that is the fault, not the time */
     } else if (dial->conn) {
+        dial_note(dial, dial->connected_ns ? FAULT_TIMEOUT_TLS : FAULT_TIMEOUT_CONNECT, ETIMEDOUT,
+                  NULL);
         conn_close(dial->conn);
         dial->conn = NULL;
-        dial_note(dial, FAULT_TIMEOUT_CONNECT, ETIMEDOUT, NULL);
         dial_fail(dial);
     } else {
         timers_arm(dial->dialer->timers, &dial->timer, dial->deadline_ns);
@@ -276,13 +324,15 @@ static void dial_begin(struct ring_deferred *deferred)
 }
 
 void dial_start(struct dial *dial, struct dialer *dialer, const struct dial_route *route,
-                const struct dial_options *options, const struct dial_events *events)
+                const struct dial_options *options, struct tls_session *resume,
+                const struct dial_events *events)
 {
     assert(!dial->active);
     *dial = (struct dial){ .dialer = dialer,
                            .events = events,
                            .route = *route,
                            .options = *options,
+                           .resume = resume,
                            .active = true,
                            .later.run = dial_begin };
     list_init(&dial->query.link);
@@ -304,5 +354,7 @@ void dial_cancel(struct dial *dial)
 
 enum phase dial_phase(const struct dial *dial)
 {
+    if (dial->connected_ns)
+        return PHASE_TLS;
     return dial->resolved_ns ? PHASE_CONNECT : PHASE_DNS;
 }

@@ -13,20 +13,23 @@ struct dial_route {
     const char *host; /* to look up, or a literal; NULL with unix_path */
     uint16_t port;
     enum resolve_family family;
-    const char *interface; /* local address to bind to, as text, or NULL */
-    const char *unix_path; /* or NULL */
+    const char *interface;   /* local address to bind to, as text, or NULL */
+    const char *unix_path;   /* or NULL */
+    struct tls_context *tls; /* held by the route; NULL: plain */
+    const char *server_name; /* with tls: whom the certificate must be for */
 };
 
 struct dial_options {
     uint64_t dns_timeout_ns;     /* each > 0 */
     uint64_t connect_timeout_ns; /* over all addresses */
+    uint64_t tls_timeout_ns;     /* from connected to the end of the handshake */
 };
 
 struct dial;
 
 struct dial_events {
     /* Exactly one of the two, never inside dial_start; the dial is over and may be started again or
-     * forgotten. */
+     * forgotten. The fault's why is valid during the call. */
     void (*open)(struct dial *dial, struct conn *conn);
     void (*failed)(struct dial *dial, const struct fault *fault);
 };
@@ -45,7 +48,8 @@ struct dial {
     struct resolve_query query;
     struct timer timer;
     struct ring_deferred later;
-    struct conn *conn; /* being connected */
+    struct conn *conn;          /* being connected */
+    struct tls_session *resume; /* owned: to begin with, or NULL */
     struct resolve_address addresses[RESOLVE_ADDRESSES_MAX];
     unsigned addresses_count;
     unsigned address_index;  /* the next to try */
@@ -54,19 +58,22 @@ struct dial {
     struct fault fault;   /* of the last address, or the final one */
     uint64_t resolved_ns; /* stamps, 0 = not reached */
     uint64_t connected_ns;
-    uint64_t deadline_ns; /* of the connect phase */
+    uint64_t tls_ns;
+    uint64_t deadline_ns; /* of the connect phase, then of the handshake */
     bool resolving;
     bool active;
 };
 
-/* route's strings must live until the dial is over. */
+/* route's strings and context must live until the dial is over. resume is taken over; NULL: none.
+ */
 void dial_start(struct dial *dial, struct dialer *dialer, const struct dial_route *route,
-                const struct dial_options *options, const struct dial_events *events);
+                const struct dial_options *options, struct tls_session *resume,
+                const struct dial_events *events);
 
 /* No event follows. Fine when it is not active. */
 void dial_cancel(struct dial *dial);
 
-/* PHASE_DNS or PHASE_CONNECT. */
+/* PHASE_DNS, PHASE_CONNECT or PHASE_TLS. */
 enum phase dial_phase(const struct dial *dial);
 
 #endif

@@ -8,6 +8,8 @@
  */
 #include "engine.h"
 
+#include "retry.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@ struct engine_attempt {
 };
 
 static void engine_on_exchange_done(void *ctx, struct exchange *x);
+static void engine_on_governor_timer(struct timer *timer, uint64_t now_ns);
 
 int engine_init(struct engine *engine, struct ring *ring, struct timers *timers,
                 struct resolve *resolve, struct writer *writer,
@@ -40,7 +43,13 @@ int engine_init(struct engine *engine, struct ring *ring, struct timers *timers,
                                          .ctx = engine };
     slab_init(&engine->exchanges, sizeof(struct engine_attempt), options->exchanges_max);
     table_init(&engine->by_id);
-    r = governor_init(&engine->governor, options->per_origin_total_max, ring_random(ring));
+    timer_init(&engine->governor_timer, engine_on_governor_timer);
+    r = governor_init(&engine->governor, &(struct governor_options){
+                                             .origin_active_max = options->per_origin_total_max,
+                                             .origin_rate_uhz = options->rate_per_origin_uhz,
+                                             .origin_burst = options->rate_burst,
+                                             .idle_origins_max = options->idle_origins_max,
+                                             .hash_seed = ring_random(ring) });
     if (r < 0)
         goto fail;
     r = pool_init(&engine->pool, ring, timers, resolve, &options->pool);
@@ -58,6 +67,7 @@ void engine_deinit(struct engine *engine)
     if (!engine->ring)
         return;
     pool_deinit(&engine->pool);
+    timers_disarm(engine->env.timers, &engine->governor_timer);
     if (engine->governor.buckets)
         governor_deinit(&engine->governor);
     table_deinit(&engine->by_id);
@@ -75,7 +85,8 @@ static struct pool_key pool_key_of(const struct attempt *attempt)
                                         : attempt->address_family == 6 ? RESOLVE_IPV6
                                                                        : RESOLVE_ANY,
                               .interface = attempt->interface,
-                              .unix_path = attempt->unix_path };
+                              .unix_path = attempt->unix_path,
+                              .tls = attempt->tls };
 }
 
 static struct span keep_span(char **at, struct span text)
@@ -117,6 +128,79 @@ static void engine_refuse(struct engine *engine, const struct attempt *attempt)
     engine->front.done(engine->front.ctx, attempt->id, &result);
 }
 
+/* ---- the governor ---- */
+
+/* One timer for all origins, at the earliest of what they wait for. */
+static void engine_watch_governor(struct engine *engine)
+{
+    uint64_t next_ns = governor_next_ns(&engine->governor);
+    struct timer *timer = &engine->governor_timer;
+
+    if (next_ns == UINT64_MAX)
+        timers_disarm(engine->env.timers, timer);
+    else if (!timer_is_armed(timer) || timer->deadline_ns != next_ns)
+        timers_arm(engine->env.timers, timer, next_ns);
+}
+
+static void engine_begin(struct governor_ticket *ticket)
+{
+    struct exchange *x = container_of(ticket, struct exchange, ticket);
+    struct engine_attempt *ea = container_of(x, struct engine_attempt, exchange);
+
+    exchange_begin(x, &ea->key, ea->fresh_conn);
+}
+
+static void engine_on_governor_timer(struct timer *timer, uint64_t now_ns)
+{
+    struct engine *engine = container_of(timer, struct engine, governor_timer);
+    struct governor_ticket *ticket;
+
+    while ((ticket = governor_wake(&engine->governor, now_ns)))
+        engine_begin(ticket);
+    engine_watch_governor(engine);
+}
+
+/* Only what the origin itself has said counts; without a status nobody knows whose fault it was. */
+static struct governor_answer engine_answer_of(struct engine *engine, const struct exchange *x)
+{
+    uint16_t status = x->result.status;
+    struct governor_answer answer = { .kind = COOLDOWN_ANSWER_NONE };
+
+    if (status == 0)
+        return answer;
+    if (status != 429 && status != 503) {
+        answer.kind = COOLDOWN_ANSWER_GOOD;
+        return answer;
+    }
+    if (!span_is_empty(x->result.retry_after) &&
+        !retry_parse_after(x->result.retry_after, ring_wall_ns(engine->ring), &answer.after_ns))
+        answer.after_ns = 0; /* rubbish is as if it were not there */
+    if (status == 429 || answer.after_ns)
+        answer.kind = COOLDOWN_ANSWER_PAUSE;
+    return answer;
+}
+
+static void engine_leave_governor(struct engine *engine, struct exchange *x)
+{
+    const struct governor_answer answer = engine_answer_of(engine, x);
+    struct governor_ticket *next =
+        governor_leave(&engine->governor, &x->ticket, &answer, ring_now_ns(engine->ring));
+
+    x->result.cools_until_ns = x->ticket.cools_until_ns;
+    if (next)
+        engine_begin(next);
+    engine_watch_governor(engine);
+}
+
+/* It waits, so it frees no place. */
+static void engine_quit_governor(struct engine *engine, struct exchange *x)
+{
+    (void)governor_leave(&engine->governor, &x->ticket, NULL, ring_now_ns(engine->ring));
+    engine_watch_governor(engine);
+}
+
+/* ---- attempts ---- */
+
 static void engine_start(void *ctx, const struct attempt *attempt)
 {
     struct engine *engine = ctx;
@@ -124,8 +208,13 @@ static void engine_start(void *ctx, const struct attempt *attempt)
     struct pool_key key = pool_key_of(attempt);
     struct governor_demand demand = { .host = attempt->host,
                                       .port = attempt->port,
+                                      .scheme = attempt->tls ? 1 : 0,
+                                      .client_key = attempt->client_key,
                                       .batch_key = attempt->batch_key,
-                                      .batch_active_max = attempt->per_origin_max };
+                                      .batch_active_max = attempt->per_origin_max,
+                                      .batch_rate_uhz = attempt->rate_uhz,
+                                      .batch_rate_cap = attempt->rate_cap,
+                                      .asked_rate_uhz = attempt->asked_rate_uhz };
 
     if (!ea || table_insert(&engine->by_id, attempt->id, ea) < 0) {
         if (ea)
@@ -136,14 +225,17 @@ static void engine_start(void *ctx, const struct attempt *attempt)
     engine->counters.started++;
     exchange_init(&ea->exchange, &engine->env, attempt);
     ea->fresh_conn = attempt->fresh_conn;
-    switch (governor_enter(&engine->governor, &ea->exchange.ticket, &demand)) {
+    switch (governor_enter(&engine->governor, &ea->exchange.ticket, &demand,
+                           ring_now_ns(engine->ring))) {
     case GOVERNOR_GO:
         exchange_begin(&ea->exchange, &key, ea->fresh_conn);
         return;
     case GOVERNOR_WAIT:
-        if (engine_keep_key(ea, &key) == 0)
+        if (engine_keep_key(ea, &key) == 0) {
+            engine_watch_governor(engine);
             return;
-        (void)governor_leave(&engine->governor, &ea->exchange.ticket); /* frees no place */
+        }
+        engine_quit_governor(engine, &ea->exchange);
         break;
     case GOVERNOR_NO_MEMORY:
         break;
@@ -159,7 +251,7 @@ static void engine_cancel(void *ctx, uint64_t id, enum fault_code code)
     if (!ea)
         return;
     if (ea->exchange.state == EXCHANGE_QUEUED && ea->exchange.ticket.lane)
-        (void)governor_leave(&engine->governor, &ea->exchange.ticket); /* frees no place */
+        engine_quit_governor(engine, &ea->exchange);
     exchange_cancel(&ea->exchange, code);
 }
 
@@ -184,17 +276,10 @@ static void engine_on_exchange_done(void *ctx, struct exchange *x)
 {
     struct engine *engine = ctx;
     struct engine_attempt *ea = container_of(x, struct engine_attempt, exchange);
-    struct governor_ticket *next = NULL;
 
     table_remove(&engine->by_id, x->id);
     if (x->ticket.lane)
-        next = governor_leave(&engine->governor, &x->ticket);
-    if (next) {
-        struct exchange *y = container_of(next, struct exchange, ticket);
-        struct engine_attempt *eb = container_of(y, struct engine_attempt, exchange);
-
-        exchange_begin(y, &eb->key, eb->fresh_conn);
-    }
+        engine_leave_governor(engine, x);
     engine->counters.finished++;
     engine->front.done(engine->front.ctx, x->id, &x->result);
     exchange_deinit(x);

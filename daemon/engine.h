@@ -12,6 +12,9 @@ struct engine_options {
     struct response_limits limits;
     unsigned exchanges_max;
     unsigned per_origin_total_max; /* 0 = none */
+    uint64_t rate_per_origin_uhz;  /* over all batches; 0 = none */
+    unsigned rate_burst;           /* of that; 0 = bucket_burst */
+    unsigned idle_origins_max;     /* remembered for a rate or a cool-down; > 0 */
     uint64_t sink_timeout_ns;
 };
 
@@ -19,6 +22,7 @@ struct engine {
     struct ring *ring;
     struct pool pool;
     struct governor governor;
+    struct timer governor_timer; /* armed iff time lets something go */
     struct slab exchanges;
     struct table by_id;
     struct response_limits limits;

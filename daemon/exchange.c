@@ -10,6 +10,11 @@
  * come before the request is sent, and then ends both. The exchange follows no redirect and knows
  * no retry; it says what happened, and whether a reused connection had gone stale before a byte.
  *
+ * A body that is being decoded can hold more than its bytes: while there is more to come of those
+ * received (body_has_more), the conn is paused and the parser is not asked, not even whether the
+ * message has ended. exchange_go_on takes it up again, when the sink is ready or the loop has been
+ * round.
+ *
  * Leaving the conn is complete at once: pool_release either keeps it or lets it drain.
  *
  * One timer serves all limits. Progress only moves deadline_ns; the timer, when it fires too
@@ -21,6 +26,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
 static const uint8_t exchange_next[] = {
     [EXCHANGE_QUEUED] = 1u << EXCHANGE_WAITING | 1u << EXCHANGE_DONE,
@@ -60,6 +66,7 @@ static enum phase exchange_phase(const struct exchange *x)
 static void exchange_finish(struct exchange *x)
 {
     exchange_enter(x, EXCHANGE_DONE);
+    ring_undefer(&x->more);
     timers_disarm(x->env->timers, &x->timer);
     ring_defer(x->env->ring, &x->later);
 }
@@ -106,9 +113,26 @@ static void exchange_fail(struct exchange *x, enum fault_code code, enum phase p
     exchange_finish(x);
 }
 
-/* The response is whole. */
+static void exchange_fail_with(struct exchange *x, const struct fault *fault)
+{
+    exchange_fail(x, fault->code, fault->phase, fault->error, fault->why);
+}
+
+/* Of TLS, whose words do not outlive the connection. */
+static void exchange_fail_with_words(struct exchange *x, const struct fault *fault)
+{
+    if (fault->why && !x->words)
+        x->words = strdup(fault->why);
+    exchange_fail(x, fault->code, fault->phase, fault->error, x->words);
+}
+
+/* The response is whole, if its body can be decoded to its end. */
 static void exchange_complete(struct exchange *x, bool reuse)
 {
+    if (!body_finish(&x->body)) {
+        exchange_fail_with(x, &x->body.fault);
+        return;
+    }
     x->result.complete = true;
     exchange_leave_conn(x, reuse);
     if (sink_is_settled(&x->sink)) {
@@ -122,6 +146,7 @@ static void exchange_complete(struct exchange *x, bool reuse)
 static void exchange_on_head(struct exchange *x)
 {
     const struct response *response = &x->response;
+    struct decode_list codings = response_codings(response);
     struct attempt_head head = { .status = response->status,
                                  .version_major = response->version_major,
                                  .version_minor = response->version_minor,
@@ -134,6 +159,7 @@ static void exchange_on_head(struct exchange *x)
     x->drops_body =
         retry_on_has_status(&x->drops, response->status) ||
         (x->follows && redirect_is_followed(response->status) && response_location(response).data);
+    body_set_codings(&x->body, &codings);
     if (!x->wants_head)
         return;
     head.reason = response_reason(response);
@@ -141,39 +167,45 @@ static void exchange_on_head(struct exchange *x)
     x->env->front->head(x->env->front->ctx, x->id, &head);
 }
 
-static void exchange_on_body(struct exchange *x, struct span body)
+static void exchange_take_verdict(struct exchange *x, enum body_verdict verdict)
 {
-    x->result.wire_bytes += body.bytes;
-    if (x->drops_body)
+    switch (verdict) {
+    case BODY_TAKEN:
         return;
-    x->result.body_bytes += body.bytes;
-    switch (sink_write(&x->sink, body)) {
-    case SINK_TAKEN:
-        return;
-    case SINK_FULL:
+    case BODY_FULL:
         x->sink_full = true;
         exchange_set_deadline(x, ring_now_ns(x->env->ring) + x->env->sink_timeout_ns);
         return;
-    case SINK_FAILED:
-        x->result.fault = x->sink.fault;
-        exchange_fail(x, FAULT_SINK_WRITE, PHASE_DELIVER, 0, NULL);
+    case BODY_BUSY:
+        exchange_set_deadline(x, ring_now_ns(x->env->ring) + x->idle_timeout_ns);
+        ring_defer(x->env->ring, &x->more);
+        return;
+    case BODY_FAILED:
+        exchange_fail_with(x, &x->body.fault);
         return;
     }
 }
 
-static void exchange_on_conn_bytes(void *ctx, struct conn *conn, struct span bytes, uint64_t now_ns)
+static void exchange_on_body(struct exchange *x, struct span piece)
 {
-    struct exchange *x = ctx;
+    x->result.wire_bytes += piece.bytes;
+    if (!x->drops_body)
+        exchange_take_verdict(x, body_write(&x->body, piece));
+}
+
+/* A full sink stops us between two pieces. After the last byte we ask once more all the same: if
+ * the body that filled the sink was the end of the message, nothing else would tell. */
+static bool exchange_may_read(const struct exchange *x, struct span bytes)
+{
+    return x->state == EXCHANGE_OPEN && !body_has_more(&x->body) &&
+           (!x->sink_full || span_is_empty(bytes));
+}
+
+static void exchange_read(struct exchange *x, struct span bytes)
+{
     struct span body;
 
-    (void)conn; /* x->conn */
-    if (!x->result.first_byte_ns)
-        x->result.first_byte_ns = now_ns;
-    x->result.last_byte_ns = now_ns;
-    exchange_set_deadline(x, now_ns + x->idle_timeout_ns);
-    /* A full sink stops us between two pieces. After the last byte we ask once more all the same:
-     * if the body that filled the sink was the end of the message, nothing else would tell. */
-    while (x->state == EXCHANGE_OPEN && (!x->sink_full || span_is_empty(bytes))) {
+    while (exchange_may_read(x, bytes)) {
         switch (response_feed(&x->response, &bytes, &body)) {
         case RESPONSE_NEED_MORE:
             if (x->sink_full)
@@ -192,13 +224,24 @@ static void exchange_on_conn_bytes(void *ctx, struct conn *conn, struct span byt
                                      span_is_empty(bytes));
             return;
         case RESPONSE_BAD:
-            exchange_fail(x, x->response.fault.code, x->response.fault.phase,
-                          x->response.fault.error, x->response.fault.why);
+            exchange_fail_with(x, &x->response.fault);
             return;
         }
     }
     if (x->state == EXCHANGE_OPEN)
         conn_pause(x->conn, bytes);
+}
+
+static void exchange_on_conn_bytes(void *ctx, struct conn *conn, struct span bytes, uint64_t now_ns)
+{
+    struct exchange *x = ctx;
+
+    (void)conn; /* x->conn */
+    if (!x->result.first_byte_ns)
+        x->result.first_byte_ns = now_ns;
+    x->result.last_byte_ns = now_ns;
+    exchange_set_deadline(x, now_ns + x->idle_timeout_ns);
+    exchange_read(x, bytes);
 }
 
 static void exchange_on_conn_sent(void *ctx, struct conn *conn, uint64_t sent_ns)
@@ -217,7 +260,10 @@ static void exchange_on_conn_closed(void *ctx, struct conn *conn, int error, boo
 {
     struct exchange *x = ctx;
 
-    (void)conn;
+    if (fault_is_set(&conn->fault)) {
+        exchange_fail_with_words(x, &conn->fault);
+        return;
+    }
     if (error == ENOMEM) {
         exchange_fail(x, FAULT_LOCAL_NO_MEMORY, exchange_phase(x), error, NULL);
         return;
@@ -229,6 +275,11 @@ static void exchange_on_conn_closed(void *ctx, struct conn *conn, int error, boo
     if (error) {
         exchange_fail(x, while_sending ? FAULT_IO_SEND : FAULT_IO_RECV, exchange_phase(x), error,
                       NULL);
+        return;
+    }
+    if (conn->cut_short && response_ends_with_connection(&x->response)) {
+        exchange_fail(x, FAULT_HTTP_PARTIAL, exchange_phase(x), 0,
+                      "the connection ended without TLS's word that nothing follows");
         return;
     }
     if (response_finish(&x->response) == RESPONSE_COMPLETE) {
@@ -253,6 +304,8 @@ static void exchange_open(struct exchange *x, struct conn *conn)
     x->result.reused = x->lease.reused;
     x->result.resolved_ns = x->lease.resolved_ns;
     x->result.connected_ns = x->lease.connected_ns;
+    x->result.tls_ns = x->lease.tls_ns;
+    x->result.resumed = x->lease.resumed;
     x->result.request_bytes = x->request->bytes;
     conn_adopt(conn, &exchange_conn_events, x);
     conn_send(conn, x->request);
@@ -274,7 +327,8 @@ static void exchange_on_lease_failed(struct pool_lease *lease, const struct faul
     struct exchange *x = container_of(lease, struct exchange, lease);
 
     x->result.resolved_ns = lease->resolved_ns;
-    exchange_fail(x, fault->code, fault->phase, fault->error, fault->why);
+    x->result.connected_ns = lease->connected_ns;
+    exchange_fail_with_words(x, fault);
 }
 
 static enum fault_code timeout_code(enum phase phase)
@@ -310,20 +364,36 @@ static void exchange_on_timer(struct timer *timer, uint64_t now_ns)
         exchange_fail(x, timeout_code(phase), phase, ETIMEDOUT, NULL);
 }
 
+/* Nothing stands in the way of the body any more. The conn may have nothing to tell us: if what was
+ * decoded was the end of the message, we have to ask. */
+static void exchange_go_on(struct exchange *x)
+{
+    if (body_has_more(&x->body))
+        exchange_take_verdict(x, body_go_on(&x->body));
+    if (x->state != EXCHANGE_OPEN || body_has_more(&x->body) || x->sink_full)
+        return;
+    exchange_set_deadline(x, ring_now_ns(x->env->ring) + x->idle_timeout_ns);
+    conn_resume(x->conn);
+    exchange_read(x, span_of("", 0));
+}
+
+static void exchange_on_more(struct ring_deferred *deferred)
+{
+    exchange_go_on(container_of(deferred, struct exchange, more));
+}
+
 static void exchange_on_sink_ready(struct sink *sink)
 {
     struct exchange *x = container_of(sink, struct exchange, sink);
 
     if (fault_is_set(&sink->fault)) {
-        x->result.fault = sink->fault;
-        exchange_fail(x, sink->fault.code, sink->fault.phase, sink->fault.error, NULL);
+        exchange_fail_with(x, &sink->fault);
     } else if (x->state == EXCHANGE_DELIVERING) {
         if (sink_is_settled(sink))
             exchange_finish(x);
     } else if (x->state == EXCHANGE_OPEN && x->sink_full) {
         x->sink_full = false;
-        exchange_set_deadline(x, ring_now_ns(x->env->ring) + x->idle_timeout_ns);
-        conn_resume(x->conn);
+        exchange_go_on(x);
     }
 }
 
@@ -332,11 +402,14 @@ static void exchange_on_later(struct ring_deferred *deferred)
     struct exchange *x = container_of(deferred, struct exchange, later);
 
     assert(x->state == EXCHANGE_DONE);
+    x->result.body_bytes = x->body.bytes;
+    x->result.decoded = body_is_decoded(&x->body);
     x->result.held_by = x->lease.held_by ? x->lease.held_by : x->ticket.held_by;
     x->result.content_type = response_content_type(&x->response);
     if (x->result.complete)
         x->result.location = response_location(&x->response);
     x->result.retry_after = response_retry_after(&x->response);
+    x->result.set_cookies = response_cookies(&x->response);
     x->env->on_done(x->env->ctx, x);
 }
 
@@ -348,11 +421,15 @@ void exchange_init(struct exchange *x, struct exchange_env *env, const struct at
                                  .file = attempt->file,
                                  .id = attempt->id,
                                  .window_bytes = attempt->window_bytes };
+    struct body_options body = { .sink = &x->sink,
+                                 .decodes = attempt->decodes,
+                                 .bytes_max = attempt->body_bytes_max };
 
     x->env = env;
     x->id = attempt->id;
     x->request = attempt->request;
     x->later.run = exchange_on_later;
+    x->more.run = exchange_on_more;
     x->first_byte_timeout_ns = attempt->first_byte_timeout_ns;
     x->idle_timeout_ns = attempt->idle_timeout_ns;
     x->wants_head = attempt->wants_head;
@@ -365,17 +442,22 @@ void exchange_init(struct exchange *x, struct exchange_env *env, const struct at
     x->lease.failed = exchange_on_lease_failed;
     x->lease.options.dns_timeout_ns = attempt->dns_timeout_ns;
     x->lease.options.connect_timeout_ns = attempt->connect_timeout_ns;
+    x->lease.options.tls_timeout_ns = attempt->tls_timeout_ns;
     list_init(&x->ticket.link);
     timer_init(&x->timer, exchange_on_timer);
     response_init(&x->response, &x->limits, attempt->is_head_request, attempt->wants_head);
+    x->response.wants_cookies = attempt->wants_cookies;
     sink_init(&x->sink, &sink, exchange_on_sink_ready);
+    body_init(&x->body, &body);
 }
 
 void exchange_deinit(struct exchange *x)
 {
     assert(x->state == EXCHANGE_DONE && !x->conn);
     block_free(x->request);
+    free(x->words);
     response_deinit(&x->response);
+    body_deinit(&x->body);
     sink_deinit(&x->sink);
 }
 
@@ -388,7 +470,7 @@ void exchange_begin(struct exchange *x, const struct pool_key *key, bool fresh_c
     x->result.started_ns = ring_now_ns(x->env->ring);
     conn = pool_acquire(x->env->pool, &x->lease, key, fresh_conn, &fault);
     if (fault_is_set(&fault))
-        exchange_fail(x, fault.code, fault.phase, fault.error, fault.why);
+        exchange_fail_with(x, &fault);
     else if (conn)
         exchange_open(x, conn);
 }
@@ -410,6 +492,8 @@ void exchange_check(const struct exchange *x)
     assert(x->state != EXCHANGE_WAITING || x->lease.route);
     assert(x->state != EXCHANGE_OPEN || timer_is_armed(&x->timer));
     assert(!fault_is_set(&x->result.fault) || x->state == EXCHANGE_DONE);
+    assert(x->state == EXCHANGE_OPEN || !x->more.pending);
+    body_check(&x->body);
     if (x->state == EXCHANGE_OPEN)
         response_check(&x->response);
 }

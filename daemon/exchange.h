@@ -4,6 +4,7 @@
 #ifndef HAULD_EXCHANGE_H
 #define HAULD_EXCHANGE_H
 
+#include "body.h"
 #include "governor.h"
 #include "pool.h"
 #include "response.h"
@@ -44,12 +45,15 @@ struct exchange {
     struct response_limits limits;
     struct response response;
     struct sink sink;
+    struct body body;           /* to the sink */
     struct timer timer;         /* fires at or before deadline_ns */
     struct ring_deferred later; /* start and end outside the engine's calls */
+    struct ring_deferred more;  /* there is more to decode than one call does */
     uint64_t deadline_ns;       /* moved with progress; the timer follows when it fires */
     uint64_t first_byte_timeout_ns;
     uint64_t idle_timeout_ns;
     struct attempt_result result;
+    char *words;   /* owned: the why of a fault of TLS, which is the connection's */
     uint8_t state; /* enum exchange_state */
     bool request_sent;
     bool wants_head;

@@ -14,6 +14,7 @@
 
 #define FIELDS_HOST SPAN_LITERAL("host")
 #define FIELDS_AUTHORIZATION SPAN_LITERAL("authorization")
+#define FIELDS_COOKIE SPAN_LITERAL("cookie")
 
 /* What goes into one head; starts as zero. */
 struct fields_total {

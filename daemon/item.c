@@ -5,8 +5,11 @@
  *      |         |  ^  |      (only with a file)     ^
  *      |         |  |  +-- replay, redirect          |
  *      |         v  |                                |
- *      |        PAUSED (to be tried again) ----------+
+ *      |        HELD, or PAUSED and then HELD -------+
  *      +---------------------------------------------+   (cancelled, refused)
+ *
+ * PAUSED waits to be tried again; HELD wants to ask once more (a replay, a redirect, a retry) when
+ * its batch has a rate that does not allow it at once.
  *
  * One deadline covers everything from acceptance (or from the planned time) on, however many
  * attempts and hops there are.
@@ -15,11 +18,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
 static const uint8_t item_next[] = {
     [ITEM_WAITING] = 1u << ITEM_ACTIVE | 1u << ITEM_CLOSING | 1u << ITEM_FINISHED,
-    [ITEM_ACTIVE] = 1u << ITEM_PAUSED | 1u << ITEM_CLOSING | 1u << ITEM_FINISHED,
-    [ITEM_PAUSED] = 1u << ITEM_ACTIVE | 1u << ITEM_CLOSING | 1u << ITEM_FINISHED,
+    [ITEM_ACTIVE] = 1u << ITEM_PAUSED | 1u << ITEM_HELD | 1u << ITEM_CLOSING | 1u << ITEM_FINISHED,
+    [ITEM_PAUSED] = 1u << ITEM_ACTIVE | 1u << ITEM_HELD | 1u << ITEM_CLOSING | 1u << ITEM_FINISHED,
+    [ITEM_HELD] = 1u << ITEM_ACTIVE | 1u << ITEM_CLOSING | 1u << ITEM_FINISHED,
     [ITEM_CLOSING] = 1u << ITEM_FINISHED,
     [ITEM_FINISHED] = 0,
 };
@@ -86,6 +91,7 @@ void item_free(struct item *item)
     assert(item->state == ITEM_FINISHED && item->blocks_count == 0 && !item->file);
     block_free(item->request);
     block_free(item->hop_url);
+    free(item->words);
     slab_release(&item->front->items, item);
 }
 
@@ -159,6 +165,12 @@ void item_start(struct item *item)
     item_begin_attempt(item);
 }
 
+void item_resume(struct item *item)
+{
+    item_enter(item, ITEM_ACTIVE);
+    item_begin_attempt(item);
+}
+
 /* FINISHED, but a part of its body still waits for the client. */
 static void item_abandon(struct item *item, enum fault_code code)
 {
@@ -186,7 +198,10 @@ void item_cancel(struct item *item, enum fault_code code)
         item->front->engine.cancel(item->front->engine.ctx, item_attempt_id(item), code);
         break;
     case ITEM_PAUSED:
+    case ITEM_HELD:
         timers_disarm(item->front->timers, &item->pause);
+        if (item->state == ITEM_HELD)
+            batch_unhold(item->batch, item);
         item->result.fault = (struct fault){ .code = code, .phase = PHASE_QUEUE };
         item_conclude(item);
         break;

@@ -7,6 +7,7 @@
 #ifndef HAULD_ITEM_H
 #define HAULD_ITEM_H
 
+#include "cookies.h"
 #include "heap.h"
 #include "mailbox.h"
 #include "profile.h"
@@ -25,7 +26,9 @@ struct front {
     const struct config *config;
     struct mailbox_engine engine;
     struct slab items;
-    unsigned conns_max; /* what MaxConnections= came to */
+    struct public_suffixes suffixes; /* of jars */
+    unsigned conns_max;              /* what MaxConnections= came to */
+    uint64_t batches_count;          /* ever begun: the key of the latest */
     struct front_counters {
         uint64_t items_accepted;
         uint64_t items_ok;
@@ -43,18 +46,21 @@ struct item_events {
     void (*finished)(void *ctx, struct item *item);
     /* What body has handed over is void: the client is to forget it before it gets more. */
     void (*restart)(void *ctx, struct item *item);
+    /* The batch may start more: it is to be pumped soon, outside this call. */
+    void (*wake)(void *ctx);
 };
 
 enum item_state {
     ITEM_WAITING, /* in its batch, not yet started */
     ITEM_ACTIVE,  /* an attempt is with the engine */
     ITEM_PAUSED,  /* waits to be tried again */
+    ITEM_HELD,    /* wants to ask once more, and waits for its batch's rate */
     ITEM_CLOSING, /* the attempt is over; its file is being written out */
     ITEM_FINISHED,
 };
 
 struct item {
-    struct list link;       /* in its batch: waiting or active */
+    struct list link;       /* in its batch: waiting, active or held */
     struct heap_entry plan; /* in its batch: planned */
     struct front *front;
     struct batch *batch;
@@ -88,6 +94,7 @@ struct item {
     bool given_up;         /* what its client has not got of its body is not to be sent any more */
     unsigned blocks_count; /* body blocks that the client's side still holds */
     char content_type[255];
+    char *words; /* owned: result.fault.why of TLS */
 };
 
 struct item_options {
@@ -107,6 +114,9 @@ void item_take_file(struct item *item, int fd);
 
 /* Starts the first attempt, or finishes it when the request cannot be sent. */
 void item_start(struct item *item);
+
+/* HELD: its batch's rate allows one more. */
+void item_resume(struct item *item);
 
 /* Its result will be this fault, unless it has one. Finishes at once when WAITING. When FINISHED
  * with body blocks at the client's side: those are not wanted any more, see item_events.finished.

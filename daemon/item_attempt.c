@@ -28,10 +28,6 @@ static enum fault_code item_parse(const struct item *item, struct url *ret_url,
         *ret_why = fault.why;
         return fault.code;
     }
-    if (ret_url->scheme == URL_HTTPS) {
-        *ret_why = "https arrives with TLS support; this build has none";
-        return FAULT_INPUT_SCHEME;
-    }
     return FAULT_NONE;
 }
 
@@ -77,8 +73,12 @@ static void item_post(struct item *item, const struct url *url, struct block *re
     struct message_pin pin = profile_pin(profile, host, url->port);
     struct attempt attempt = {
         .id = item_attempt_id(item),
-        .batch_key = (uint64_t)(uintptr_t)item->batch,
+        .client_key = (uint64_t)(uintptr_t)item->batch->ctx,
+        .batch_key = item->batch->key,
         .per_origin_max = item->batch->per_origin_max,
+        .rate_uhz = item->batch->origin_rate_uhz,
+        .rate_cap = item->batch->origin_rate_cap,
+        .asked_rate_uhz = item->batch->asked_rate_uhz,
         .host = host,
         .port = url->port,
         .dial_host = pin.to_host,
@@ -86,14 +86,18 @@ static void item_post(struct item *item, const struct url *url, struct block *re
         .address_family = fixed->address_family,
         .interface = profile->message.interface,
         .unix_path = profile->message.unix_path,
+        .tls = url->scheme == URL_HTTPS ? &profile->tls : NULL,
         .request = request,
         .is_head_request = span_equals(item->method, SPAN_LITERAL("HEAD")),
         .wants_head = fixed->flags & WIRE_PROFILE_HEAD,
+        .wants_cookies = item->batch->cookies != NULL,
         .fresh_conn = item->fresh_conn || fixed->flags & WIRE_PROFILE_FRESH_CONN,
         .close_after = fixed->flags & WIRE_PROFILE_NO_REUSE,
+        .decodes = fixed->flags & WIRE_PROFILE_DECODE,
         .follows = fixed->flags & WIRE_PROFILE_FOLLOW,
         .dns_timeout_ns = profile->dns_timeout_ns,
         .connect_timeout_ns = profile->connect_timeout_ns,
+        .tls_timeout_ns = profile->tls_timeout_ns,
         .first_byte_timeout_ns = profile->first_byte_timeout_ns,
         .idle_timeout_ns = profile->idle_timeout_ns,
         .body_bytes_max = fixed->body_bytes_max,
@@ -114,7 +118,8 @@ static void item_post(struct item *item, const struct url *url, struct block *re
  * that is mostly escapes needs more. */
 static struct block *item_write(const struct item *item, const struct request *request)
 {
-    size_t room = item->request->bytes + request->defaults->text_bytes + ITEM_HEAD_BYTES;
+    size_t room = item->request->bytes + request->defaults->text_bytes + request->cookie.bytes +
+                  ITEM_HEAD_BYTES;
     struct block *block = block_new(room);
 
     if (!block)
@@ -165,6 +170,9 @@ void item_begin_attempt(struct item *item)
         code = FAULT_POLICY_DENIED;
         why = "this daemon does not connect to unix sockets for other users (UnixUpstreams=)";
     }
+    if (code == FAULT_NONE && item->batch->cookies &&
+        item_find_cookie(item, &url, &request.cookie) < 0)
+        code = FAULT_LOCAL_NO_MEMORY;
     if (code != FAULT_NONE) {
         item_refuse(item, code, why);
         return;
@@ -175,4 +183,16 @@ void item_begin_attempt(struct item *item)
         return;
     }
     item_post(item, &url, block);
+}
+
+void item_begin_again(struct item *item)
+{
+    if (!batch_may_ask(item->batch)) {
+        item_enter(item, ITEM_HELD);
+        batch_hold(item->batch, item);
+        return;
+    }
+    if (item->state != ITEM_ACTIVE)
+        item_enter(item, ITEM_ACTIVE);
+    item_begin_attempt(item);
 }

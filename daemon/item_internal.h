@@ -2,7 +2,7 @@
  * item_internal.h - what the files of the item share.
  *
  * item.c has the states, item_attempt.c makes attempts of an item, item_outcome.c judges what came
- * of one, item_retry.c tries again. Nobody else includes this.
+ * of one, item_retry.c tries again, item_cookies.c asks the jar. Nobody else includes this.
  */
 #ifndef HAULD_ITEM_INTERNAL_H
 #define HAULD_ITEM_INTERNAL_H
@@ -35,8 +35,19 @@ void item_conclude(struct item *item);
  * sent. The item is ACTIVE. */
 void item_begin_attempt(struct item *item);
 
+/* item_attempt.c: the same for one that has asked before, at its batch's rate: now, or HELD until
+ * then. ACTIVE or PAUSED. */
+void item_begin_again(struct item *item);
+
 /* Where its body goes. */
 enum attempt_sink item_sink(const struct item *item);
+
+/* item_cookies.c. What a request to url takes along from the jar of its batch, which has one; valid
+ * until the jar is used again, and left as it is when that is nothing. 0 or -ENOMEM. */
+struct url;
+int item_find_cookie(const struct item *item, const struct url *url, struct span *ret_value);
+/* What an answer to item->url sets (attempt_result). */
+void item_take_cookies(struct item *item, struct span set_cookies);
 
 /* item_retry.c: an attempt is over. Pauses the item until it is tried again, or returns false. */
 bool item_retry(struct item *item, const struct attempt_result *result);

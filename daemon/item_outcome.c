@@ -14,6 +14,8 @@
 #include "request.h"
 #include "url.h"
 
+#include <stdlib.h>
+
 static void item_keep_result(struct item *item, const struct attempt_result *result)
 {
     size_t bytes = result->content_type.bytes;
@@ -22,11 +24,18 @@ static void item_keep_result(struct item *item, const struct attempt_result *res
     item->result.location = (struct span){ 0 };
     item->result.content_type = (struct span){ 0 };
     item->result.retry_after = (struct span){ 0 };
+    item->result.set_cookies = (struct span){ 0 };
     if (bytes > sizeof(item->content_type))
         bytes = sizeof(item->content_type);
     if (bytes)
         memcpy(item->content_type, result->content_type.data, bytes);
     item->content_type_bytes = (uint8_t)bytes;
+    free(item->words);
+    item->words = NULL;
+    if (result->fault.why && fault_is_of_tls(result->fault.code)) {
+        item->words = strdup(result->fault.why);
+        item->result.fault.why = item->words;
+    }
     item->head_bytes += result->head_bytes;
     if (result->held_by)
         item->held_by = result->held_by;
@@ -55,7 +64,7 @@ static void item_replay(struct item *item)
         item_fail(item, item->cancelled, item->result.fault.phase, NULL);
     } else if (item_may_replay(item)) {
         item->fresh_conn = true;
-        item_begin_attempt(item);
+        item_begin_again(item);
     } else if (!request_is_idempotent(item->method) && !item->fresh_conn) {
         item_fail(item, FAULT_IO_RECV, item->result.fault.phase,
                   "the server had closed the kept connection; such a request is not sent twice");
@@ -148,7 +157,7 @@ static void item_follow(struct item *item, struct span location)
     }
     item->hops++;
     item->fresh_conn = false;
-    item_begin_attempt(item);
+    item_begin_again(item);
 }
 
 void item_on_done(void *ctx, uint64_t id, const struct attempt_result *result)
@@ -157,6 +166,7 @@ void item_on_done(void *ctx, uint64_t id, const struct attempt_result *result)
 
     (void)ctx; /* the front; the item knows it */
     item_keep_result(item, result);
+    item_take_cookies(item, result->set_cookies);
     if (result->replayable)
         item_replay(item);
     else if (item_is_led_on(item, result) && item->cancelled)
@@ -183,10 +193,14 @@ static uint8_t result_flags(const struct item *item)
 
     if (r->reused)
         flags |= WIRE_RESULT_REUSED;
+    if (r->resumed)
+        flags |= WIRE_RESULT_RESUMED;
     if (r->complete && !fault_is_set(&r->fault))
         flags |= WIRE_RESULT_COMPLETE;
     if (fault_is_set(&r->fault) && r->body_bytes > 0)
         flags |= WIRE_RESULT_TRUNCATED;
+    if (r->decoded)
+        flags |= WIRE_RESULT_DECODED;
     return flags;
 }
 
@@ -215,7 +229,7 @@ struct message_result item_result(const struct item *item, uint64_t delivered_ns
             .queued_ns = offset_ns(r->started_ns, t0_ns),
             .dns_ns = offset_ns(r->resolved_ns, t0_ns),
             .connected_ns = offset_ns(r->connected_ns, t0_ns),
-            .tls_ns = WIRE_NOT_REACHED,
+            .tls_ns = offset_ns(r->tls_ns, t0_ns),
             .sent_ns = offset_ns(r->sent_ns, t0_ns),
             .first_byte_ns = offset_ns(r->first_byte_ns, t0_ns),
             .last_byte_ns = offset_ns(r->last_byte_ns, t0_ns),

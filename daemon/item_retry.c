@@ -34,6 +34,7 @@ bool item_retry(struct item *item, const struct attempt_result *result)
         .is_idempotent = request_is_idempotent(item->method),
         .is_delivered = item->fixed.flags & WIRE_REQUEST_KEPT && result->body_bytes > 0,
         .retry_after = result->retry_after.bytes ? result->retry_after : (struct span){ 0 },
+        .origin_ready_ns = result->cools_until_ns,
     };
     struct retry_moment moment = { .now_ns = ring_now_ns(front->ring) };
     uint64_t at_ns;
@@ -48,6 +49,8 @@ bool item_retry(struct item *item, const struct attempt_result *result)
         return false;
     item_take_back(item);
     item->retries++;
+    if (result->cools_until_ns)
+        item->held_by = WIRE_CAP_COOLING;
     item_enter(item, ITEM_PAUSED);
     timers_arm(front->timers, &item->pause, at_ns);
     return true;
@@ -58,7 +61,6 @@ void item_on_pause(struct timer *timer, uint64_t now_ns)
     struct item *item = container_of(timer, struct item, pause);
 
     (void)now_ns; /* its time has come */
-    item_enter(item, ITEM_ACTIVE);
     item->fresh_conn = false;
-    item_begin_attempt(item);
+    item_begin_again(item);
 }

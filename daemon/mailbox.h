@@ -13,6 +13,7 @@
 #include "fault.h"
 #include "retry_on.h"
 #include "span.h"
+#include "tls_context.h"
 #include "wire.h"
 
 /* Where a body goes, as an engine sees it. */
@@ -25,8 +26,12 @@ enum attempt_sink {
 /* One attempt at one hop. Spans and strings are read during start only. */
 struct attempt {
     uint64_t id;             /* the front's; unique among those not done */
-    uint64_t batch_key;      /* for turns and per-origin bounds */
+    uint64_t client_key;     /* for turns */
+    uint64_t batch_key;      /* for turns and per-origin bounds; never that of an earlier batch */
     unsigned per_origin_max; /* > 0 */
+    uint64_t rate_uhz;       /* of the batch's requests to this origin; 0 = none */
+    enum wire_cap rate_cap;  /* what held_by calls that */
+    uint64_t asked_rate_uhz; /* of all that name one for this origin; 0 = it does not */
     struct span host;
     uint16_t port;
     struct span dial_host;
@@ -34,15 +39,19 @@ struct attempt {
     uint8_t address_family; /* 0, 4, 6 */
     struct span interface;
     struct span unix_path;
-    struct block *request; /* head and body; the engine's from here on */
-    bool is_head_request;  /* the response has no body */
-    bool wants_head;       /* post head */
+    const struct tls_options *tls; /* sealed; lives until done; NULL: plain */
+    struct block *request;         /* head and body; the engine's from here on */
+    bool is_head_request;          /* the response has no body */
+    bool wants_head;               /* post head */
+    bool wants_cookies;            /* say what it sets */
     bool fresh_conn;
     bool close_after;
+    bool decodes;            /* the body: what Content-Encoding says is undone */
     bool follows;            /* a redirect's body is nobody's */
     struct retry_on drops;   /* nor is that of these statuses: it will be asked again */
     uint64_t dns_timeout_ns; /* each > 0 */
     uint64_t connect_timeout_ns;
+    uint64_t tls_timeout_ns;
     uint64_t first_byte_timeout_ns;
     uint64_t idle_timeout_ns;
     uint64_t body_bytes_max; /* 0 = none */
@@ -63,30 +72,35 @@ struct attempt_head {
 
 /* The end of an attempt. Stamps are CLOCK_MONOTONIC, 0 = not reached. */
 struct attempt_result {
-    struct fault fault;
-    uint16_t status; /* 0 = no final head was received */
+    struct fault fault; /* why: of tls/..., during the call; else static */
+    uint16_t status;    /* 0 = no final head was received */
     uint8_t version_major;
     uint8_t version_minor;
     bool complete; /* a response was received whole */
     bool reused;
+    bool decoded;    /* its body, as far as it came */
+    bool resumed;    /* its TLS session was */
     bool replayable; /* a reused connection went stale before any byte of an answer */
     uint8_t remote_family;
     uint16_t remote_port;
     uint8_t remote_address[16];
-    uint64_t wire_bytes;
-    uint64_t body_bytes;
+    uint64_t wire_bytes; /* of the body, as received */
+    uint64_t body_bytes; /* handed to the sink */
     uint64_t request_bytes;
     uint32_t head_bytes; /* received, interim responses and trailers included */
     uint64_t started_ns; /* left the queue */
     uint64_t resolved_ns;
     uint64_t connected_ns;
+    uint64_t tls_ns;
     uint64_t sent_ns;
     uint64_t first_byte_ns;
     uint64_t last_byte_ns;
     enum wire_cap held_by;
-    struct span content_type; /* this and the next two during the call */
+    uint64_t cools_until_ns;  /* the origin takes no request before; 0 = it does */
+    struct span content_type; /* this and the next three during the call */
     struct span location;     /* of a whole response; data NULL = none */
     struct span retry_after;
+    struct span set_cookies; /* with wants_cookies: response_cookies */
 };
 
 /* The engine's side. */

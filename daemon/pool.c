@@ -58,6 +58,7 @@ int pool_init(struct pool *pool, struct ring *ring, struct timers *timers, struc
     list_init(&pool->idle_by_age);
     list_init(&pool->capped);
     list_init(&pool->spare_dials);
+    list_init(&pool->asleep);
     timer_init(&pool->idle_timer, pool_on_idle_timer);
     slab_init(&pool->dials, sizeof(struct pool_dial), options->conns_max);
     pool->buckets = calloc(pool->buckets_count, sizeof(struct pool_route *));
@@ -72,10 +73,12 @@ void pool_deinit(struct pool *pool)
 {
     if (!pool->buckets)
         return;
+    pool_route_drop_asleep(pool, 0);
     assert(pool->routes_count == 0);
     timers_disarm(pool->timers, &pool->idle_timer);
     ring_undefer(&pool->serve);
     conns_deinit(&pool->conns);
+    tls_contexts_deinit(&pool->contexts);
     slab_deinit(&pool->dials);
     free(pool->buckets);
     pool->buckets = NULL;
@@ -87,6 +90,7 @@ static void pool_unlink_idle(struct pool *pool, struct conn *conn)
 
     list_unlink(&conn->link);
     list_unlink(&conn->age_link);
+    pool_route_keep_session(route, conn);
     pool->idle_count--;
     route->users--;
 }
@@ -187,26 +191,25 @@ static void pool_start_dial(struct pool *pool, struct pool_lease *lease)
     pool->dialing_count++;
     list_link_back(&lease->route->waiting, &lease->link);
     dial_start(&dial->dial, &pool->dialer, &lease->route->dial_route, &lease->options,
-               &pool_dial_events);
+               pool_route_take_session(lease->route), &pool_dial_events);
 }
 
 struct conn *pool_acquire(struct pool *pool, struct pool_lease *lease, const struct pool_key *key,
                           bool fresh, struct fault *ret_fault)
 {
-    struct pool_route *route = pool_route_get(pool, key);
+    struct pool_route *route = pool_route_get(pool, key, ret_fault);
     struct list *newest;
     struct conn *conn;
 
-    if (!route) {
-        fault_set(ret_fault, FAULT_LOCAL_NO_MEMORY, PHASE_QUEUE, ENOMEM, NULL);
+    if (!route)
         return NULL;
-    }
     list_init(&lease->link);
     lease->route = route;
     lease->dial = NULL;
     lease->fresh = fresh;
     lease->reused = false;
-    lease->resolved_ns = lease->connected_ns = 0;
+    lease->resumed = false;
+    lease->resolved_ns = lease->connected_ns = lease->tls_ns = 0;
     route->users++;
     newest = fresh ? NULL : list_first(&route->idle);
     if (newest) {
@@ -287,6 +290,8 @@ static void pool_on_dial_open(struct dial *inner, struct conn *conn)
     if (lease) {
         lease->resolved_ns = inner->resolved_ns;
         lease->connected_ns = inner->connected_ns;
+        lease->tls_ns = inner->tls_ns;
+        lease->resumed = conn->tls && tls_is_resumed(conn->tls);
         pool_dial_end(pool, dial);
         pool_serve(pool, lease, conn);
         return;
@@ -305,6 +310,7 @@ static void pool_on_dial_failed(struct dial *inner, const struct fault *fault)
     if (lease) {
         list_unlink(&lease->link);
         lease->resolved_ns = inner->resolved_ns;
+        lease->connected_ns = inner->connected_ns;
         lease->dial = NULL;
         lease->route->users--;
         lease->route = NULL;
@@ -358,6 +364,7 @@ void pool_cancel(struct pool *pool, struct pool_lease *lease)
     route->users--;
     if (dial) {
         lease->resolved_ns = dial->dial.resolved_ns;
+        lease->connected_ns = dial->dial.connected_ns;
         dial_cancel(&dial->dial);
         pool_dial_end(pool, dial);
         ring_defer(pool->ring, &pool->serve);
@@ -374,6 +381,7 @@ void pool_release(struct pool *pool, struct pool_lease *lease, struct conn *conn
     pool->leased_count--;
     lease->route = NULL;
     route->users--;
+    pool_route_keep_session(route, conn);
     if (!reuse || pool->closing || !conn_is_reusable(conn)) {
         conn_close(conn);
         pool_route_drop_if_unused(pool, route);
@@ -395,6 +403,7 @@ void pool_close(struct pool *pool)
     }
     while ((oldest = list_last(&pool->idle_by_age)))
         pool_close_idle(pool, container_of(oldest, struct conn, age_link));
+    pool_route_drop_asleep(pool, 0);
 }
 
 bool pool_is_closed(const struct pool *pool)

@@ -20,6 +20,7 @@ struct pool {
     struct timers *timers;
     struct dialer dialer;
     struct conns conns;
+    struct tls_contexts contexts;
     struct pool_options options;
     struct slab dials;
     struct pool_route **buckets;
@@ -31,6 +32,8 @@ struct pool {
     struct list idle_by_age; /* newest first: the last is evicted first */
     struct list capped;      /* leases that wait for a socket of their own */
     struct list spare_dials; /* whose lease was served otherwise */
+    struct list asleep;      /* routes without users that have TLS sessions; the oldest first */
+    unsigned asleep_count;
     struct timer idle_timer;
     struct ring_deferred serve;
     uint64_t hash_seed;
@@ -46,6 +49,7 @@ struct pool_key {
     uint8_t family; /* enum resolve_family */
     struct span interface;
     struct span unix_path;
+    const struct tls_options *tls; /* sealed; NULL: plain */
 };
 
 /* Embedded in who wants a connection. */
@@ -60,8 +64,10 @@ struct pool_lease {
     enum wire_cap held_by;
     uint64_t resolved_ns; /* stamps of the connection's own making, 0 when reused */
     uint64_t connected_ns;
-    bool fresh;  /* takes no conn that has served before */
-    bool reused; /* the conn has served before */
+    uint64_t tls_ns;
+    bool fresh;   /* takes no conn that has served before */
+    bool reused;  /* the conn has served before */
+    bool resumed; /* its TLS session was */
 };
 
 int pool_init(struct pool *pool, struct ring *ring, struct timers *timers, struct resolve *resolve,
@@ -73,7 +79,7 @@ void pool_deinit(struct pool *pool); /* nothing leased, waiting or open */
 struct conn *pool_acquire(struct pool *pool, struct pool_lease *lease, const struct pool_key *key,
                           bool fresh, struct fault *ret_fault);
 
-/* PHASE_QUEUE, PHASE_DNS or PHASE_CONNECT: what a waiting lease waits for. */
+/* PHASE_QUEUE, PHASE_DNS, PHASE_CONNECT or PHASE_TLS: what a waiting lease waits for. */
 enum phase pool_waiting_phase(const struct pool_lease *lease);
 
 /* Gives up waiting. */

@@ -36,6 +36,8 @@ struct profile *profile_new(const struct frame *frame, const struct config *conf
         timeout_or(fixed->dns_timeout_ns, config->dns_timeout_ns, config->item_time_max_ns);
     profile->connect_timeout_ns =
         timeout_or(fixed->connect_timeout_ns, config->connect_timeout_ns, config->item_time_max_ns);
+    profile->tls_timeout_ns =
+        timeout_or(fixed->tls_timeout_ns, config->tls_timeout_ns, config->item_time_max_ns);
     profile->first_byte_timeout_ns = timeout_or(
         fixed->first_byte_timeout_ns, config->first_byte_timeout_ns, config->item_time_max_ns);
     profile->idle_timeout_ns =
@@ -49,6 +51,15 @@ struct profile *profile_new(const struct frame *frame, const struct config *conf
         .all_methods = fixed->flags & WIRE_PROFILE_RETRY_ALL,
     };
     message_profile_retry_on(fixed, &profile->retry.on);
+    profile->tls = (struct tls_options){
+        .insecure = fixed->flags & WIRE_PROFILE_INSECURE,
+        .version_min = fixed->tls_min,
+        .version_max = fixed->tls_max,
+        .ca_pem = profile->message.ca_pem,
+        .cert_pem = profile->message.cert_pem,
+        .key_pem = profile->message.key_pem,
+    };
+    tls_options_seal(&profile->tls);
     profile->unix_denied = false;
     return profile;
 }
@@ -58,6 +69,8 @@ void profile_free(struct profile *profile)
     if (!profile)
         return;
     request_defaults_deinit(&profile->defaults);
+    explicit_bzero((char *)(uintptr_t)profile->message.key_pem.data,
+                   profile->message.key_pem.bytes);
     free(profile);
 }
 

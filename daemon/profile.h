@@ -9,6 +9,7 @@
 #include "message.h"
 #include "request_defaults.h"
 #include "retry.h"
+#include "tls_context.h"
 
 struct profile {
     struct list link; /* in its session */
@@ -17,11 +18,13 @@ struct profile {
     struct request_defaults defaults;
     uint64_t dns_timeout_ns; /* the defaults filled in */
     uint64_t connect_timeout_ns;
+    uint64_t tls_timeout_ns;
     uint64_t first_byte_timeout_ns;
     uint64_t idle_timeout_ns;
     uint64_t total_timeout_ns; /* never 0: the daemon's ceiling bounds it */
     struct retry_policy retry;
-    bool unix_denied; /* the unix path is not allowed to this peer */
+    struct tls_options tls; /* sealed; spans into bytes */
+    bool unix_denied;       /* the unix path is not allowed to this peer */
     char bytes[];
 };
 

@@ -2,8 +2,8 @@
  * request.c - writes a request that cannot be taken for another one, or says why it will not.
  *
  * The order of the head is fixed: request line, Host, the profile's fields, the item's fields,
- * Authorization from the URL, Content-Length, Connection. What is sent besides the given fields is
- * only what frames the message; User-Agent and Accept are the client's, in its profile.
+ * Cookie, Authorization from the URL, Content-Length, Connection. What is sent besides the given
+ * fields is only what frames the message; User-Agent and Accept are the client's, in its profile.
  *
  * A field of the profile is left out when the item has one of the same name, so that a client
  * overrides a default by naming it. What is wrong in a profile is wrong all the same. Without
@@ -47,7 +47,7 @@ static bool is_one_of(struct span name, const struct span *names, size_t count)
 /* Secrets are for the origin they were given for, and so is the name it is called by. */
 static bool request_leaves_behind(const struct request *request, struct span name)
 {
-    static const struct span of_the_origin[] = { FIELDS_AUTHORIZATION, SPAN_LITERAL("cookie"),
+    static const struct span of_the_origin[] = { FIELDS_AUTHORIZATION, FIELDS_COOKIE,
                                                  SPAN_LITERAL("cookie2"), FIELDS_HOST };
     static const struct span of_the_body[] = {
         SPAN_LITERAL("content-type"),     SPAN_LITERAL("content-encoding"),
@@ -293,15 +293,30 @@ static void sheet_put_host(struct sheet *sheet, const struct request *request)
     sheet_put(sheet, SPAN_LITERAL("\r\n"));
 }
 
+/* A request has one Cookie field (RFC 6265 section 5.4); the client's own pairs come last. */
+static void sheet_put_cookie(struct sheet *sheet, struct span name, struct span cookie,
+                             struct span own)
+{
+    sheet_put(sheet, name);
+    sheet_put(sheet, SPAN_LITERAL(": "));
+    sheet_put(sheet, cookie);
+    if (!span_is_empty(own))
+        sheet_put(sheet, SPAN_LITERAL("; "));
+    sheet_put(sheet, own);
+    sheet_put(sheet, SPAN_LITERAL("\r\n"));
+}
+
 /* All but Host; says whether Authorization was one of them. */
 static bool sheet_put_fields(struct sheet *sheet, const struct request *request)
 {
     const struct request_defaults *defaults = request->defaults;
     struct field_walk walk = field_walk_of(request);
+    struct span cookie = request->cookie;
     struct message_field field;
     bool has_authorization = false;
 
-    if (span_is_empty(request->fields) && !request->is_led_away && !request->has_lost_body) {
+    if (span_is_empty(request->fields) && !request->is_led_away && !request->has_lost_body &&
+        span_is_empty(cookie)) {
         sheet_put(sheet, span_of(defaults->text, defaults->text_bytes));
         return defaults->has_authorization;
     }
@@ -309,8 +324,15 @@ static bool sheet_put_fields(struct sheet *sheet, const struct request *request)
         if (span_equals_nocase(field.name, FIELDS_HOST))
             continue;
         has_authorization |= span_equals_nocase(field.name, FIELDS_AUTHORIZATION);
+        if (!span_is_empty(cookie) && span_equals_nocase(field.name, FIELDS_COOKIE)) {
+            sheet_put_cookie(sheet, field.name, cookie, field.value);
+            cookie = span_of("", 0);
+            continue;
+        }
         sheet_put_field(sheet, field.name, field.value);
     }
+    if (!span_is_empty(cookie))
+        sheet_put_cookie(sheet, SPAN_LITERAL("Cookie"), cookie, span_of("", 0));
     return has_authorization;
 }
 

@@ -21,6 +21,7 @@ struct request {
     const struct request_defaults *defaults; /* the profile's fields */
     struct span fields; /* of this item, in wire form (a wire_field list, already bounds-checked);
                            one with the same name replaces the profile's */
+    struct span cookie; /* of the jar; goes into one Cookie field with the client's own */
     struct span body;
     bool has_body;      /* send Content-Length, even 0 */
     bool close;         /* send Connection: close */

@@ -366,7 +366,9 @@ void response_init(struct response *response, const struct response_limits *limi
 void response_deinit(struct response *response)
 {
     free(response->head);
+    free(response->cookies);
     response->head = NULL;
+    response->cookies = NULL;
     response->kept_bytes = 0;
     response->kept_capacity = 0;
     response->has_location = false;
@@ -434,6 +436,11 @@ enum response_verdict response_finish(struct response *response)
     return RESPONSE_BAD;
 }
 
+bool response_ends_with_connection(const struct response *response)
+{
+    return response->state == RESPONSE_IN_REST;
+}
+
 void response_check(const struct response *response)
 {
     const struct response_limits *limits = response->limits;
@@ -449,6 +456,7 @@ void response_check(const struct response *response)
            response->section_bytes <= limits->trailer_bytes_max);
     assert(response->fields_count <= limits->fields_max);
     assert(limits->body_bytes_max == 0 || response->body_bytes <= limits->body_bytes_max);
+    decode_list_check(&response->codings);
     assert(response->kept_bytes <= response->kept_capacity);
     assert(!response->has_location ||
            response->location_at + response->location_bytes <= response->kept_bytes);

@@ -9,6 +9,7 @@
 #ifndef HAULD_RESPONSE_H
 #define HAULD_RESPONSE_H
 
+#include "decode_list.h"
 #include "fault.h"
 #include "span.h"
 
@@ -35,6 +36,7 @@ enum response_verdict {
 
 #define RESPONSE_CONTENT_TYPE_BYTES_MAX 255u
 #define RESPONSE_RETRY_AFTER_BYTES_MAX 40u /* an HTTP-date has at most 33 */
+#define RESPONSE_COOKIES_BYTES_MAX (64u << 10)
 
 /* What the next byte belongs to; drawn in response.c. */
 enum response_state {
@@ -57,11 +59,13 @@ struct response {
     uint8_t version_minor;
     bool is_head_request;
     bool wants_head;        /* keep all fields for a HEAD frame */
+    bool wants_cookies;     /* keep all Set-Cookie fields; set it after init */
     bool keep_alive;        /* after COMPLETE: the connection may serve again */
     bool any_byte;          /* at least one byte of a response was seen */
     uint64_t content_bytes; /* Content-Length of the final head, or UINT64_MAX */
     uint64_t body_bytes;    /* delivered so far, without framing */
     char *head;             /* owned: reason and fields with wants_head, else a Location, or NULL */
+    struct response_cookies *cookies; /* owned: with wants_cookies, once there is one */
 
     /* The module's own. */
     uint8_t state;           /* enum response_state */
@@ -87,10 +91,11 @@ struct response {
     uint32_t kept_capacity;
     uint32_t location_at; /* in head */
     uint32_t location_bytes;
-    uint64_t body_left;      /* of the body, or of the chunk */
-    uint64_t overhead_bytes; /* chunked framing so far */
-    size_t piece_bytes;      /* of a chunk, where the last run stopped */
-    char name[18];           /* the front of the field name being read */
+    uint64_t body_left;         /* of the body, or of the chunk */
+    uint64_t overhead_bytes;    /* chunked framing so far */
+    size_t piece_bytes;         /* of a chunk, where the last run stopped */
+    struct decode_list codings; /* what Content-Encoding says */
+    char name[18];              /* the front of the field name being read */
     char content_type[RESPONSE_CONTENT_TYPE_BYTES_MAX];
     char retry_after[RESPONSE_RETRY_AFTER_BYTES_MAX];
 };
@@ -120,9 +125,19 @@ struct span response_retry_after(const struct response *response);
 /* Of the final head: the value of Location; data NULL = none. Two that differ are refused. */
 struct span response_location(const struct response *response);
 
+/* With wants_cookies: the values of the Set-Cookie fields of the final head, as fields in wire form
+ * without a name (message_next_field). Those that pass 64 KiB together are left out. */
+struct span response_cookies(const struct response *response);
+
+/* Of the final head: the codings its Content-Encoding names. Nothing is decoded here. */
+struct decode_list response_codings(const struct response *response);
+
 /* With wants_head: reason phrase, and the fields in wire form (message.h, wire_field). */
 struct span response_reason(const struct response *response);
 struct span response_fields(const struct response *response, uint16_t *ret_count);
+
+/* The body goes on until the connection ends: nothing else says that it is whole. */
+bool response_ends_with_connection(const struct response *response);
 
 void response_check(const struct response *response);
 

@@ -12,6 +12,7 @@
 #include "response_tokens.h"
 
 #include "list.h"
+#include "response_cookies.h"
 #include "wire.h"
 
 #include <assert.h>
@@ -29,6 +30,8 @@ enum response_field {
     FIELD_LOCATION,
     FIELD_CONTENT_TYPE,
     FIELD_RETRY_AFTER,
+    FIELD_CONTENT_ENCODING,
+    FIELD_SET_COOKIE, /* only with wants_cookies */
 };
 
 struct known_field {
@@ -36,7 +39,8 @@ struct known_field {
     enum response_field field;
 };
 
-/* By the length of the name: no two are equally long, so it tells the only one it can be. */
+/* By the length of the name: no two are equally long, so it tells the only one it can be. All but
+ * Set-Cookie, which is as long as Connection and rarely wanted. */
 #define KNOWN_FIELD(name, field) [sizeof(name) - 1] = { SPAN_LITERAL(name), field }
 static const struct known_field known_fields[] = {
     KNOWN_FIELD("content-length", FIELD_CONTENT_LENGTH),
@@ -45,6 +49,7 @@ static const struct known_field known_fields[] = {
     KNOWN_FIELD("location", FIELD_LOCATION),
     KNOWN_FIELD("content-type", FIELD_CONTENT_TYPE),
     KNOWN_FIELD("retry-after", FIELD_RETRY_AFTER),
+    KNOWN_FIELD("content-encoding", FIELD_CONTENT_ENCODING),
 };
 #define KNOWN_FIELDS (sizeof(known_fields) / sizeof(known_fields[0]))
 static_assert(KNOWN_FIELDS <= sizeof(((struct response *)0)->name), "only its front is kept");
@@ -140,14 +145,19 @@ static int on_field_name(llhttp_t *parser, const char *at, size_t bytes)
     return response_keep(response, at, bytes);
 }
 
-static enum response_field field_of_name(struct span name)
+static enum response_field field_of_name(const struct response *response)
 {
+    struct span name = span_of(response->name, response->name_bytes);
     const struct known_field *known;
 
     if (name.bytes >= KNOWN_FIELDS)
         return FIELD_OTHER;
     known = &known_fields[name.bytes];
-    return span_equals_nocase(name, known->name) ? known->field : FIELD_OTHER;
+    if (span_equals_nocase(name, known->name))
+        return known->field;
+    if (response->wants_cookies && span_equals_nocase(name, SPAN_LITERAL("set-cookie")))
+        return FIELD_SET_COOKIE;
+    return FIELD_OTHER;
 }
 
 static bool response_is_in_framing_value(const struct response *response)
@@ -173,9 +183,13 @@ static int on_field_name_complete(llhttp_t *parser)
     response->value_bytes = 0;
     response->value_trimmed = 0;
     if (response->state == RESPONSE_IN_HEAD)
-        response->field = field_of_name(span_of(response->name, response->name_bytes));
+        response->field = field_of_name(response);
     if (!response_is_in_framing_value(response))
         parser->header_state = 0;
+    if (response->field == FIELD_SET_COOKIE)
+        return response_cookies_begin(&response->cookies) < 0
+                   ? callback_fail(response, FAULT_LOCAL_NO_MEMORY, NULL)
+                   : 0;
     if (response->field == FIELD_TRANSFER_ENCODING) {
         response->is_coded_otherwise = response->is_coded;
         response->is_coded = true;
@@ -207,6 +221,11 @@ static int on_field_value(llhttp_t *parser, const char *at, size_t bytes)
     if (response->field == FIELD_RETRY_AFTER)
         response_copy_value(response, span_of(at, bytes), response->retry_after,
                             sizeof(response->retry_after));
+    if (response->field == FIELD_SET_COOKIE &&
+        response_cookies_add(&response->cookies, span_of(at, bytes)) < 0)
+        return callback_fail(response, FAULT_LOCAL_NO_MEMORY, NULL);
+    if (response->field == FIELD_CONTENT_ENCODING)
+        decode_list_feed(&response->codings, span_of(at, bytes));
     while (trimmed > 0 && (at[trimmed - 1] == ' ' || at[trimmed - 1] == '\t'))
         trimmed--;
     if (trimmed > 0)
@@ -268,6 +287,10 @@ static int on_field_value_complete(llhttp_t *parser)
             (uint8_t)(response->value_trimmed <= RESPONSE_RETRY_AFTER_BYTES_MAX
                           ? response->value_trimmed
                           : 0);
+    if (field == FIELD_SET_COOKIE)
+        response_cookies_end(response->cookies, sizes.value_bytes);
+    if (field == FIELD_CONTENT_ENCODING)
+        decode_list_end_value(&response->codings);
     return field == FIELD_LOCATION ? response_end_location(response, value_at) : 0;
 }
 
@@ -346,9 +369,12 @@ void response_tokens_begin(struct response *response)
     response->is_coded_otherwise = false;
     response->content_type_bytes = 0;
     response->retry_after_bytes = 0;
+    response->codings = (struct decode_list){ 0 };
     response->kept_count = 0;
     response->reason_bytes = 0;
     response->kept_bytes = 0;
+    if (response->cookies)
+        response->cookies->bytes = 0;
 }
 
 /* While a head is being read its pieces are not fit to be seen. */
@@ -369,11 +395,23 @@ struct span response_retry_after(const struct response *response)
                    response_has_head(response) ? response->retry_after_bytes : 0);
 }
 
+struct decode_list response_codings(const struct response *response)
+{
+    return response_has_head(response) ? response->codings : (struct decode_list){ 0 };
+}
+
 struct span response_location(const struct response *response)
 {
     if (!response_has_head(response) || !response->has_location)
         return (struct span){ 0 };
     return response_kept(response, response->location_at, response->location_bytes);
+}
+
+struct span response_cookies(const struct response *response)
+{
+    if (!response_has_head(response) || !response->cookies)
+        return span_of("", 0);
+    return span_of(response->cookies->data, response->cookies->bytes);
 }
 
 struct span response_reason(const struct response *response)

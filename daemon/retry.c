@@ -173,6 +173,8 @@ enum retry_verdict retry_decide(const struct retry_policy *policy,
         return RETRY_USED_UP;
 
     at_ns = add_saturating(moment->now_ns, wait_before(policy, progress, outcome, moment));
+    if (at_ns < outcome->origin_ready_ns)
+        at_ns = outcome->origin_ready_ns;
     if (!is_in_time(policy, progress, at_ns))
         return RETRY_TOO_LATE;
     if (budget && !retry_budget_take(budget))

@@ -37,12 +37,13 @@ struct retry_progress {
 
 /* How the attempt ended. */
 struct retry_outcome {
-    struct fault fault;      /* its code and phase; FAULT_HTTP_STATUS counts as none */
-    uint16_t status;         /* of the answer; looked at when there is no fault */
-    bool is_idempotent;      /* the method (request_is_idempotent) */
-    bool is_body_gone;       /* the request had a body that cannot be sent once more */
-    bool is_delivered;       /* bytes of the answer reached a sink that cannot take them back */
-    struct span retry_after; /* the field's value; data NULL = none; valid during the call */
+    struct fault fault;       /* its code and phase; FAULT_HTTP_STATUS counts as none */
+    uint16_t status;          /* of the answer; looked at when there is no fault */
+    bool is_idempotent;       /* the method (request_is_idempotent) */
+    bool is_body_gone;        /* the request had a body that cannot be sent once more */
+    bool is_delivered;        /* bytes of the answer reached a sink that cannot take them back */
+    struct span retry_after;  /* the field's value; data NULL = none; valid during the call */
+    uint64_t origin_ready_ns; /* it takes nothing before; 0 = it does */
 };
 
 struct retry_moment {
@@ -82,7 +83,8 @@ void retry_budget_add_item(struct retry_budget *budget); /* when its first attem
  *
  * The wait is delay_ns, or random in [0, min(60 s, 1 s * 2^retries_count)] ("full jitter"). A
  * Retry-After that comes with a status moves it: the fixed delay is at least that long, the jitter
- * is added to it, so that those who were told the same time do not come back together.
+ * is added to it, so that those who were told the same time do not come back together. An origin
+ * that takes nothing until later moves it to then: the later of the two counts, not their sum.
  *
  * *ret_at_ns (monotonic) is written with RETRY_AGAIN only, and a token is taken from budget (NULL =
  * unbounded) only then. */

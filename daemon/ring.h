@@ -153,6 +153,8 @@ int ring_bind(struct ring *ring, int fd, const struct sockaddr *address, socklen
 void ring_close(struct ring *ring, int fd);
 /* Closes with a reset (SO_LINGER 0), so that no TIME_WAIT is left. */
 void ring_abort(struct ring *ring, int fd);
+/* What goes into the socket without waiting; the rest is dropped. For farewells. */
+void ring_send_now(struct ring *ring, int fd, struct span bytes);
 /* Nothing more is received: what is there can still be read, then comes the end of file. */
 void ring_shut_reading(struct ring *ring, int fd);
 /* SO_PEERCRED: 0 or -errno. */

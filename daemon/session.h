@@ -60,6 +60,7 @@ struct session {
     struct list batches;
     unsigned profiles_count;
     unsigned batches_count;
+    unsigned jars_count;  /* of those batches */
     struct table items;   /* by the client's id: those without a RESULT */
     size_t request_bytes; /* of those */
     size_t body_window;   /* payload bytes of HEAD and DATA the client takes now */

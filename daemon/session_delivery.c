@@ -272,11 +272,17 @@ void session_drop_bodies(struct session *s)
     timers_disarm(s->front->timers, &s->window_timer);
 }
 
+static void session_on_batch_wake(void *ctx)
+{
+    session_wake(ctx);
+}
+
 const struct item_events session_item_events = {
     .head = session_on_item_head,
     .restart = session_on_item_restart,
     .body = session_on_item_body,
     .finished = session_on_item_finished,
+    .wake = session_on_batch_wake,
 };
 
 static void session_send_batch_done(struct session *s, const struct batch *batch)
@@ -289,6 +295,31 @@ static void session_send_batch_done(struct session *s, const struct batch *batch
                              sizeof(batch->counts));
 }
 
+/* What is left in its jar, as far as the window allows; false when more is to come. */
+static bool session_send_cookies(struct session *s, const struct batch *batch)
+{
+    uint64_t now_s = ring_wall_ns(s->front->ring) / UINT64_C(1000000000);
+    struct cookie cookie;
+
+    while (cookies_first(batch->cookies, now_s, &cookie)) {
+        size_t bytes = message_cookie_bytes(&cookie);
+        size_t payload_bytes = bytes - sizeof(struct wire_header);
+        char *out;
+
+        if (payload_bytes > s->body_window)
+            return false;
+        out = outbox_reserve(&s->outbox, bytes);
+        if (!out) {
+            session_close(s);
+            return false;
+        }
+        message_encode_cookie(out, WIRE_COOKIE_BACK, batch->id, &cookie);
+        s->body_window -= payload_bytes;
+        cookies_drop_first(batch->cookies);
+    }
+    return true;
+}
+
 void session_finish_batches(struct session *s)
 {
     struct list *at, *next;
@@ -299,8 +330,12 @@ void session_finish_batches(struct session *s)
         next = at->next;
         if (!batch_is_done(batch))
             continue;
+        if (s->state == SESSION_STREAM && batch->sends_cookies_back &&
+            !session_send_cookies(s, batch))
+            continue;
         if (s->state == SESSION_STREAM)
             session_send_batch_done(s, batch);
+        s->jars_count -= batch->cookies != NULL;
         batch_free(batch);
         s->batches_count--;
     }

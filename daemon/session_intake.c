@@ -80,11 +80,14 @@ static void session_on_batch_begin(struct session *s, const struct frame *frame)
         session_refuse(s, WIRE_ERROR_DUPLICATE, "a batch with this id is live");
     } else if (s->batches_count >= WIRE_BATCHES_PER_SESSION) {
         session_refuse(s, WIRE_ERROR_LIMIT, "too many live batches");
+    } else if (begin.flags & WIRE_BATCH_COOKIES && s->jars_count >= WIRE_JARS_PER_SESSION) {
+        session_refuse(s, WIRE_ERROR_LIMIT, "too many live batches with cookies");
     } else if (!(batch = batch_new(&options))) {
         session_refuse(s, WIRE_ERROR_LIMIT, "out of memory");
     } else {
         list_link_back(&s->batches, &batch->link);
         s->batches_count++;
+        s->jars_count += batch->cookies != NULL;
     }
 }
 
@@ -101,6 +104,21 @@ static void session_on_batch_end(struct session *s, const struct frame *frame)
         batch->ended = true;
         session_wake(s);
     }
+}
+
+static void session_on_cookie(struct session *s, const struct frame *frame)
+{
+    struct batch *batch = session_find_batch(s, frame->header.id);
+    struct cookie cookie;
+    message_error error = message_decode_cookie(frame, &cookie);
+
+    if (error)
+        session_refuse(s, error, "COOKIE is malformed");
+    else if (!batch || batch->ended || !batch->cookies)
+        session_refuse(s, WIRE_ERROR_UNKNOWN_ID, "COOKIE of no open batch with cookies");
+    else /* what may not be set is left out, as from a response */
+        (void)cookies_put(batch->cookies, &cookie,
+                          ring_wall_ns(s->front->ring) / UINT64_C(1000000000));
 }
 
 /* The request is well formed and its ids are known: from here on it is an item. */
@@ -203,6 +221,8 @@ static void session_on_credit(struct session *s, const struct frame *frame)
     }
     s->body_window += credit.body_bytes;
     session_deliver_bodies(s);
+    if (s->jars_count > 0)
+        session_wake(s); /* a batch may wait to send its cookies */
 }
 
 static void session_on_ping(struct session *s, const struct frame *frame)
@@ -236,6 +256,9 @@ void session_take_frame(struct session *s, const struct frame *frame)
         break;
     case WIRE_REQUEST:
         session_on_request(s, frame);
+        break;
+    case WIRE_COOKIE:
+        session_on_cookie(s, frame);
         break;
     case WIRE_CANCEL:
         session_on_cancel(s, frame);

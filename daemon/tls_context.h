@@ -25,7 +25,11 @@ struct tls_options {
     struct span ca_pem; /* trusted in place of the system's store, which is used if this is empty */
     struct span cert_pem; /* the client's certificate, then those up to its issuer; or empty */
     struct span key_pem;  /* its private key; if empty it is looked for in cert_pem */
+    uint8_t id[32];       /* tls_options_seal */
 };
+
+/* Fills in id, a digest of all else: equal ids mean equal options. */
+void tls_options_seal(struct tls_options *options);
 
 /* NULL and *ret_fault when out of memory, or when the options are wrong: input/argument and a
  * clause that says which and how. The spans are not needed afterwards and no copy of them is kept.
@@ -37,5 +41,22 @@ struct tls_context *tls_context_new(const struct tls_options *options, struct fa
 /* One more holder. A tls and a session hold their context by themselves. */
 struct tls_context *tls_context_acquire(struct tls_context *context);
 void tls_context_release(struct tls_context *context); /* NULL is fine */
+
+/* The contexts used last, by the id of their options: many routes share few of them. Starts zeroed;
+ * of one thread. */
+#define TLS_CONTEXTS_MAX 16u
+struct tls_contexts {
+    struct {
+        uint8_t id[32];
+        struct tls_context *context; /* NULL: free */
+    } rows[TLS_CONTEXTS_MAX];
+    unsigned next; /* to be replaced */
+};
+
+/* The context of these sealed options, held for the caller; NULL and *ret_fault as tls_context_new.
+ */
+struct tls_context *tls_contexts_get(struct tls_contexts *contexts,
+                                     const struct tls_options *options, struct fault *ret_fault);
+void tls_contexts_deinit(struct tls_contexts *contexts);
 
 #endif

@@ -21,7 +21,7 @@ HEADER = struct.Struct("<IBBHQ")  # length, type, flags, fd_count, id
 FIELD = struct.Struct("<II")  # name_bytes, value_bytes
 FIXED = {
     PROFILE: struct.Struct("<IIQQQQQQQBBHIHHHHB143x"),
-    BATCH_BEGIN: struct.Struct("<IIII32x"),
+    BATCH_BEGIN: struct.Struct("<IIIIQQ16x"),
     BATCH_END: struct.Struct("<II"),
     REQUEST: struct.Struct("<IIQQQQIIIHBB"),
     CREDIT: struct.Struct("<IIQ"),
@@ -139,7 +139,7 @@ class Fetch:
         request = (0, self.BATCH_ID, self.PROFILE_ID, 0, 0, len(url), 0, 0, 0, 0, BODY_OF_PROFILE)
         self.connection.socket.sendall(
             frame(PROFILE, self.PROFILE_ID, profile, fields)
-            + frame(BATCH_BEGIN, self.BATCH_ID, (0, 0, 0))
+            + frame(BATCH_BEGIN, self.BATCH_ID, (0, 0, 0, 0, 0))
             + frame(REQUEST, self.ITEM_ID, request, url)
             + frame(BATCH_END, self.BATCH_ID, (0,))
         )

@@ -98,6 +98,12 @@ static inline bool fault_is_set(const struct fault *fault)
     return fault->code != FAULT_NONE;
 }
 
+/* The domain tls: its faults come with words about this server. */
+static inline bool fault_is_of_tls(enum fault_code code)
+{
+    return code == FAULT_TLS_HANDSHAKE || code == FAULT_TLS_VERIFY || code == FAULT_TLS_ALPN;
+}
+
 /* Sets *fault unless one is set already: the second error is a consequence. */
 void fault_set(struct fault *fault, enum fault_code code, enum phase phase, int error,
                const char *why);

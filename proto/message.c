@@ -17,7 +17,9 @@
 
 #define PROFILE_FLAGS_KNOWN                                                                        \
     (WIRE_PROFILE_HEAD | WIRE_PROFILE_FRESH_CONN | WIRE_PROFILE_NO_REUSE | WIRE_PROFILE_FOLLOW |   \
-     WIRE_PROFILE_RETRY_ALL)
+     WIRE_PROFILE_RETRY_ALL | WIRE_PROFILE_INSECURE | WIRE_PROFILE_DECODE)
+#define BATCH_FLAGS_KNOWN (WIRE_BATCH_COOKIES | WIRE_BATCH_COOKIES_BACK)
+#define COOKIE_FLAGS_KNOWN (WIRE_COOKIE_HOST_ONLY | WIRE_COOKIE_SECURE | WIRE_COOKIE_HTTP_ONLY)
 #define REQUEST_FLAGS_KNOWN (WIRE_REQUEST_HAS_BODY | WIRE_REQUEST_REPLAYABLE | WIRE_REQUEST_KEPT)
 #define RESULT_FLAGS_KNOWN                                                                         \
     (WIRE_RESULT_REUSED | WIRE_RESULT_RESUMED | WIRE_RESULT_TRUNCATED | WIRE_RESULT_DECODED |      \
@@ -36,6 +38,7 @@ static const struct type_rule type_rules[] = {
     [WIRE_REQUEST] = { .from_client = true },
     [WIRE_CANCEL] = { .from_client = true, .flags_known = WIRE_CANCEL_BATCH },
     [WIRE_PING] = { .from_client = true },
+    [WIRE_COOKIE] = { .from_client = true },
     [WIRE_CREDIT] = { .from_client = true, .from_daemon = true },
     [WIRE_HEAD] = { .from_daemon = true },
     [WIRE_DATA] = { .from_daemon = true, .flags_known = WIRE_DATA_LAST | WIRE_DATA_RESTART },
@@ -44,6 +47,7 @@ static const struct type_rule type_rules[] = {
     [WIRE_PONG] = { .from_daemon = true },
     [WIRE_GOAWAY] = { .from_daemon = true },
     [WIRE_ERROR] = { .from_daemon = true },
+    [WIRE_COOKIE_BACK] = { .from_daemon = true },
 };
 
 message_error message_check_header(const struct wire_header *header, bool from_client)
@@ -183,6 +187,11 @@ static bool retries_are_valid(const struct wire_profile *fixed)
     return fixed->retries_max <= WIRE_RETRIES_MAX && retry_on_is_valid(&on);
 }
 
+static bool tls_version_is_known(uint8_t version)
+{
+    return version == 0 || version == 12 || version == 13;
+}
+
 static message_error profile_check_fixed(const struct wire_profile *fixed)
 {
     if ((fixed->flags & ~PROFILE_FLAGS_KNOWN) ||
@@ -195,8 +204,11 @@ static message_error profile_check_fixed(const struct wire_profile *fixed)
         return WIRE_ERROR_MALFORMED;
     if (fixed->address_family != 0 && fixed->address_family != 4 && fixed->address_family != 6)
         return WIRE_ERROR_MALFORMED;
-    if (!retries_are_valid(fixed))
+    if (!retries_are_valid(fixed) || !tls_version_is_known(fixed->tls_min) ||
+        !tls_version_is_known(fixed->tls_max))
         return WIRE_ERROR_MALFORMED;
+    if ((uint64_t)fixed->ca_bytes + fixed->cert_bytes + fixed->key_bytes > WIRE_PEM_BYTES_MAX)
+        return WIRE_ERROR_LIMIT;
     if (fixed->header_count > WIRE_HEADERS_MAX || fixed->header_bytes > WIRE_HEADER_BYTES_MAX ||
         fixed->pin_count > WIRE_PINS_MAX)
         return WIRE_ERROR_LIMIT;
@@ -221,7 +233,10 @@ message_error message_decode_profile(const struct frame *frame, struct message_p
     if (error)
         return error;
     if (!span_take(&rest, profile.fixed.unix_path_bytes, &profile.unix_path) ||
-        !span_take(&rest, profile.fixed.interface_bytes, &profile.interface))
+        !span_take(&rest, profile.fixed.interface_bytes, &profile.interface) ||
+        !span_take(&rest, profile.fixed.ca_bytes, &profile.ca_pem) ||
+        !span_take(&rest, profile.fixed.cert_bytes, &profile.cert_pem) ||
+        !span_take(&rest, profile.fixed.key_bytes, &profile.key_pem))
         return WIRE_ERROR_MALFORMED;
     *ret = profile;
     return 0;
@@ -234,8 +249,10 @@ message_error message_decode_batch_begin(const struct frame *frame, struct wire_
 
     if (!take_fixed(&rest, &fixed, sizeof(fixed)))
         return WIRE_ERROR_MALFORMED;
-    if (fixed.flags != 0 || !is_zero(fixed.reserved, sizeof(fixed.reserved)))
+    if ((fixed.flags & ~BATCH_FLAGS_KNOWN) || !is_zero(fixed.reserved, sizeof(fixed.reserved)))
         return WIRE_ERROR_RESERVED;
+    if (fixed.flags & WIRE_BATCH_COOKIES_BACK && !(fixed.flags & WIRE_BATCH_COOKIES))
+        return WIRE_ERROR_MALFORMED;
     *ret = fixed;
     return 0;
 }
@@ -272,6 +289,32 @@ message_error message_decode_request(const struct frame *frame, struct message_r
     if (!fields_are_whole(request.headers, fixed->header_count))
         return WIRE_ERROR_MALFORMED;
     *ret = request;
+    return 0;
+}
+
+message_error message_decode_cookie(const struct frame *frame, struct cookie *ret)
+{
+    struct span rest = frame->payload;
+    struct wire_cookie fixed;
+    struct cookie cookie;
+
+    if (!take_fixed(&rest, &fixed, sizeof(fixed)))
+        return WIRE_ERROR_MALFORMED;
+    if ((fixed.flags & ~COOKIE_FLAGS_KNOWN) || fixed.reserved != 0)
+        return WIRE_ERROR_RESERVED;
+    cookie = (struct cookie){
+        .expires_s = fixed.expires_s,
+        .same_site = fixed.same_site,
+        .is_host_only = fixed.flags & WIRE_COOKIE_HOST_ONLY,
+        .is_secure = fixed.flags & WIRE_COOKIE_SECURE,
+        .is_http_only = fixed.flags & WIRE_COOKIE_HTTP_ONLY,
+    };
+    if (!span_take(&rest, fixed.domain_bytes, &cookie.domain) ||
+        !span_take(&rest, fixed.path_bytes, &cookie.path) ||
+        !span_take(&rest, fixed.name_bytes, &cookie.name) ||
+        !span_take(&rest, fixed.value_bytes, &cookie.value) || !cookie_is_valid(&cookie))
+        return WIRE_ERROR_MALFORMED;
+    *ret = cookie;
     return 0;
 }
 

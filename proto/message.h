@@ -8,6 +8,7 @@
 #ifndef HAUL_MESSAGE_H
 #define HAUL_MESSAGE_H
 
+#include "cookie.h"
 #include "frame.h"
 #include "retry_on.h"
 
@@ -20,6 +21,9 @@ struct message_profile {
     struct span pins;    /* pin_count times wire_pin + texts */
     struct span unix_path;
     struct span interface;
+    struct span ca_pem;
+    struct span cert_pem;
+    struct span key_pem;
 };
 
 struct message_request {
@@ -68,6 +72,8 @@ message_error message_decode_profile(const struct frame *frame, struct message_p
 message_error message_decode_batch_begin(const struct frame *frame, struct wire_batch_begin *ret);
 message_error message_decode_batch_end(const struct frame *frame);
 message_error message_decode_request(const struct frame *frame, struct message_request *ret);
+/* COOKIE and COOKIE_BACK: a cookie that is not valid (cookie.h) is MALFORMED. */
+message_error message_decode_cookie(const struct frame *frame, struct cookie *ret);
 message_error message_decode_credit(const struct frame *frame, struct wire_credit *ret);
 message_error message_decode_head(const struct frame *frame, struct message_head *ret);
 message_error message_decode_result(const struct frame *frame, struct message_result *ret);
@@ -91,6 +97,7 @@ bool message_next_pin(struct span *pins, struct message_pin *ret);
 size_t message_profile_bytes(const struct message_profile *message);
 size_t message_request_bytes(const struct message_request *message);
 size_t message_head_bytes(const struct message_head *message);
+size_t message_cookie_bytes(const struct cookie *cookie);
 size_t message_result_bytes(const struct message_result *message);
 
 /* Encoders (message_encode.c): out has room for the bytes above; *_bytes and fixed_bytes of the
@@ -99,6 +106,9 @@ size_t message_result_bytes(const struct message_result *message);
 size_t message_encode_profile(char *out, uint64_t id, const struct message_profile *message);
 size_t message_encode_request(char *out, uint64_t id, const struct message_request *message,
                               uint16_t fd_count);
+/* type: WIRE_COOKIE or WIRE_COOKIE_BACK. The cookie is valid. */
+size_t message_encode_cookie(char *out, enum wire_type type, uint64_t id,
+                             const struct cookie *cookie);
 size_t message_encode_head(char *out, uint64_t id, const struct message_head *message);
 size_t message_encode_result(char *out, uint64_t id, const struct message_result *message);
 

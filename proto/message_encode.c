@@ -56,7 +56,8 @@ static size_t put_padding(char *start, char *end, size_t length)
 size_t message_profile_bytes(const struct message_profile *message)
 {
     return frame_bytes(sizeof(message->fixed) + message->headers.bytes + message->pins.bytes +
-                       message->unix_path.bytes + message->interface.bytes);
+                       message->unix_path.bytes + message->interface.bytes + message->ca_pem.bytes +
+                       message->cert_pem.bytes + message->key_pem.bytes);
 }
 
 size_t message_request_bytes(const struct message_request *message)
@@ -68,6 +69,12 @@ size_t message_request_bytes(const struct message_request *message)
 size_t message_head_bytes(const struct message_head *message)
 {
     return frame_bytes(sizeof(message->fixed) + message->reason.bytes + message->headers.bytes);
+}
+
+size_t message_cookie_bytes(const struct cookie *cookie)
+{
+    return frame_bytes(sizeof(struct wire_cookie) + cookie->domain.bytes + cookie->path.bytes +
+                       cookie->name.bytes + cookie->value.bytes);
 }
 
 size_t message_result_bytes(const struct message_result *message)
@@ -87,11 +94,17 @@ size_t message_encode_profile(char *out, uint64_t id, const struct message_profi
     fixed.header_bytes = (uint32_t)message->headers.bytes;
     fixed.unix_path_bytes = (uint16_t)message->unix_path.bytes;
     fixed.interface_bytes = (uint16_t)message->interface.bytes;
+    fixed.ca_bytes = (uint32_t)message->ca_pem.bytes;
+    fixed.cert_bytes = (uint32_t)message->cert_pem.bytes;
+    fixed.key_bytes = (uint32_t)message->key_pem.bytes;
     at = put_bytes(at, &fixed, sizeof(fixed));
     at = put_span(at, message->headers);
     at = put_span(at, message->pins);
     at = put_span(at, message->unix_path);
     at = put_span(at, message->interface);
+    at = put_span(at, message->ca_pem);
+    at = put_span(at, message->cert_pem);
+    at = put_span(at, message->key_pem);
     return put_padding(out, at, length);
 }
 
@@ -114,6 +127,36 @@ size_t message_encode_request(char *out, uint64_t id, const struct message_reque
     at = put_span(at, message->url);
     at = put_span(at, message->headers);
     at = put_span(at, message->body);
+    return put_padding(out, at, length);
+}
+
+size_t message_encode_cookie(char *out, enum wire_type type, uint64_t id,
+                             const struct cookie *cookie)
+{
+    size_t length = message_cookie_bytes(cookie);
+    struct wire_cookie fixed = {
+        .fixed_bytes = sizeof(fixed),
+        .same_site = (uint8_t)cookie->same_site,
+        .expires_s = cookie->expires_s,
+        .domain_bytes = (uint16_t)cookie->domain.bytes,
+        .path_bytes = (uint16_t)cookie->path.bytes,
+        .name_bytes = (uint16_t)cookie->name.bytes,
+        .value_bytes = (uint16_t)cookie->value.bytes,
+    };
+    char *at = put_header(out, (struct wire_header){ .type = (uint8_t)type, .id = id }, length);
+
+    assert(cookie_is_valid(cookie));
+    if (cookie->is_host_only)
+        fixed.flags |= WIRE_COOKIE_HOST_ONLY;
+    if (cookie->is_secure)
+        fixed.flags |= WIRE_COOKIE_SECURE;
+    if (cookie->is_http_only)
+        fixed.flags |= WIRE_COOKIE_HTTP_ONLY;
+    at = put_bytes(at, &fixed, sizeof(fixed));
+    at = put_span(at, cookie->domain);
+    at = put_span(at, cookie->path);
+    at = put_span(at, cookie->name);
+    at = put_span(at, cookie->value);
     return put_padding(out, at, length);
 }
 

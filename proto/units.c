@@ -52,10 +52,7 @@ static const struct unit duration_units[] = {
 };
 
 static const struct unit rate_periods[] = {
-    UNIT("", 1),
-    UNIT("/s", 1),
-    UNIT("/m", 60),
-    UNIT("/h", 3600),
+    UNIT("", 1), UNIT("/s", 1), UNIT("/m", 60), UNIT("/min", 60), UNIT("/h", 3600),
 };
 
 /* Digits with at most one point among them, cut off the front of a text. */
@@ -171,11 +168,11 @@ bool units_parse_duration(struct span text, uint64_t *ret_ns)
     return true;
 }
 
-/* A rate may be any fraction, so it is counted in millionths before it becomes a double. */
-bool units_parse_rate(struct span text, double *ret_per_second)
+/* A rate may be any fraction, so it is counted in millionths of a request per period. */
+static bool take_rate(struct span text, uint64_t *ret_millionths, uint64_t *ret_period_s)
 {
     struct number number;
-    uint64_t factor, period, millionths;
+    uint64_t factor;
     const char *slash;
     size_t name_bytes;
     bool exact;
@@ -188,12 +185,29 @@ bool units_parse_rate(struct span text, double *ret_per_second)
                      span_equals, &factor))
         return false;
     span_advance(&text, name_bytes);
-    if (!find_factor(rate_periods, COUNT_OF(rate_periods), text, span_equals, &period) ||
-        !number_multiply(&number, factor * 1000000, &millionths, &exact))
+    if (!find_factor(rate_periods, COUNT_OF(rate_periods), text, span_equals, ret_period_s) ||
+        !number_multiply(&number, factor * 1000000, ret_millionths, &exact))
         return false;
-    if (!exact && millionths == 0)
+    return exact || *ret_millionths > 0;
+}
+
+bool units_parse_rate(struct span text, double *ret_per_second)
+{
+    uint64_t millionths, period_s;
+
+    if (!take_rate(text, &millionths, &period_s))
         return false;
-    *ret_per_second = (double)millionths / 1e6 / (double)period;
+    *ret_per_second = (double)millionths / 1e6 / (double)period_s;
+    return true;
+}
+
+bool units_parse_rate_uhz(struct span text, uint64_t *ret_uhz)
+{
+    uint64_t millionths, period_s;
+
+    if (!take_rate(text, &millionths, &period_s) || (millionths > 0 && millionths < period_s))
+        return false;
+    *ret_uhz = millionths / period_s;
     return true;
 }
 

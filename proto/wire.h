@@ -29,10 +29,19 @@
 #define WIRE_BODY_WINDOW_BYTES (4u << 20) /* HEAD and DATA payload not yet credited back */
 #define WIRE_PROFILES_PER_SESSION 256u
 #define WIRE_BATCHES_PER_SESSION 256u
-#define WIRE_FRAME_FDS_MAX 1u      /* descriptors one frame can take */
-#define WIRE_FDS_PER_SESSION 1024u /* descriptors held for one session */
-#define WIRE_RETRIES_MAX 1000u     /* of an item */
-#define WIRE_PINS_MAX 64u          /* --resolve and --connect-to rows of a profile */
+#define WIRE_FRAME_FDS_MAX 1u           /* descriptors one frame can take */
+#define WIRE_FDS_PER_SESSION 1024u      /* descriptors held for one session */
+#define WIRE_RETRIES_MAX 1000u          /* of an item */
+#define WIRE_PEM_BYTES_MAX (256u << 10) /* CA, certificate and key of a profile together */
+#define WIRE_PINS_MAX 64u               /* --resolve and --connect-to rows of a profile */
+/* Cookies: RFC 6265 section 6.1 asks for as many. */
+#define WIRE_COOKIE_BYTES_MAX 4096u /* of name and value together */
+#define WIRE_COOKIE_PATH_BYTES_MAX 1024u
+#define WIRE_COOKIE_DOMAIN_BYTES_MAX 254u
+#define WIRE_COOKIES_PER_DOMAIN 50u
+#define WIRE_COOKIES_PER_JAR 3000u
+#define WIRE_JAR_BYTES_MAX (4u << 20) /* of a jar's cookies as they are kept */
+#define WIRE_JARS_PER_SESSION 16u     /* batches with a jar */
 
 enum wire_type {
     /* client to daemon */
@@ -42,6 +51,7 @@ enum wire_type {
     WIRE_REQUEST = 4,
     WIRE_CANCEL = 5,
     WIRE_PING = 7,
+    WIRE_COOKIE = 8,
     /* both ways */
     WIRE_CREDIT = 6,
     /* daemon to client */
@@ -52,6 +62,7 @@ enum wire_type {
     WIRE_PONG = 69,
     WIRE_GOAWAY = 70,
     WIRE_ERROR = 71,
+    WIRE_COOKIE_BACK = 72,
 };
 
 /* Before every payload. length counts header and payload, padding to 8 bytes included. */
@@ -104,7 +115,12 @@ struct wire_profile {
     uint64_t retry_max_time_ns;  /* no retry begins later after the first attempt; 0 = no limit */
     uint64_t retry_faults;       /* bit n: enum fault_code n is retried */
     uint16_t retry_statuses[16]; /* 100 to 599, or 1 to 5 for a class; the first 0 ends the list */
-    uint8_t reserved2[80];       /* zero */
+    uint32_t ca_bytes;           /* of each: PEM, or nothing; then they follow, in this order */
+    uint32_t cert_bytes;         /* with the certificates up to its issuer */
+    uint32_t key_bytes;
+    uint8_t tls_min;       /* 12 = TLS 1.2, 13 = 1.3, 0 = 1.2 */
+    uint8_t tls_max;       /* likewise, 0 = 1.3 */
+    uint8_t reserved2[66]; /* zero */
 };
 static_assert(sizeof(struct wire_profile) == 224, "wire layout");
 
@@ -116,6 +132,8 @@ static_assert(sizeof(struct wire_profile) == 224, "wire layout");
 #define WIRE_PROFILE_NO_REUSE 0x4u   /* close the connection after the response */
 #define WIRE_PROFILE_FOLLOW 0x8u     /* redirects are followed; each hop has its HEAD frame */
 #define WIRE_PROFILE_RETRY_ALL 0x10u /* methods that are not idempotent are retried too */
+#define WIRE_PROFILE_INSECURE 0x20u  /* certificates of servers are not checked */
+#define WIRE_PROFILE_DECODE 0x40u    /* what Content-Encoding names is undone */
 
 /* One header field: this, then name, then value. */
 struct wire_field {
@@ -138,12 +156,43 @@ static_assert(sizeof(struct wire_pin) == 16, "wire layout");
 
 struct wire_batch_begin {
     uint32_t fixed_bytes;
-    uint32_t concurrency;    /* items in progress at once; 0 = the daemon's default */
-    uint32_t max_per_origin; /* 0 = the daemon's MaxPerOrigin= */
-    uint32_t flags;          /* none yet */
-    uint8_t reserved[32];    /* zero */
+    uint32_t concurrency;         /* items in progress at once; 0 = the daemon's default */
+    uint32_t max_per_origin;      /* 0 = the daemon's MaxPerOrigin= */
+    uint32_t flags;               /* WIRE_BATCH_* */
+    uint64_t rate_uhz;            /* requests in 10^6 s, over all origins; 0 = no limit */
+    uint64_t rate_per_origin_uhz; /* the same at each origin */
+    uint8_t reserved[16];         /* zero */
 };
 static_assert(sizeof(struct wire_batch_begin) == 48, "wire layout");
+
+#define WIRE_BATCH_COOKIES 0x1u      /* the batch has a jar: cookies are kept and sent back */
+#define WIRE_BATCH_COOKIES_BACK 0x2u /* what is in it at the end comes as COOKIE_BACK */
+
+enum wire_same_site {
+    WIRE_SAME_SITE_UNSAID = 0,
+    WIRE_SAME_SITE_NONE = 1,
+    WIRE_SAME_SITE_LAX = 2,
+    WIRE_SAME_SITE_STRICT = 3,
+    WIRE_SAME_SITE_COUNT
+};
+
+/* One cookie of a jar, in COOKIE and COOKIE_BACK. */
+struct wire_cookie {
+    uint32_t fixed_bytes;
+    uint16_t flags;        /* WIRE_COOKIE_* */
+    uint8_t same_site;     /* enum wire_same_site */
+    uint8_t reserved;      /* zero */
+    uint64_t expires_s;    /* since 1970, UTC; 0 = with the session */
+    uint16_t domain_bytes; /* after the struct: domain, path, name, value */
+    uint16_t path_bytes;
+    uint16_t name_bytes;
+    uint16_t value_bytes;
+};
+static_assert(sizeof(struct wire_cookie) == 24, "wire layout");
+
+#define WIRE_COOKIE_HOST_ONLY 0x1u /* not for hosts below the domain */
+#define WIRE_COOKIE_SECURE 0x2u    /* https only */
+#define WIRE_COOKIE_HTTP_ONLY 0x4u
 
 /* No REQUEST of this batch follows. BATCH_DONE comes after the last RESULT. */
 struct wire_batch_end {
@@ -239,16 +288,20 @@ static_assert(sizeof(struct wire_result) == 192, "wire layout");
 #define WIRE_RESULT_REUSED 0x01u    /* over a connection that had served before */
 #define WIRE_RESULT_RESUMED 0x02u   /* TLS session resumed */
 #define WIRE_RESULT_TRUNCATED 0x04u /* bytes of the body were delivered, then it failed */
-#define WIRE_RESULT_DECODED 0x08u
-#define WIRE_RESULT_COMPLETE 0x10u /* a response was received whole */
+#define WIRE_RESULT_DECODED 0x08u   /* a coding of the body was undone */
+#define WIRE_RESULT_COMPLETE 0x10u  /* a response was received whole */
 
 /* Which bound an item waited for. */
 enum wire_cap {
     WIRE_CAP_NONE = 0,
-    WIRE_CAP_CONCURRENCY = 1,      /* the batch's own concurrency */
-    WIRE_CAP_PER_ORIGIN = 2,       /* the batch's connections per origin */
-    WIRE_CAP_PER_ORIGIN_TOTAL = 3, /* the daemon's ceiling per origin, over all batches */
-    WIRE_CAP_CONNECTIONS = 4,      /* the daemon's MaxConnections= */
+    WIRE_CAP_CONCURRENCY = 1,           /* the batch's own concurrency */
+    WIRE_CAP_PER_ORIGIN = 2,            /* the batch's connections per origin */
+    WIRE_CAP_PER_ORIGIN_TOTAL = 3,      /* the daemon's ceiling per origin, over all batches */
+    WIRE_CAP_CONNECTIONS = 4,           /* the daemon's MaxConnections= */
+    WIRE_CAP_RATE = 5,                  /* the batch's own rate */
+    WIRE_CAP_RATE_PER_ORIGIN = 6,       /* the batch's rate at each origin */
+    WIRE_CAP_COOLING = 7,               /* the origin had asked to be left alone for a while */
+    WIRE_CAP_RATE_PER_ORIGIN_TOTAL = 8, /* the daemon's RatePerOrigin=, over all batches */
     WIRE_CAP_COUNT
 };
 

@@ -102,6 +102,22 @@ static void check_result(const struct frame *frame, char *out)
     assert(span_equals(result.content_type, again.content_type));
 }
 
+static void check_cookie(const struct frame *frame, char *out)
+{
+    struct cookie cookie;
+    struct cookie again;
+    struct frame copy = *frame;
+
+    if (message_decode_cookie(frame, &cookie))
+        return;
+    copy.payload.bytes = message_encode_cookie(out, WIRE_COOKIE, frame->header.id, &cookie) - 16;
+    copy.payload.data = out + 16;
+    assert(message_decode_cookie(&copy, &again) == 0);
+    assert(span_equals(cookie.domain, again.domain) && span_equals(cookie.path, again.path));
+    assert(span_equals(cookie.name, again.name) && span_equals(cookie.value, again.value));
+    assert(cookie.expires_s == again.expires_s && cookie.same_site == again.same_site);
+}
+
 /* The type is not asked: every decoder must stand every payload. */
 static void check_frame(const struct frame *frame)
 {
@@ -120,6 +136,7 @@ static void check_frame(const struct frame *frame)
     check_request(frame, out);
     check_head(frame, out);
     check_result(frame, out);
+    check_cookie(frame, out);
     (void)message_decode_batch_begin(frame, &begin);
     (void)message_decode_batch_end(frame);
     (void)message_decode_batch_done(frame, &done);

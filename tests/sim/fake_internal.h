@@ -54,6 +54,7 @@ struct fake_socket {
     int32_t connect_result; /* FAKE_NEVER: not yet */
     char *sent;
     size_t sent_bytes;
+    size_t sent_capacity;
     int sent_fds[FAKE_FDS_MAX];
     unsigned sent_fds_count;
     struct fake_option options[FAKE_OPTIONS_MAX];

@@ -317,8 +317,11 @@ void fake_put(struct ring *ring, struct fake_socket *socket, const char *data, s
             fake_receive(ring, socket->pair->fd, span_of(data, bytes));
         return;
     }
-    socket->sent = realloc(socket->sent, socket->sent_bytes + bytes + 1);
-    assert(socket->sent);
+    if (socket->sent_bytes + bytes >= socket->sent_capacity) {
+        socket->sent_capacity = 2 * (socket->sent_bytes + bytes) + 1;
+        socket->sent = realloc(socket->sent, socket->sent_capacity);
+        assert(socket->sent);
+    }
     memcpy(socket->sent + socket->sent_bytes, data, bytes);
     socket->sent_bytes += bytes;
     socket->sent[socket->sent_bytes] = '\0'; /* for a debugger's sake */
@@ -468,6 +471,14 @@ void ring_abort(struct ring *ring, int fd)
 {
     fake_socket(ring, fd)->was_aborted = true;
     end_socket(ring, fd, -ECONNRESET);
+}
+
+void ring_send_now(struct ring *ring, int fd, struct span bytes)
+{
+    struct fake_socket *socket = fake_socket(ring, fd);
+
+    if (socket->is_open)
+        fake_put(ring, socket, bytes.data, bytes.bytes);
 }
 
 void ring_shut_reading(struct ring *ring, int fd)

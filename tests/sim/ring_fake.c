@@ -18,6 +18,7 @@
 
 #define TURNS_MAX 100000
 #define MANY_MAX 32          /* receives of one op in one turn */
+#define DEFERRED_PASSES 16   /* as ring.c's */
 #define DEFERRED_MAX 1000000 /* in one turn: more than that has no end */
 #define SWAPS 4
 #define WALL_EPOCH_NS UINT64_C(1700000000000000000)
@@ -283,17 +284,25 @@ static unsigned dispatch(struct ring *ring, struct list *arrivals)
     return count;
 }
 
+/* As ring.c does it: what goes on deferring itself is continued in the next turn. */
 static unsigned run_deferred(struct ring *ring)
 {
     struct list *link;
     unsigned count = 0;
 
-    for (; (link = list_pop(&ring->deferred)); count++) {
-        struct ring_deferred *deferred = container_of(link, struct ring_deferred, link);
+    for (unsigned pass = 0; pass < DEFERRED_PASSES && !list_is_empty(&ring->deferred); pass++) {
+        struct list running;
 
-        assert(count < DEFERRED_MAX);
-        deferred->pending = false;
-        deferred->run(deferred);
+        list_init(&running);
+        while ((link = list_pop(&ring->deferred)))
+            list_link_back(&running, link);
+        for (; (link = list_pop(&running)); count++) {
+            struct ring_deferred *deferred = container_of(link, struct ring_deferred, link);
+
+            assert(count < DEFERRED_MAX);
+            deferred->pending = false;
+            deferred->run(deferred);
+        }
     }
     return count;
 }

@@ -79,6 +79,8 @@ void attempts_begin(struct attempts *t, const struct attempts_options *options)
                     .trailer_bytes_max = 4u << 10 },
         .exchanges_max = ATTEMPTS_MAX,
         .per_origin_total_max = options->per_origin_total_max,
+        .rate_per_origin_uhz = options->rate_per_origin_uhz,
+        .idle_origins_max = 64,
         .sink_timeout_ns = 30 * ATTEMPTS_S,
     };
 

@@ -43,6 +43,7 @@ struct attempts_options {
     uint64_t seed;
     unsigned conns_max;            /* 0: 64 */
     unsigned per_origin_total_max; /* 0: none */
+    uint64_t rate_per_origin_uhz;  /* 0: none */
 };
 
 void attempts_begin(struct attempts *t, const struct attempts_options *options);

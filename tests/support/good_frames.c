@@ -51,6 +51,7 @@ static size_t put_profile(char *out)
                    .redirects_max = 10,
                    .redirect_schemes = WIRE_SCHEME_HTTPS,
                    .retries_max = 3,
+                   .tls_min = 13,
                    .retry_faults = 1u << FAULT_CONNECT_REFUSED,
                    .retry_statuses = { 429, 5 },
                    .header_count = 2,
@@ -59,6 +60,9 @@ static size_t put_profile(char *out)
         .pins = two_pins(pins),
         .unix_path = SPAN_LITERAL("/run/up.sock"),
         .interface = SPAN_LITERAL("127.0.0.2"),
+        .ca_pem = SPAN_LITERAL("ca"),
+        .cert_pem = SPAN_LITERAL("cert"),
+        .key_pem = SPAN_LITERAL("key"),
     };
 
     return message_encode_profile(out, 7, &profile);
@@ -125,7 +129,11 @@ static size_t put_result(char *out)
 
 static size_t put_batch_begin(char *out)
 {
-    const struct wire_batch_begin begin = { .concurrency = 100, .max_per_origin = 6 };
+    const struct wire_batch_begin begin = { .concurrency = 100,
+                                            .max_per_origin = 6,
+                                            .flags = WIRE_BATCH_COOKIES | WIRE_BATCH_COOKIES_BACK,
+                                            .rate_uhz = 100000000,
+                                            .rate_per_origin_uhz = UINT64_MAX };
 
     return message_encode_fixed(out, WIRE_BATCH_BEGIN, 0, 3, &begin, sizeof(begin));
 }
@@ -170,6 +178,28 @@ static size_t put_data(char *out)
     return MESSAGE_DATA_HEAD_BYTES + 8;
 }
 
+static const struct cookie good_cookie = {
+    .name = SPAN_LITERAL("sid"),
+    .value = SPAN_LITERAL("31d4"),
+    .domain = SPAN_LITERAL("a.test"),
+    .path = SPAN_LITERAL("/app"),
+    .expires_s = 1798761600,
+    .same_site = WIRE_SAME_SITE_STRICT,
+    .is_host_only = true,
+    .is_secure = true,
+    .is_http_only = true,
+};
+
+static size_t put_cookie(char *out)
+{
+    return message_encode_cookie(out, WIRE_COOKIE, 3, &good_cookie);
+}
+
+static size_t put_cookie_back(char *out)
+{
+    return message_encode_cookie(out, WIRE_COOKIE_BACK, 3, &good_cookie);
+}
+
 static size_t (*const put_of_kind[GOOD_FRAME_COUNT])(char *out) = {
     [GOOD_PROFILE] = put_profile,
     [GOOD_BATCH_BEGIN] = put_batch_begin,
@@ -182,10 +212,12 @@ static size_t (*const put_of_kind[GOOD_FRAME_COUNT])(char *out) = {
     [GOOD_BATCH_DONE] = put_batch_done,
     [GOOD_GOAWAY] = put_goaway,
     [GOOD_ERROR] = put_error,
+    [GOOD_COOKIE] = put_cookie,
+    [GOOD_COOKIE_BACK] = put_cookie_back,
 };
 
 static const size_t used_bytes[GOOD_FRAME_COUNT] = {
-    [GOOD_PROFILE] = 16 + 224 + 32 + 47 + 12 + 9,
+    [GOOD_PROFILE] = 16 + 224 + 32 + 47 + 12 + 9 + 2 + 4 + 3,
     [GOOD_BATCH_BEGIN] = 64,
     [GOOD_BATCH_END] = 24,
     [GOOD_REQUEST] = 16 + 56 + 4 + 14 + 32 + 5,
@@ -196,6 +228,8 @@ static const size_t used_bytes[GOOD_FRAME_COUNT] = {
     [GOOD_BATCH_DONE] = 16 + 56,
     [GOOD_GOAWAY] = 24,
     [GOOD_ERROR] = 16 + 16 + 12,
+    [GOOD_COOKIE] = 16 + 24 + 6 + 4 + 3 + 4,
+    [GOOD_COOKIE_BACK] = 16 + 24 + 6 + 4 + 3 + 4,
 };
 
 size_t good_frame_put(enum good_frame kind, char *out)
@@ -220,6 +254,7 @@ message_error good_frame_decode(enum good_frame kind, const struct frame *frame)
         struct wire_batch_done done;
         struct wire_credit credit;
         struct span body;
+        struct cookie cookie;
     } ret;
 
     switch (kind) {
@@ -245,6 +280,9 @@ message_error good_frame_decode(enum good_frame kind, const struct frame *frame)
         return message_decode_goaway(frame);
     case GOOD_ERROR:
         return message_decode_error(frame, &ret.error);
+    case GOOD_COOKIE:
+    case GOOD_COOKIE_BACK:
+        return message_decode_cookie(frame, &ret.cookie);
     case GOOD_FRAME_COUNT:
         break;
     }

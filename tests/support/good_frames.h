@@ -22,6 +22,8 @@ enum good_frame {
     GOOD_BATCH_DONE,
     GOOD_GOAWAY,
     GOOD_ERROR,
+    GOOD_COOKIE,
+    GOOD_COOKIE_BACK,
     GOOD_FRAME_COUNT
 };
 

@@ -80,6 +80,8 @@ static void scene_begin_engine(struct scene *t, const struct scene_options *opti
                     .trailer_bytes_max = 16u << 10 },
         .exchanges_max = 4096,
         .per_origin_total_max = options->per_origin_total_max,
+        .rate_per_origin_uhz = options->rate_per_origin_uhz,
+        .idle_origins_max = 64,
         .sink_timeout_ns = t->config.sink_timeout_ns,
     };
 
@@ -138,6 +140,7 @@ void scene_end(struct scene *t)
     fake_check_quiet(t->ring);
     engine_deinit(&t->engine);
     slab_deinit(&t->front.items);
+    public_suffixes_deinit(&t->front.suffixes);
     resolve_free(t->resolve);
     writer_free(t->writer);
     for (unsigned i = 0; i < t->clients_count; i++)

@@ -35,6 +35,7 @@ struct scene_item {
     char message[200];
     char *data;
     size_t data_bytes;
+    size_t data_capacity;
     unsigned order; /* the how-manyth RESULT it was, from 1 */
 };
 
@@ -51,7 +52,9 @@ struct scene_client {
     unsigned goaways_count;
     uint32_t error_code; /* of the ERROR, 0 = none */
     size_t window_used;
-    char varlink[1024]; /* the last reply */
+    unsigned cookies_count; /* of COOKIE_BACK frames */
+    char cookies[1024];     /* as far as they fit: "domain path name=value|" each */
+    char varlink[1024];     /* the last reply */
 };
 
 struct scene;
@@ -86,6 +89,7 @@ struct scene_options {
     uint64_t seed;                 /* 0: an orderly world */
     unsigned conns_max;            /* 0: SCENE_CONNS_MAX */
     unsigned per_origin_total_max; /* 0: none */
+    uint64_t rate_per_origin_uhz;  /* 0: none */
 };
 
 void scene_begin(struct scene *t, const struct scene_options *options);
@@ -115,6 +119,10 @@ void client_sends_fixed(struct scene *t, enum wire_type type, uint8_t flags, uin
 void client_shares(struct scene *t, uint64_t id, const struct message_profile *profile);
 void client_begins_batch(struct scene *t, uint64_t id, unsigned concurrency,
                          unsigned max_per_origin);
+/* With a jar; flags are WIRE_BATCH_*. */
+void client_begins_batch_with(struct scene *t, uint64_t id, uint32_t flags);
+/* COOKIE for the batch; the line is one of a cookie file. */
+void client_gives_cookie(struct scene *t, uint64_t batch_id, const char *line);
 void client_ends_batch(struct scene *t, uint64_t id);
 
 struct scene_request {

@@ -122,6 +122,23 @@ void client_begins_batch(struct scene *t, uint64_t id, unsigned concurrency,
     client_sends_fixed(t, WIRE_BATCH_BEGIN, 0, id, &begin, sizeof(begin));
 }
 
+void client_begins_batch_with(struct scene *t, uint64_t id, uint32_t flags)
+{
+    const struct wire_batch_begin begin = { .fixed_bytes = sizeof(begin), .flags = flags };
+
+    client_sends_fixed(t, WIRE_BATCH_BEGIN, 0, id, &begin, sizeof(begin));
+}
+
+void client_gives_cookie(struct scene *t, uint64_t batch_id, const char *line)
+{
+    char *out = malloc(FRAME_ROOM);
+    struct cookie cookie;
+
+    assert_true(cookie_parse_line(span_of_string(line), &cookie));
+    client_says(t, span_of(out, message_encode_cookie(out, WIRE_COOKIE, batch_id, &cookie)));
+    free(out);
+}
+
 void client_ends_batch(struct scene *t, uint64_t id)
 {
     const struct wire_batch_end end = { .fixed_bytes = sizeof(end) };
@@ -232,8 +249,11 @@ static void take_data(struct scene_client *c, const struct frame *frame)
     struct span body;
 
     assert_int_equal(message_decode_data(frame, &body), 0);
-    item->data = realloc(item->data, item->data_bytes + body.bytes + 1);
-    assert_non_null(item->data);
+    if (item->data_bytes + body.bytes >= item->data_capacity) {
+        item->data_capacity = 2 * (item->data_bytes + body.bytes) + 1;
+        item->data = realloc(item->data, item->data_capacity);
+        assert_non_null(item->data);
+    }
     memcpy(item->data + item->data_bytes, body.data, body.bytes);
     item->data_bytes += body.bytes;
     item->data[item->data_bytes] = '\0';
@@ -278,6 +298,21 @@ static void take_batch_done(struct scene_client *c, const struct frame *frame)
     assert_int_equal(done->items, done->ok + done->failed);
 }
 
+static void take_cookie(struct scene_client *c, const struct frame *frame)
+{
+    size_t used = strlen(c->cookies);
+    struct cookie cookie;
+
+    assert_int_equal(message_decode_cookie(frame, &cookie), 0);
+    assert_int_equal(c->batches_done[frame->header.id % SCENE_BATCHES_MAX].fixed_bytes, 0);
+    c->cookies_count++;
+    (void)snprintf(c->cookies + used, sizeof(c->cookies) - used, "%.*s %.*s %.*s=%.*s|",
+                   (int)cookie.domain.bytes, cookie.domain.data, (int)cookie.path.bytes,
+                   cookie.path.data, (int)cookie.name.bytes, cookie.name.data,
+                   (int)cookie.value.bytes, cookie.value.data);
+    use_window(c, frame);
+}
+
 static void take_frame(struct scene_client *c, const struct frame *frame)
 {
     struct message_error_text error;
@@ -295,6 +330,9 @@ static void take_frame(struct scene_client *c, const struct frame *frame)
         break;
     case WIRE_BATCH_DONE:
         take_batch_done(c, frame);
+        break;
+    case WIRE_COOKIE_BACK:
+        take_cookie(c, frame);
         break;
     case WIRE_PONG:
         c->pongs_count++;

@@ -70,7 +70,7 @@ def send_each_byte(data, ms):
 
 
 def reply_with(function):
-    """Sends what function(last request) returns."""
+    """Sends what function(last request) returns; None: resets the connection."""
     return Step("reply_with", (function,))
 
 
@@ -96,6 +96,11 @@ def wait_for(event):
 def fin():
     """Closes in order, after all bytes were sent."""
     return Step("fin")
+
+
+def close_notify():
+    """Says over TLS that nothing follows, then closes."""
+    return Step("close_notify")
 
 
 def half_close():
@@ -268,7 +273,10 @@ class Connection:
             self.origin.wait(ms / 1000)
 
     def do_reply_with(self, function):
-        self.do_send(function(self.request))
+        data = function(self.request)
+        if data is None:
+            self.do_rst()
+        self.do_send(data)
 
     def do_flood(self, piece, bytes_max):
         sent = 0
@@ -299,6 +307,13 @@ class Connection:
         waiting = fcntl.ioctl(self.sock.fileno(), termios.FIONREAD, struct.pack("i", 0))
         if struct.unpack("i", waiting)[0]:
             self.receive()
+
+    def do_close_notify(self):
+        """TLS's orderly end; the peer need not answer."""
+        self.sock.settimeout(2)
+        with contextlib.suppress(OSError):
+            self.sock.unwrap()
+        raise ScriptEnd
 
     def do_half_close(self):
         self.sock.shutdown(socket.SHUT_WR)
@@ -341,7 +356,9 @@ class Origin:
     """Listens on 127.0.0.1 (an ephemeral port), on ::1, or on a unix socket."""
 
     def __init__(self, *scripts, segmentation=WHOLE, host="127.0.0.1", port=0, unix_path=None,
-                 backlog=512):
+                 backlog=512, tls=None):
+        """tls: an ssl.SSLContext; then every connection begins with a handshake."""
+        self.tls, self.handshake_errors, self.resumed_count = tls, [], 0
         self.scripts = [list(script) for script in scripts] or [list(SERVE_OK)]
         self.segmentation = segmentation
         self.requests, self.failures = [], []
@@ -370,7 +387,7 @@ class Origin:
 
     def url(self, target="/", host=None):
         name = host or (f"[{self.host}]" if ":" in self.host else self.host)
-        return f"http://{name}:{self.port}{target}"
+        return f"http{'s' if self.tls else ''}://{name}:{self.port}{target}"
 
     def _accept(self):
         while not self._closing.is_set():
@@ -393,9 +410,30 @@ class Origin:
 
     def _play(self, connection):
         script = self.scripts[min(connection.index, len(self.scripts) - 1)]
-        connection.play(script)
+        if self._secure(connection):
+            connection.play(script)
+        connection.sock.close()
         with self._lock:
             self._socks.discard(connection.sock)
+
+    def _secure(self, connection):
+        if not self.tls:
+            return True
+        plain = connection.sock
+        connection.sock = self.tls.wrap_socket(plain, server_side=True,
+                                               do_handshake_on_connect=False)
+        with self._lock:  # the plain one is empty from here on
+            self._socks.discard(plain)
+            self._socks.add(connection.sock)
+        try:
+            connection.sock.do_handshake()
+        except OSError as error:
+            with self._lock:
+                self.handshake_errors.append(str(error))
+            return False
+        with self._lock:
+            self.resumed_count += connection.sock.session_reused
+        return True
 
     @property
     def is_closing(self):
@@ -442,7 +480,7 @@ class Origin:
             socks = list(self._socks)
         for sock in socks:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # of TLS as well, under its reader
         self._accepting.join(5)
         for thread in self._threads:
             thread.join(5)

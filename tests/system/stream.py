@@ -9,8 +9,8 @@ import json
 import socket
 import struct
 
-PROFILE, BATCH_BEGIN, BATCH_END, REQUEST, CANCEL, CREDIT, PING = 1, 2, 3, 4, 5, 6, 7
-HEAD, DATA, RESULT, BATCH_DONE, PONG, GOAWAY, ERROR = 65, 66, 67, 68, 69, 70, 71
+PROFILE, BATCH_BEGIN, BATCH_END, REQUEST, CANCEL, CREDIT, PING, COOKIE = range(1, 9)
+HEAD, DATA, RESULT, BATCH_DONE, PONG, GOAWAY, ERROR, COOKIE_BACK = range(65, 73)
 DISCARD, TO_DATA, TO_FD, OF_PROFILE = 0, 1, 2, 255
 ERRORS = {1: "MALFORMED", 2: "TYPE", 3: "RESERVED", 4: "UNKNOWN_ID", 5: "DUPLICATE", 6: "SLOTS",
           7: "FDS", 8: "TIMEOUT", 9: "SLOW", 10: "LIMIT"}
@@ -34,8 +34,16 @@ def profile(ident=1, body_mode=DISCARD, flags=0, total_s=0, body_max=0, reserved
     return frame(PROFILE, ident, fixed + headers + unix_path + interface)
 
 
-def batch_begin(ident=1, concurrency=0, max_per_origin=0):
-    return frame(BATCH_BEGIN, ident, struct.pack("<IIII32x", 48, concurrency, max_per_origin, 0))
+def batch_begin(ident=1, concurrency=0, max_per_origin=0, flags=0, rate_uhz=0,
+                rate_per_origin_uhz=0):
+    return frame(BATCH_BEGIN, ident, struct.pack("<IIIIQQ16x", 48, concurrency, max_per_origin,
+                                                 flags, rate_uhz, rate_per_origin_uhz))
+
+
+def cookie(batch, domain, path, name, value, flags=0, expires_s=0, same_site=0):
+    parts = [one.encode() if isinstance(one, str) else one for one in (domain, path, name, value)]
+    fixed = struct.pack("<IHBBQ4H", 24, flags, same_site, 0, expires_s, *map(len, parts))
+    return frame(COOKIE, batch, fixed + b"".join(parts))
 
 
 def cancel(ident, batch=False):
@@ -92,6 +100,16 @@ class Frame:
     def counts(self):
         """(items, ok, failed, cancelled) of a BATCH_DONE."""
         return struct.unpack_from("<4Q", self.payload, 8)
+
+    @property
+    def cookie(self):
+        """(domain, path, name, value, flags, expires_s) of a COOKIE_BACK."""
+        _, flags, _, _, expires_s, *sizes = struct.unpack_from("<IHBBQ4H", self.payload)
+        parts, at = [], 24
+        for size in sizes:
+            parts.append(self.payload[at:at + size].decode())
+            at += size
+        return (*parts, flags, expires_s)
 
     @property
     def body(self):

@@ -29,7 +29,7 @@ CURL_CODES = {
     "dns/not_found": 6, "dns/failed": 6,
     "connect/refused": 7, "connect/unreachable": 7, "connect/reset": 7,
     "timeout/queue": 28, "timeout/dns": 28, "timeout/connect": 28, "timeout/tls": 28,
-    "timeout/send": 28, "timeout/first_byte": 28, "timeout/idle": 28, "timeout/total": 28,
+    "timeout/send": 28, "tls/handshake": 35, "tls/verify": 60, "tls/alpn": 35, "timeout/first_byte": 28, "timeout/idle": 28, "timeout/total": 28,
     "http/empty": 52, "http/malformed": 8, "http/partial": 18, "http/too_big": 63,
     "http/encoding": 61, "http/redirects": 47, "http/status": 22,
     "io/recv": 56, "io/send": 55,

@@ -72,11 +72,6 @@ def test_refuses_other_schemes(url, batch, get):
     get(url).expect(1)
 
 
-def test_https_is_refused_in_so_many_words(get):
-    text = "https arrives with TLS support; this build has none"
-    assert text in get("https://127.0.0.1/").expect(1).err
-
-
 def test_an_empty_port_is_the_default(batch, origin):
     run = batch("--connect-to", f"x.test:80:127.0.0.1:{origin.port}", "http://x.test:/")
     assert_succeeds(run.expect(0).record)

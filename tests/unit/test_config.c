@@ -42,6 +42,7 @@ static void defaults_are_those_of_the_design(void **state)
     (void)state;
     assert_int_equal(config.per_origin_default, 16);
     assert_int_equal(config.per_origin_total_max, 0);
+    assert_int_equal(config.origin_rate_uhz, 0);
     assert_int_equal(config.connections_max, 0);
     assert_int_equal(config.concurrency_default, 100);
     assert_int_equal(config.log_level, 6);
@@ -153,6 +154,14 @@ static void refuses_with_the_place_and_the_cure(void **state)
         { "MaxPerOrigin=1 2", "test.conf:1: MaxPerOrigin=1 2: expected a count from 1 to 65535" },
         { "MaxPerOrigin=99999999999999999999",
           "test.conf:1: MaxPerOrigin=99999999999999999999: expected a count from 1 to 65535" },
+        { "RatePerOrigin=fast", "test.conf:1: RatePerOrigin=fast: expected a rate such as 10, "
+                                "100/s, 6/m or 20/h, up to 1M/s, or 0 for none" },
+        { "RatePerOrigin=-1", "test.conf:1: RatePerOrigin=-1: expected a rate such as 10, "
+                              "100/s, 6/m or 20/h, up to 1M/s, or 0 for none" },
+        { "RatePerOrigin=6/d", "test.conf:1: RatePerOrigin=6/d: expected a rate such as 10, "
+                               "100/s, 6/m or 20/h, up to 1M/s, or 0 for none" },
+        { "RatePerOrigin=1000001", "test.conf:1: RatePerOrigin=1000001: expected a rate such as "
+                                   "10, 100/s, 6/m or 20/h, up to 1M/s, or 0 for none" },
         { "Workers=65", "test.conf:1: Workers=65: expected a count from 1 to 64, or 0 to let "
                         "hauld choose" },
         { "ConnectTimeout=0",
@@ -310,7 +319,7 @@ static void printed_settings_read_back_the_same(void **state)
     struct config config = parsed("MaxConnections=12345\nConnectTimeout=1500ms\nIdleTimeout=90s\n"
                                   "SinkTimeout=1234567ns\nWriterQueue=1500k\nLogLevel=4\n"
                                   "DNSServers=127.0.0.1:5353 ::1\nUnixUpstreams=/a /b\n"
-                                  "Socket=/run/x\nMaxItemTime=36h\n");
+                                  "Socket=/run/x\nMaxItemTime=36h\nRatePerOrigin=6/m\n");
     char text[16384], small[40];
     struct config again;
     size_t bytes = config_print(&config, text, sizeof(text));
@@ -321,12 +330,47 @@ static void printed_settings_read_back_the_same(void **state)
     assert_non_null(strstr(text, "\nConnectTimeout=1500ms\n"));
     assert_non_null(strstr(text, "\nMaxItemTime=36h\n"));
     assert_non_null(strstr(text, "\nLogLevel=warning\n"));
+    assert_non_null(strstr(text, "\nRatePerOrigin=6/m\n"));
     again = parsed(text);
     assert_memory_equal(&again, &config, sizeof(config));
 
     assert_int_equal(config_print(&config, NULL, 0), bytes);
     assert_int_equal(config_print(&config, small, sizeof(small)), bytes);
     assert_int_equal(strlen(small), sizeof(small) - 1);
+}
+
+/* Also those that no unit shows as a whole number. */
+static void printed_rates_read_back_the_same(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *printed;
+        uint64_t uhz;
+    } rows[] = {
+        { "0", "0", 0 },
+        { "1M", "1000000/s", 1000000000000 },
+        { "2.5k/s", "2500/s", 2500000000 },
+        { "90/m", "90/m", 1500000 },
+        { "6/m", "6/m", 100000 },
+        { "9/h", "9/h", 2500 },
+        { "1/h", "0.000277/s", 277 },
+        { "0.1234567", "0.123456/s", 123456 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char line[64], text[16384];
+        struct config config, again;
+
+        (void)snprintf(line, sizeof(line), "RatePerOrigin=%s\n", rows[i].text);
+        config = parsed(line);
+        assert_true(config.origin_rate_uhz == rows[i].uhz);
+        (void)config_print(&config, text, sizeof(text));
+        (void)snprintf(line, sizeof(line), "\nRatePerOrigin=%s\n", rows[i].printed);
+        assert_non_null(strstr(text, line));
+        again = parsed(text);
+        assert_true(again.origin_rate_uhz == rows[i].uhz);
+    }
 }
 
 int main(void)
@@ -345,6 +389,7 @@ int main(void)
         cmocka_unit_test(every_prefix_of_a_file_is_taken_or_refused),
         cmocka_unit_test(argv_sets_one_key),
         cmocka_unit_test(printed_settings_read_back_the_same),
+        cmocka_unit_test(printed_rates_read_back_the_same),
     };
 
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -131,7 +131,7 @@ static void dials(struct scene *t, const char *host, enum resolve_family family)
     const struct dial_route route = { .host = host, .port = 8080, .family = family };
     const struct dial_options options = { .dns_timeout_ns = 5 * S, .connect_timeout_ns = 10 * S };
 
-    dial_start(&t->dial, &t->dialer, &route, &options, &events);
+    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
     assert_int_equal(t->open_count + t->failed_count, 0); /* never inside */
     settles(t);
 }
@@ -309,7 +309,7 @@ static void cancelled_it_says_nothing_and_leaves_nothing(void **state)
     const struct dial_options options = { .dns_timeout_ns = S, .connect_timeout_ns = S };
     struct scene *t = *state;
 
-    dial_start(&t->dial, &t->dialer, &route, &options, &events);
+    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
     dial_cancel(&t->dial); /* before its first step */
     dial_cancel(&t->dial); /* fine when it is over */
     for (unsigned i = 0; i < 3; i++) {
@@ -332,7 +332,7 @@ static void dials_from(struct scene *t, const char *interface)
     const struct dial_route route = { .host = "192.0.2.7", .port = 1, .interface = interface };
     const struct dial_options options = { .dns_timeout_ns = S, .connect_timeout_ns = S };
 
-    dial_start(&t->dial, &t->dialer, &route, &options, &events);
+    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
     settles(t);
 }
 
@@ -364,7 +364,7 @@ static void a_unix_path_that_does_not_fit_is_refused_not_cut(void **state)
     memset(path, 'a', sizeof(path));
     path[0] = '/';
     path[sizeof(path) - 1] = '\0';
-    dial_start(&t->dial, &t->dialer, &route, &options, &events);
+    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
     settles(t);
     assert_int_equal(t->open_count, 0);
     fails_with(t, FAULT_INPUT_ARGUMENT, PHASE_CONNECT);
@@ -377,7 +377,7 @@ static void opens_a_unix_socket(void **state)
     const struct dial_options options = { .dns_timeout_ns = S, .connect_timeout_ns = S };
     const struct sockaddr_un *to;
 
-    dial_start(&t->dial, &t->dialer, &route, &options, &events);
+    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
     settles(t);
     assert_int_equal(t->open_count, 1);
     to = (const void *)fake_connected_to(t->ring, fake_fd(1));

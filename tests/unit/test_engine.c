@@ -143,6 +143,109 @@ static void waits_for_a_socket_when_there_are_no_more(void **state)
     attempts_end(&t);
 }
 
+#define BUSY(fields) "HTTP/1.1 429 Busy\r\nContent-Length: 0\r\n" fields "\r\n"
+
+static void starts_at_the_origins_rate(void **state)
+{
+    struct attempts t;
+
+    (void)state;
+    attempts_begin(&t, &(struct attempts_options){ .rate_per_origin_uhz = 2000000 });
+    starts_of_batch(&t, 1, 4, 1, 4);
+    starts_of_batch(&t, 5, 1, 2, 4);
+    assert_int_equal(fake_sockets_made(t.ring), 1);
+    attempts_wait(&t, 499 * ATTEMPTS_MS);
+    assert_int_equal(fake_sockets_made(t.ring), 1);
+    attempts_wait(&t, ATTEMPTS_MS);
+    assert_int_equal(fake_sockets_made(t.ring), 2);
+    front_cancels(&t, 5,
+                  FAULT_CANCELLED_CLIENT); /* while it waits, and another one's turn is next */
+    front_has_fault(&t, 5, FAULT_CANCELLED_CLIENT, PHASE_QUEUE);
+    attempts_wait(&t, ATTEMPTS_S);
+    assert_int_equal(fake_sockets_made(t.ring), 4);
+    for (unsigned i = 1; i <= 4; i++) {
+        server_says(&t, i, HELLO);
+        assert_int_equal(front_has(&t, i)->result.held_by,
+                         i == 1 ? WIRE_CAP_NONE : WIRE_CAP_RATE_PER_ORIGIN_TOTAL);
+    }
+    attempts_end(&t);
+}
+
+static void an_origin_that_asks_for_a_pause_gets_it_from_all(void **state)
+{
+    struct attempts *t = *state;
+    uint64_t start_ns = ring_now_ns(t->ring);
+
+    starts_of_batch(t, 1, 1, 1, 4);
+    server_says(t, 1, BUSY("Retry-After: 3\r\n"));
+    front_has_response(t, 1, 429, "");
+    assert_int_equal(front_has(t, 1)->result.cools_until_ns, start_ns + 3 * ATTEMPTS_S);
+    starts_of_batch(t, 2, 2, 1, 4);
+    starts_of_batch(t, 4, 1, 2, 4);
+    attempts_wait(t, 3 * ATTEMPTS_S - 1);
+    assert_int_equal(t->engine.pool.leased_count, 0);
+    attempts_wait(t, 1);
+    assert_int_equal(t->engine.pool.leased_count, 1); /* one is waited for, then all */
+    server_says(t, 1, HELLO);
+    assert_int_equal(t->engine.pool.leased_count, 2);
+    server_says(t, 1, HELLO);
+    server_says(t, 2, HELLO);
+    for (unsigned i = 2; i <= 4; i++) {
+        front_has_response(t, i, 200, "hello");
+        assert_int_equal(front_has(t, i)->result.held_by, WIRE_CAP_COOLING);
+    }
+}
+
+static void only_what_the_origin_says_begins_a_pause(void **state)
+{
+    static const struct {
+        const char *answer;
+        uint64_t pause_s;
+    } rows[] = {
+        { HELLO, 0 },
+        { "HTTP/1.1 500 E\r\nContent-Length: 0\r\nRetry-After: 9\r\n\r\n", 0 },
+        { "HTTP/1.1 503 E\r\nContent-Length: 0\r\n\r\n", 0 },
+        { "HTTP/1.1 503 E\r\nContent-Length: 0\r\nRetry-After: soon\r\n\r\n", 0 },
+        { "HTTP/1.1 503 E\r\nContent-Length: 0\r\nRetry-After: 0\r\n\r\n", 0 },
+        { "HTTP/1.1 503 E\r\nContent-Length: 0\r\nRetry-After: 9\r\n\r\n", 9 },
+        { BUSY("Retry-After: 7\r\n"), 7 },
+        { BUSY("Retry-After: 301\r\n"), 300 },
+        { BUSY(""), 1 },
+        { BUSY("Retry-After: 0\r\n"), 1 },
+        { BUSY("Retry-After: -4\r\n"), 1 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t now_ns, wanted_ns;
+        struct attempts t;
+
+        attempts_begin(&t, &(struct attempts_options){ 0 });
+        now_ns = ring_now_ns(t.ring);
+        wanted_ns = rows[i].pause_s ? now_ns + rows[i].pause_s * ATTEMPTS_S : 0;
+        front_starts_plain(&t, 1);
+        server_says(&t, 1, rows[i].answer);
+        if (front_has(&t, 1)->result.cools_until_ns != wanted_ns)
+            fail_msg("row %zu: %lld ns", i,
+                     (long long)(front_has(&t, 1)->result.cools_until_ns - now_ns));
+        attempts_end(&t);
+    }
+}
+
+static void faults_begin_no_pause(void **state)
+{
+    struct attempts *t = *state;
+
+    front_starts_plain(t, 1);
+    server_resets(t, 1);
+    front_starts_plain(t, 2);
+    front_cancels(t, 2, FAULT_LOCAL_NO_MEMORY);
+    front_starts_plain(t, 3);
+    server_says(t, 3, HELLO);
+    front_has_response(t, 3, 200, "hello");
+    assert_int_equal(t->engine.governor.origins_count, 0);
+}
+
 static void unknown_ids_are_ignored(void **state)
 {
     struct attempts *t = *state;
@@ -182,6 +285,10 @@ int main(void)
         ENGINE(a_held_attempt_that_is_cancelled_gives_its_turn_away),
         ENGINE(an_attempt_that_fails_makes_room_for_the_next),
         cmocka_unit_test(waits_for_a_socket_when_there_are_no_more),
+        cmocka_unit_test(starts_at_the_origins_rate),
+        ENGINE(an_origin_that_asks_for_a_pause_gets_it_from_all),
+        cmocka_unit_test(only_what_the_origin_says_begins_a_pause),
+        ENGINE(faults_begin_no_pause),
         ENGINE(unknown_ids_are_ignored),
         ENGINE(closed_while_busy_it_keeps_nothing),
     };

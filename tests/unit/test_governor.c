@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #define TICKETS 64
+#define NOW UINT64_C(1000000000) /* time plays no part here; see test_governor_rates.c */
 
 struct scene {
     struct governor governor;
@@ -20,7 +21,12 @@ static int begin_with(void **state, unsigned origin_active_max)
     static struct scene scene;
 
     scene = (struct scene){ 0 };
-    assert_int_equal(governor_init(&scene.governor, origin_active_max, 1), 0);
+    assert_int_equal(
+        governor_init(&scene.governor,
+                      &(struct governor_options){ .origin_active_max = origin_active_max,
+                                                  .idle_origins_max = 8,
+                                                  .hash_seed = 1 }),
+        0);
     *state = &scene;
     return 0;
 }
@@ -41,7 +47,7 @@ static int end(void **state)
 
     for (unsigned i = 0; i < TICKETS; i++)
         if (t->tickets[i].lane)
-            (void)governor_leave(&t->governor, &t->tickets[i]);
+            (void)governor_leave(&t->governor, &t->tickets[i], NULL, NOW);
     assert_int_equal(t->governor.origins_count, 0);
     governor_deinit(&t->governor);
     return 0;
@@ -53,9 +59,10 @@ static bool may_go_to(struct scene *t, unsigned i, uint64_t batch, unsigned max,
     const struct governor_demand demand = {
         .host = span_of_string(host), .port = port, .batch_key = batch, .batch_active_max = max
     };
-    enum governor_verdict verdict = governor_enter(&t->governor, &t->tickets[i], &demand);
+    enum governor_verdict verdict = governor_enter(&t->governor, &t->tickets[i], &demand, NOW);
 
     governor_check(&t->governor);
+    assert_true(governor_next_ns(&t->governor) == UINT64_MAX);
     assert_int_not_equal(verdict, GOVERNOR_NO_MEMORY);
     return verdict == GOVERNOR_GO;
 }
@@ -68,7 +75,7 @@ static bool may_go(struct scene *t, unsigned i, uint64_t batch, unsigned max)
 /* The number of the ticket that goes instead, or -1. */
 static int leaves(struct scene *t, unsigned i)
 {
-    struct governor_ticket *next = governor_leave(&t->governor, &t->tickets[i]);
+    struct governor_ticket *next = governor_leave(&t->governor, &t->tickets[i], NULL, NOW);
 
     governor_check(&t->governor);
     assert_null(t->tickets[i].lane);
@@ -139,6 +146,30 @@ static void waiting_batches_take_turns(void **state)
     assert_memory_equal(order, expected, sizeof(order));
 }
 
+/* Client 1 has three batches with three tickets each, client 2 one: a start for a start. */
+static void clients_take_turns_however_many_batches_they_have(void **state)
+{
+    struct scene *t = *state;
+    int order[8], expected[] = { 10, 40, 20, 41, 30, 42, 11, 21 };
+    struct governor_demand demand = {
+        .host = SPAN_LITERAL("origin.test"), .port = 80, .client_key = 1, .batch_active_max = 9
+    };
+
+    assert_true(may_go(t, 0, 9, 9));
+    assert_true(may_go(t, 1, 9, 9));
+    for (unsigned i = 10; i < 43; i++) {
+        demand.client_key = i < 40 ? 1 : 2;
+        demand.batch_key = i / 10;
+        if (i % 10 < 3)
+            assert_int_equal(governor_enter(&t->governor, &t->tickets[i], &demand, NOW),
+                             GOVERNOR_WAIT);
+    }
+    order[0] = leaves(t, 0);
+    for (unsigned i = 1; i < 8; i++)
+        order[i] = leaves(t, (unsigned)order[i - 1]);
+    assert_memory_equal(order, expected, sizeof(order));
+}
+
 static void a_lane_at_its_own_bound_lets_others_pass(void **state)
 {
     struct scene *t = *state;
@@ -198,6 +229,7 @@ int main(void)
         GOVERNOR(batches_do_not_hold_each_other, begin),
         GOVERNOR(all_together_keep_to_the_origins_ceiling, begin_with_2),
         GOVERNOR(waiting_batches_take_turns, begin_with_2),
+        GOVERNOR(clients_take_turns_however_many_batches_they_have, begin_with_2),
         GOVERNOR(a_lane_at_its_own_bound_lets_others_pass, begin_with_2),
         GOVERNOR(one_that_gives_up_waiting_is_not_called, begin),
         GOVERNOR(a_newcomer_does_not_overtake_its_lane, begin),

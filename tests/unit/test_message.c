@@ -131,6 +131,9 @@ static void brings_the_fixed_ones_back(void **state)
     assert_int_equal(begin.fixed_bytes, sizeof(begin));
     assert_int_equal(begin.concurrency, 100);
     assert_int_equal(begin.max_per_origin, 6);
+    assert_int_equal(begin.rate_uhz, 100000000);
+    assert_true(begin.rate_per_origin_uhz == UINT64_MAX);
+    assert_int_equal(begin.flags, WIRE_BATCH_COOKIES | WIRE_BATCH_COOKIES_BACK);
     frame = frame_of_bytes(bytes, good_frame_put(GOOD_CREDIT, bytes) - 16);
     assert_int_equal(message_decode_credit(&frame, &credit), OK);
     assert_int_equal(credit.slots, 65536);
@@ -143,6 +146,26 @@ static void brings_the_fixed_ones_back(void **state)
     assert_int_equal(message_decode_error(&frame, &error), OK);
     assert_int_equal(error.fixed.code, WIRE_ERROR_SLOTS);
     assert_span(error.message, "no slot left");
+}
+
+static void brings_a_cookie_back(void **state)
+{
+    struct cookie cookie;
+    struct frame frame;
+    char bytes[GOOD_FRAME_BYTES_MAX];
+
+    (void)state;
+    frame = frame_of_bytes(bytes, good_frame_put(GOOD_COOKIE_BACK, bytes) - 16);
+    assert_int_equal(frame.header.type, WIRE_COOKIE_BACK);
+    assert_int_equal(frame.header.id, 3);
+    assert_int_equal(message_decode_cookie(&frame, &cookie), OK);
+    assert_span(cookie.domain, "a.test");
+    assert_span(cookie.path, "/app");
+    assert_span(cookie.name, "sid");
+    assert_span(cookie.value, "31d4");
+    assert_int_equal(cookie.expires_s, 1798761600);
+    assert_int_equal(cookie.same_site, WIRE_SAME_SITE_STRICT);
+    assert_true(cookie.is_host_only && cookie.is_secure && cookie.is_http_only);
 }
 
 static void writes_whole_frames_padded_with_zeros(void **state)
@@ -170,6 +193,9 @@ static void sizes_are_those_that_encoders_write(void **state)
     const struct message_profile profile = { .interface = SPAN_LITERAL("::1") };
     const struct message_result result = { .content_type = SPAN_LITERAL("a/b") };
     const struct message_head head = { .reason = SPAN_LITERAL("Not Found") };
+    const struct cookie cookie = { .name = SPAN_LITERAL("a"),
+                                   .domain = SPAN_LITERAL("b"),
+                                   .path = SPAN_LITERAL("/") };
     char bytes[GOOD_FRAME_BYTES_MAX];
 
     (void)state;
@@ -178,6 +204,8 @@ static void sizes_are_those_that_encoders_write(void **state)
     assert_int_equal(message_encode_profile(bytes, 1, &profile), message_profile_bytes(&profile));
     assert_int_equal(message_encode_result(bytes, 1, &result), message_result_bytes(&result));
     assert_int_equal(message_encode_head(bytes, 1, &head), message_head_bytes(&head));
+    assert_int_equal(message_encode_cookie(bytes, WIRE_COOKIE, 1, &cookie),
+                     message_cookie_bytes(&cookie));
     assert_int_equal(message_encode_fixed(bytes, WIRE_PING, 0, 5, NULL, 0), 16);
 }
 
@@ -254,6 +282,7 @@ static const struct {
     { WIRE_DATA, false, true, 3 },       { WIRE_RESULT, false, true, 0 },
     { WIRE_BATCH_DONE, false, true, 0 }, { WIRE_PONG, false, true, 0 },
     { WIRE_GOAWAY, false, true, 0 },     { WIRE_ERROR, false, true, 0 },
+    { WIRE_COOKIE, true, false, 0 },     { WIRE_COOKIE_BACK, false, true, 0 },
 };
 
 /* All 256 types, both ways, each flag bit. */
@@ -303,6 +332,7 @@ int main(void)
         cmocka_unit_test(brings_a_request_back),
         cmocka_unit_test(brings_a_response_back),
         cmocka_unit_test(brings_the_fixed_ones_back),
+        cmocka_unit_test(brings_a_cookie_back),
         cmocka_unit_test(writes_whole_frames_padded_with_zeros),
         cmocka_unit_test(sizes_are_those_that_encoders_write),
         cmocka_unit_test(cuts_the_text_of_an_error),

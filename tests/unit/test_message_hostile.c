@@ -94,6 +94,7 @@ static void refuses_a_fixed_part_that_does_not_fit(void **state)
 #define PROFILE_FIELD (16 + sizeof(struct wire_profile))
 #define PROFILE_PIN (PROFILE_FIELD + 32)
 #define REQUEST_FIELD (16 + 56 + 4 + 14)
+#define COOKIE_PATH (16 + 24 + 6) /* then sid, 31d4 */
 
 static const struct {
     const char *name;
@@ -103,10 +104,15 @@ static const struct {
     uint64_t value;
     message_error error;
 } spoilt[] = {
-    { "an unknown flag", GOOD_PROFILE, AT(wire_profile, flags), 0x20, RESERVED },
+    { "an unknown flag", GOOD_PROFILE, AT(wire_profile, flags), 0x80, RESERVED },
     { "an unknown scheme", GOOD_PROFILE, AT(wire_profile, redirect_schemes), 4, RESERVED },
-    { "the last reserved byte", GOOD_PROFILE, AT(wire_profile, reserved2[79]), 1, RESERVED },
+    { "the last reserved byte", GOOD_PROFILE, AT(wire_profile, reserved2[65]), 1, RESERVED },
     { "a reserved byte", GOOD_PROFILE, AT(wire_profile, reserved[4]), 1, RESERVED },
+    { "TLS 1.1", GOOD_PROFILE, AT(wire_profile, tls_min), 11, MALFORMED },
+    { "TLS 1.4", GOOD_PROFILE, AT(wire_profile, tls_max), 14, MALFORMED },
+    { "a CA beyond the frame", GOOD_PROFILE, AT(wire_profile, ca_bytes), 200000, MALFORMED },
+    { "a key over the limit", GOOD_PROFILE, AT(wire_profile, key_bytes), 262144, LIMIT },
+    { "a certificate of all ones", GOOD_PROFILE, AT(wire_profile, cert_bytes), 0xffffffff, LIMIT },
     { "1001 retries", GOOD_PROFILE, AT(wire_profile, retries_max), 1001, MALFORMED },
     { "a fault no one retries", GOOD_PROFILE, AT(wire_profile, retry_faults), 2, MALFORMED },
     { "a fault of tomorrow", GOOD_PROFILE, AT(wire_profile, retry_faults), 1u << 31, MALFORMED },
@@ -148,7 +154,14 @@ static const struct {
     { "a pinned host beyond the frame", GOOD_PROFILE, PROFILE_PIN, 2, 0xffff, MALFORMED },
     { "a pin's target beyond it", GOOD_PROFILE, PROFILE_PIN + 4, 2, 0xffff, MALFORMED },
     { "an address without text", GOOD_PROFILE, PROFILE_PIN + 31 + 8, 1, 1, MALFORMED },
-    { "an unknown flag", GOOD_BATCH_BEGIN, AT(wire_batch_begin, flags), 1, RESERVED },
+    { "an unknown flag", GOOD_BATCH_BEGIN, AT(wire_batch_begin, flags), 4, RESERVED },
+    { "the highest flag", GOOD_BATCH_BEGIN, AT(wire_batch_begin, flags), 0x80000001, RESERVED },
+    { "a jar that stays", GOOD_BATCH_BEGIN, AT(wire_batch_begin, flags), 1, OK },
+    { "no jar", GOOD_BATCH_BEGIN, AT(wire_batch_begin, flags), 0, OK },
+    { "cookies back, of no jar", GOOD_BATCH_BEGIN, AT(wire_batch_begin, flags), 2, MALFORMED },
+    { "reserved", GOOD_BATCH_BEGIN, AT(wire_batch_begin, reserved), 1, RESERVED },
+    { "the last reserved byte", GOOD_BATCH_BEGIN, AT(wire_batch_begin, reserved[15]), 0x80,
+      RESERVED },
     { "reserved", GOOD_BATCH_END, AT(wire_batch_end, reserved), 1, RESERVED },
     { "an unknown flag", GOOD_REQUEST, AT(wire_request, flags), 0xb, RESERVED },
     { "a body mode too many", GOOD_REQUEST, AT(wire_request, body_mode), 3, MALFORMED },
@@ -185,6 +198,35 @@ static const struct {
     { "reserved", GOOD_GOAWAY, AT(wire_goaway, reserved), 1, RESERVED },
     { "reserved", GOOD_ERROR, AT(wire_error, reserved), 1, RESERVED },
     { "a text beyond the frame", GOOD_ERROR, AT(wire_error, message_bytes), 17, MALFORMED },
+    { "an unknown flag", GOOD_COOKIE, AT(wire_cookie, flags), 8, RESERVED },
+    { "the highest flag", GOOD_COOKIE, AT(wire_cookie, flags), 0x8000, RESERVED },
+    { "reserved", GOOD_COOKIE, AT(wire_cookie, reserved), 1, RESERVED },
+    { "no flag", GOOD_COOKIE, AT(wire_cookie, flags), 0, OK },
+    { "a site too many", GOOD_COOKIE, AT(wire_cookie, same_site), 4, MALFORMED },
+    { "the last second", GOOD_COOKIE, AT(wire_cookie, expires_s), 253402300799, OK },
+    { "the year 10000", GOOD_COOKIE, AT(wire_cookie, expires_s), 253402300800, MALFORMED },
+    { "never", GOOD_COOKIE, AT(wire_cookie, expires_s), UINT64_MAX, MALFORMED },
+    { "no domain", GOOD_COOKIE, AT(wire_cookie, domain_bytes), 0, MALFORMED },
+    { "a domain with a path", GOOD_COOKIE, AT(wire_cookie, domain_bytes), 7, MALFORMED },
+    { "a domain beyond the frame", GOOD_COOKIE, AT(wire_cookie, domain_bytes), 254, MALFORMED },
+    { "no path", GOOD_COOKIE, AT(wire_cookie, path_bytes), 0, MALFORMED },
+    { "a path beyond the frame", GOOD_COOKIE, AT(wire_cookie, path_bytes), 1024, MALFORMED },
+    { "a path that begins later", GOOD_COOKIE, COOKIE_PATH, 1, 'x', MALFORMED },
+    { "a tab in a path", GOOD_COOKIE, COOKIE_PATH + 1, 1, '\t', MALFORMED },
+    { "no name", GOOD_COOKIE, AT(wire_cookie, name_bytes), 0, MALFORMED },
+    { "a name beyond the frame", GOOD_COOKIE, AT(wire_cookie, name_bytes), 65535, MALFORMED },
+    { "no value", GOOD_COOKIE, AT(wire_cookie, value_bytes), 0, OK },
+    { "a value beyond the frame", GOOD_COOKIE, AT(wire_cookie, value_bytes), 4096, MALFORMED },
+    { "a name with '='", GOOD_COOKIE, COOKIE_PATH + 5, 1, '=', MALFORMED },
+    { "a name with ';'", GOOD_COOKIE, COOKIE_PATH + 5, 1, ';', MALFORMED },
+    { "a name with a line break", GOOD_COOKIE, COOKIE_PATH + 5, 1, '\n', MALFORMED },
+    { "a name that ends with a space", GOOD_COOKIE, COOKIE_PATH + 6, 1, ' ', MALFORMED },
+    { "a value with '='", GOOD_COOKIE, COOKIE_PATH + 8, 1, '=', OK },
+    { "a value with ';'", GOOD_COOKIE, COOKIE_PATH + 8, 1, ';', MALFORMED },
+    { "a value with a NUL", GOOD_COOKIE, COOKIE_PATH + 8, 1, 0, MALFORMED },
+    { "a value with a CR", GOOD_COOKIE, COOKIE_PATH + 8, 1, '\r', MALFORMED },
+    { "a value with DEL", GOOD_COOKIE, COOKIE_PATH + 8, 1, 0x7f, MALFORMED },
+    { "a value that begins with a space", GOOD_COOKIE, COOKIE_PATH + 7, 1, ' ', MALFORMED },
     { "all ones of text", GOOD_ERROR, AT(wire_error, message_bytes), 0xffffffff, MALFORMED },
 };
 

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -93,6 +94,11 @@ static void builds_the_fields_curl_users_expect(void **state)
         { WORDS("get", "-u", "a:b", "-H", "Authorization: x"),
           "Authorization: x|" AGENT "|Accept: */*" },
         { WORDS("get", "-r", "0-99"), "Range: bytes=0-99|" AGENT "|Accept: */*" },
+        { WORDS("get", "--compressed"),
+          AGENT "|Accept: */*|Accept-Encoding: gzip, deflate, br, zstd" },
+        { WORDS("get", "--compressed", "-H", "accept-encoding: br"),
+          "accept-encoding: br|" AGENT "|Accept: */*" },
+        { WORDS("get", "--compressed", "-H", "Accept-Encoding:"), AGENT "|Accept: */*" },
         { WORDS("get", "-z", "2024-01-02"),
           "If-Modified-Since: Tue, 02 Jan 2024 00:00:00 GMT|" AGENT "|Accept: */*" },
         { WORDS("get", "-z", "-20240102"),
@@ -132,6 +138,7 @@ static void continues_only_what_can_be_put_together(void **state)
         { WORDS("get", "-C", "-", "-o", "f", "-I"), "-C is for GET" },
         { WORDS("get", "-C", "-", "-o", "f", "-i"), "does not go together" },
         { WORDS("get", "-C", "-", "-o", "f", "--skip-existing"), "does not go together" },
+        { WORDS("get", "-C", "-", "-o", "f", "--compressed"), "does not go together" },
         { WORDS("get", "-C", "-", "-o", "f", "--hash", "xxh3"), "does not go together" },
     };
     struct made made;
@@ -358,6 +365,47 @@ static void gives_each_verb_its_defaults(void **state)
     user_is_done(&made);
 }
 
+static void rates_are_whole_microhertz(void **state)
+{
+    struct made made;
+
+    (void)state;
+    user_types(&made, (const char *[]){ "batch", "--rate", "100", "--rate-per-origin=6/m",
+                                        "http://a/", NULL });
+    assert_true(made.is_made);
+    assert_int_equal(made.plan.rate_uhz, 100000000);
+    assert_int_equal(made.plan.rate_per_origin_uhz, 100000);
+    assert_int_equal(made.plan.profile.total_timeout_ns, 0); /* waiting is what was asked for */
+    user_is_done(&made);
+    user_types(&made, (const char *[]){ "batch", "--rate", "20/h", "-m", "7", "http://a/", NULL });
+    assert_int_equal(made.plan.rate_uhz, 5555);
+    assert_int_equal(made.plan.rate_per_origin_uhz, 0);
+    assert_int_equal(made.plan.profile.total_timeout_ns, 7000000000ull);
+    user_is_done(&made);
+}
+
+static void refuses_what_is_no_rate(void **state)
+{
+    static const char *const bad[] = { "0",   "-1",   "",    "fast",   "6/d",       "6 /m",
+                                       "1/0", "100s", "1e3", "100/s ", "0.0000001", "inf" };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(bad); i++) {
+        struct made made;
+        char expected[160];
+
+        (void)snprintf(expected, sizeof(expected),
+                       "--rate-per-origin takes a rate, as 100, 100/s, 6/m or 20/h, more than "
+                       "zero, not '%s'",
+                       bad[i]);
+        user_types(&made,
+                   (const char *[]){ "batch", "--rate-per-origin", bad[i], "http://a/", NULL });
+        assert_false(made.is_made);
+        assert_string_equal(made.why, expected);
+        user_is_done(&made);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +417,8 @@ int main(void)
         cmocka_unit_test(where_connect_to_leads_may_be_resolved),
         cmocka_unit_test(refuses_what_makes_no_sense),
         cmocka_unit_test(gives_each_verb_its_defaults),
+        cmocka_unit_test(rates_are_whole_microhertz),
+        cmocka_unit_test(refuses_what_is_no_rate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

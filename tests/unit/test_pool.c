@@ -112,7 +112,8 @@ static void acquires_fresh(struct scene *t, unsigned nth, const char *host, bool
     *l = (struct lessee){ .scene = t };
     l->lease.ready = on_ready;
     l->lease.failed = on_failed;
-    l->lease.options = (struct dial_options){ 5 * S, 10 * S };
+    l->lease.options =
+        (struct dial_options){ .dns_timeout_ns = 5 * S, .connect_timeout_ns = 10 * S };
     conn = pool_acquire(&t->pool, &l->lease, &key, fresh, &fault);
     assert_false(fault_is_set(&fault));
     assert_int_equal(l->ready_count + l->failed_count, 0); /* never inside */

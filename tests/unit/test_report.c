@@ -98,6 +98,42 @@ static void summary_tells_counts_times_and_errors(void **state)
     tally_deinit(&tally);
 }
 
+static void summary_names_the_cap_that_held_most(void **state)
+{
+    static const struct {
+        enum wire_cap cap;
+        const char *line;
+    } rows[] = {
+        { WIRE_CAP_CONCURRENCY, "held back by -c 100: 2 items waited for it\n" },
+        { WIRE_CAP_PER_ORIGIN, "held back by MaxPerOrigin= (see --max-per-origin): 2 items" },
+        { WIRE_CAP_PER_ORIGIN_TOTAL, "held back by the daemon's MaxPerOriginTotal=: 2 items" },
+        { WIRE_CAP_CONNECTIONS, "held back by the daemon's MaxConnections=: 2 items" },
+        { WIRE_CAP_RATE, "held back by --rate 6/m: 2 items waited for it\n" },
+        { WIRE_CAP_RATE_PER_ORIGIN, "held back by --rate-per-origin 0.5: 2 items" },
+        { WIRE_CAP_RATE_PER_ORIGIN_TOTAL, "held back by the daemon's RatePerOrigin=: 2 items" },
+        { WIRE_CAP_COOLING, "held back by an origin that asked for a pause (429, Retry-After): 2" },
+    };
+    const struct summary_limits limits = { .concurrency = 100,
+                                           .rate = "6/m",
+                                           .rate_per_origin = "0.5" };
+
+    (void)state;
+    static_assert(ROWS(rows) == WIRE_CAP_COUNT - 1, "a line for each cap");
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct text text = { 0 };
+        struct tally tally;
+
+        tally_init(&tally, 0, false);
+        item_ends(&tally, 0, 1, FAULT_NONE);
+        for (unsigned cap = 1; cap < WIRE_CAP_COUNT; cap++)
+            tally.held[cap] = cap == rows[i].cap ? 2 : 1;
+        summary_write(&text, &tally, &limits);
+        expect_has(&text, rows[i].line);
+        text_deinit(&text);
+        tally_deinit(&tally);
+    }
+}
+
 /* An item that was not fetched is no measurement. */
 static void counts_skipped_items_and_times_none(void **state)
 {
@@ -275,6 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adds_up_waits_without_the_queue),
         cmocka_unit_test(summary_tells_counts_times_and_errors),
+        cmocka_unit_test(summary_names_the_cap_that_held_most),
         cmocka_unit_test(counts_skipped_items_and_times_none),
         cmocka_unit_test(judges_a_run_that_measured_the_machine),
         cmocka_unit_test(report_has_the_keys_of_the_contract),

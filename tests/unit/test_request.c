@@ -102,6 +102,42 @@ static void merges_the_fields_of_profile_and_item(void **state)
                           "Accep: b\r\n\r\n");
 }
 
+/* RFC 6265 section 5.4: one Cookie field, whoever has something for it. */
+static void puts_the_jar_and_the_clients_own_into_one_field(void **state)
+{
+    struct draft *draft = draft_new("", "http://a/");
+
+    (void)state;
+    draft->request.cookie = SPAN_LITERAL("j=1; k=2");
+    assert_written(draft, "GET / HTTP/1.1\r\nHost: a\r\nCookie: j=1; k=2\r\n\r\n");
+
+    draft = draft_new("", "http://a/");
+    with_default(draft, "Accept", "*/*");
+    with_default(draft, "cookie", "own=1");
+    with_default(draft, "User-Agent", "x");
+    draft->request.cookie = SPAN_LITERAL("j=1");
+    assert_written(draft, "GET / HTTP/1.1\r\nHost: a\r\nAccept: */*\r\ncookie: j=1; own=1\r\n"
+                          "User-Agent: x\r\n\r\n");
+
+    draft = draft_new("", "http://a/");
+    with_default(draft, "Cookie", "own=1");
+    with_header(draft, "Cookie", "item=2");
+    draft->request.cookie = SPAN_LITERAL("j=1");
+    assert_written(draft, "GET / HTTP/1.1\r\nHost: a\r\nCookie: j=1; item=2\r\n\r\n");
+
+    draft = draft_new("", "http://a/");
+    with_header(draft, "Cookie", "");
+    draft->request.cookie = SPAN_LITERAL("j=1");
+    assert_written(draft, "GET / HTTP/1.1\r\nHost: a\r\nCookie: j=1\r\n\r\n");
+
+    draft = draft_new("", "http://a/"); /* the jar goes where the client's own does not */
+    with_default(draft, "Cookie", "own=1");
+    with_header(draft, "Cookie", "item=2");
+    draft->request.cookie = SPAN_LITERAL("j=1");
+    draft->request.is_led_away = true;
+    assert_written(draft, "GET / HTTP/1.1\r\nHost: a\r\nCookie: j=1\r\n\r\n");
+}
+
 static void lets_the_client_name_the_host(void **state)
 {
     struct draft *draft = draft_new("", "http://a/");
@@ -244,6 +280,7 @@ int main(void)
         cmocka_unit_test(writes_the_least_that_is_a_request),
         cmocka_unit_test(frames_a_body_by_its_length),
         cmocka_unit_test(merges_the_fields_of_profile_and_item),
+        cmocka_unit_test(puts_the_jar_and_the_clients_own_into_one_field),
         cmocka_unit_test(lets_the_client_name_the_host),
         cmocka_unit_test(turns_userinfo_into_basic_authorization),
         cmocka_unit_test(knows_what_may_be_sent_twice),

@@ -368,6 +368,31 @@ static void gives_up_at_once_when_the_server_asks_for_too_much(void **state)
 }
 
 /* A head may have come before the fault; what it said belongs to another answer. */
+/* Whatever it is that the origin is waited for, the two waits run at the same time. */
+static void does_not_come_back_before_the_origin_takes_anything(void **state)
+{
+    struct attempt a = plain_attempt();
+
+    (void)state;
+    a.outcome.status = 429;
+    a.outcome.retry_after = SPAN_LITERAL("5");
+    a.moment.random = 0;
+    a.outcome.origin_ready_ns = 106 * S;
+    expect(&a, RETRY_AGAIN, 106 * S, "as long as Retry-After");
+    a.outcome.origin_ready_ns = 104 * S;
+    expect(&a, RETRY_AGAIN, 106 * S, "shorter");
+    a.outcome.origin_ready_ns = 110 * S;
+    expect(&a, RETRY_AGAIN, 110 * S, "longer");
+    a.policy.delay_ns = 2 * S;
+    expect(&a, RETRY_AGAIN, 110 * S, "longer than a fixed delay");
+    a.at_ns = 4711;
+    a.progress.deadline_ns = 110 * S;
+    expect(&a, RETRY_TOO_LATE, 0, "beyond the deadline");
+    a.progress.deadline_ns = 0;
+    a.policy.max_time_ns = 9 * S;
+    expect(&a, RETRY_TOO_LATE, 0, "beyond the time for retries");
+}
+
 static void ignores_retry_after_beside_a_fault(void **state)
 {
     struct attempt a = plain_attempt();
@@ -604,6 +629,7 @@ int main(void)
         cmocka_unit_test(gives_up_rather_than_waiting_past_a_limit),
         cmocka_unit_test(waits_as_long_as_the_server_says),
         cmocka_unit_test(gives_up_at_once_when_the_server_asks_for_too_much),
+        cmocka_unit_test(does_not_come_back_before_the_origin_takes_anything),
         cmocka_unit_test(ignores_retry_after_beside_a_fault),
         cmocka_unit_test(reads_retry_after),
         cmocka_unit_test(refuses_what_is_no_retry_after),

@@ -234,7 +234,7 @@ static void reads_rates_per_second_minute_hour(void **state)
         { "100", 100 },   { "100/s", 100 },     { "6/m", 0.1 },        { "10k", 10000 },
         { "10k/s", 1e4 }, { "1.5K/m", 25 },     { "3600/h", 1 },       { "0", 0 },
         { "0.1", 0.1 },   { "0.000001", 1e-6 }, { "1/h", 1.0 / 3600 }, { "2.5M", 2.5e6 },
-        { "1T", 1e12 },   { ".3/s", 0.3 },
+        { "1T", 1e12 },   { ".3/s", 0.3 },      { "6/min", 0.1 },
     };
 
     (void)state;
@@ -246,6 +246,30 @@ static void reads_rates_per_second_minute_hour(void **state)
         if (rate != rows[i].per_second)
             fail_msg("%s: got %.17g", rows[i].text, rate);
     }
+}
+
+static void reads_rates_as_whole_microhertz(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t uhz;
+    } rows[] = {
+        { "0", 0 },       { "1", 1000000 },  { "100/s", 100000000 }, { "6/m", 100000 },
+        { "1/h", 277 },   { "0.000001", 1 }, { "1.5", 1500000 },     { "100k", 100000000000 },
+        { "1/m", 16666 }, { "0.0036/h", 1 },
+    };
+    uint64_t uhz = 77;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (!units_parse_rate_uhz(span_of_string(rows[i].text), &uhz) || uhz != rows[i].uhz)
+            fail_msg("%s: got %llu", rows[i].text, (unsigned long long)uhz);
+    uhz = 77;
+    assert_false(units_parse_rate_uhz(SPAN_LITERAL("0.0035/h"), &uhz)); /* would become none */
+    assert_false(units_parse_rate_uhz(SPAN_LITERAL("0.0000001"), &uhz));
+    assert_false(units_parse_rate_uhz(SPAN_LITERAL("1/d"), &uhz));
+    assert_false(units_parse_rate_uhz(SPAN_LITERAL("-1"), &uhz));
+    assert_int_equal(uhz, 77);
 }
 
 static void refuses_rates_that_are_unclear(void **state)
@@ -447,6 +471,7 @@ int main(void)
         cmocka_unit_test(refuses_sizes_that_are_unclear_or_too_great),
         cmocka_unit_test(refuses_durations_that_are_unclear_or_too_great),
         cmocka_unit_test(reads_rates_per_second_minute_hour),
+        cmocka_unit_test(reads_rates_as_whole_microhertz),
         cmocka_unit_test(refuses_rates_that_are_unclear),
         cmocka_unit_test(reads_no_byte_beyond_the_span),
         cmocka_unit_test(writes_durations_with_three_digits),
