@@ -6,6 +6,7 @@
 #include "plan_stdin.h"
 
 #include "plan_body.h"
+#include "plan_cookies.h"
 #include "why.h"
 
 #include <string.h>
@@ -41,7 +42,12 @@ bool plan_check_stdin(const struct options *options, char **ret_why)
                    plan_data_flag(options->data[i].kind));
     for (size_t i = 0; i < options->headers.count; i++)
         add_reader(&readers, file_of(options->headers.values[i]), "-H @-");
+    for (size_t i = 0; i < options->cookies.count; i++)
+        add_reader(&readers, plan_cookie_file(options->cookies.values[i]), "-b -");
     add_reader(&readers, options->netrc_file, "--netrc-file -");
+    add_reader(&readers, options->cacert, "--cacert -");
+    add_reader(&readers, options->cert, "--cert -");
+    add_reader(&readers, options->key, "--key -");
     add_reader(&readers, file_of(options->write_out), "-w @-");
     if (!readers.second)
         return true;

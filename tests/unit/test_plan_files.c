@@ -375,6 +375,10 @@ static void standard_input_has_one_reader(void **state)
         { "get --data-binary @- -w @- u", "--data-binary and -w @- cannot both" },
         { "get -H @- -H @- u", "-H @- and -H @- cannot both" },
         { "batch -i - --netrc-file -", "the list and --netrc-file - cannot both" },
+        { "batch -i - -b -", "the list and -b - cannot both" },
+        { "get -d @- -b @- u", "-d and -b - cannot both" },
+        { "batch -i - --cacert -", "the list and --cacert - cannot both" },
+        { "get --cert - --key - u", "--cert - and --key - cannot both" },
     };
 
     (void)state;
