@@ -7,6 +7,7 @@
 
 #include "exits.h"
 #include "fetch.h"
+#include "interrupt.h"
 #include "template.h"
 #include "why.h"
 
@@ -16,6 +17,10 @@
 
 int usage_error(struct say *say, char *why)
 {
+    if (interrupt_is_pending()) { /* while a flag's file was read */
+        free(why);
+        return EXITS_INTERRUPTED;
+    }
     say_error(say, "%s", why ? why : "out of memory");
     free(why);
     return EXITS_USAGE;

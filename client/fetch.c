@@ -99,6 +99,8 @@ bool fetch_init(struct fetch *fetch, const struct options *options, struct say *
     fetch_choose_records(fetch);
     if (!plan_init(&fetch->plan, options, ret_why) || !fetch_open_writeout(fetch, ret_why))
         return false;
+    if (fetch->plan.note)
+        say_note(say, "%s", fetch->plan.note);
     fetch->window = fetch->plan.concurrency * 4;
     if (fetch->window < FETCH_WINDOW_MIN)
         fetch->window = FETCH_WINDOW_MIN;

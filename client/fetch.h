@@ -102,6 +102,20 @@ uint64_t fetch_now_ns(void);
 
 /* ---- for fetch_*.c only ---- */
 
+struct url;
+
+enum fetch_login {
+    FETCH_LOGIN_NONE,
+    FETCH_LOGIN_ADDED,
+    FETCH_LOGIN_BAD, /* netrc has one that no request can carry */
+};
+
+/* Adds the Authorization of the URL's user or of netrc to fetch->fields, unless the item or the
+ * command has one. url is NULL when it was not parsed: it has no user then, and there is no netrc.
+ */
+enum fetch_login fetch_add_login(struct fetch *fetch, const struct input_item *in,
+                                 const struct url *url);
+
 /* Takes items from the input while there is room for them. */
 void fetch_submit(struct fetch *fetch);
 
@@ -123,7 +137,6 @@ void fetch_set_handlers(struct fetch *fetch);
 /* Chooses where the item's body goes and opens the file if the daemon is to write it, or finds that
  * the item is to be skipped. url is NULL when it was not parsed. False: *ret_fault and *ret_why say
  * why not. */
-struct url;
 bool fetch_choose_body(struct fetch *fetch, struct item *item, const struct input_item *in,
                        const struct url *url, struct fault *ret_fault, const char **ret_why);
 

@@ -7,6 +7,7 @@
  */
 #include "fetch.h"
 
+#include "idn.h"
 #include "url.h"
 
 #include <errno.h>
@@ -114,6 +115,7 @@ static struct item *fetch_new_item(struct fetch *fetch, const struct input_item 
     item->line = line;
     item->request_bytes = 0;
     item->upload_bytes = 0;
+    item->sent_url_bytes = 0;
     item->implied_bytes = 0;
     if (in->url.bytes) {
         item->implied_bytes = url_has_scheme(in->url) ? 0 : strlen("http://");
@@ -129,40 +131,6 @@ static struct item *fetch_new_item(struct fetch *fetch, const struct input_item 
     return item;
 }
 
-static bool has_field(struct span fields, struct span name)
-{
-    struct message_field field;
-
-    while (message_next_field(&fields, &field))
-        if (span_equals_nocase(field.name, name))
-            return true;
-    return false;
-}
-
-/* user:password of the URL, unless the user said otherwise; true when fetch->fields has it. */
-static bool add_authorization(struct fetch *fetch, const struct input_item *in,
-                              const struct url *url)
-{
-    struct text user, password, value;
-
-    if (!url || !url->user.data || fetch->plan.has_authorization ||
-        has_field(in->fields, SPAN_LITERAL("Authorization")))
-        return false;
-    text_init(&user);
-    text_init(&password);
-    text_init(&value);
-    if (text_reserve(&user, url->user.bytes + 1))
-        user.bytes = url_percent_decode(url->user, user.data);
-    if (url->password.data && text_reserve(&password, url->password.bytes + 1))
-        password.bytes = url_percent_decode(url->password, password.data);
-    plan_put_basic(&value, text_span(&user), text_span(&password));
-    plan_put_field(&fetch->fields, SPAN_LITERAL("Authorization"), text_span(&value));
-    text_deinit(&user);
-    text_deinit(&password);
-    text_deinit(&value);
-    return true;
-}
-
 /* What the item lacks of its file. */
 static bool add_range(struct fetch *fetch, const struct item *item)
 {
@@ -175,26 +143,62 @@ static bool add_range(struct fetch *fetch, const struct item *item)
     return true;
 }
 
-/* The line's fields and ours; ours are rare. */
-static void add_fields(struct fetch *fetch, const struct item *item, const struct input_item *in,
-                       const struct url *url, struct message_request *request)
+/* The line's fields and ours; ours are rare. False: *ret_fault and *ret_why say why not. */
+static bool add_fields(struct fetch *fetch, const struct item *item, const struct input_item *in,
+                       const struct url *url, struct message_request *request,
+                       struct fault *ret_fault, const char **ret_why)
 {
     unsigned count = 0;
 
     text_clear(&fetch->fields, SIZE_MAX);
     text_put_span(&fetch->fields, in->fields);
-    count += add_authorization(fetch, in, url);
+    switch (fetch_add_login(fetch, in, url)) {
+    case FETCH_LOGIN_NONE:
+        break;
+    case FETCH_LOGIN_ADDED:
+        count++;
+        break;
+    case FETCH_LOGIN_BAD:
+        fault_set(ret_fault, FAULT_INPUT_ARGUMENT, PHASE_INPUT, 0, NULL);
+        *ret_why = "the netrc file has a login with a colon, or one with control characters";
+        return false;
+    }
     count += add_range(fetch, item);
     if (count == 0)
-        return;
+        return true;
     request->headers = text_span(&fetch->fields);
     request->fixed.header_count = (uint16_t)(request->fixed.header_count + count);
+    return true;
+}
+
+/* The daemon takes hosts in ASCII only. False: *ret_fault and *ret_why say why it is no host. */
+static bool convert_host(struct item *item, struct fault *ret_fault, const char **ret_why)
+{
+    struct text url;
+    bool fits = true;
+
+    text_init(&url);
+    switch (idn_convert_url(item_url(item), &url, ret_why)) {
+    case IDN_IS_ASCII:
+        break;
+    case IDN_CONVERTED:
+        text_put_span(&item->store, text_span(&url));
+        item->sent_url_bytes = (uint32_t)url.bytes;
+        item->store.failed |= url.failed;
+        break;
+    case IDN_REFUSED:
+        fault_set(ret_fault, FAULT_INPUT_URL, PHASE_INPUT, 0, NULL);
+        fits = false;
+        break;
+    }
+    text_deinit(&url);
+    return fits;
 }
 
 static bool needs_url(const struct fetch *fetch, struct span url)
 {
     return fetch->options->verb == VERB_GET || fetch_names_files(fetch) ||
-           memchr(url.data, '@', url.bytes);
+           fetch->plan.netrc.count || memchr(url.data, '@', url.bytes);
 }
 
 /* The same verdict as the daemon's, without it. */
@@ -261,7 +265,7 @@ static void fill_request(const struct fetch *fetch, const struct input_item *in,
                    .header_count = in->field_count,
                    .body_mode = body_mode },
         .method = item_method(item),
-        .url = item_url(item),
+        .url = item_sent_url(item),
         .headers = in->fields,
         .body = in->has_body ? in->body : text_span(&plan->body),
     };
@@ -281,9 +285,10 @@ static bool fetch_send_item(struct fetch *fetch, struct item *item, const struct
     int r;
 
     fill_request(fetch, in, item, &request);
-    add_fields(fetch, item, in, url, &request);
-    bytes = message_request_bytes(&request);
     *ret_fault = (struct fault){ 0 };
+    if (!add_fields(fetch, item, in, url, &request, ret_fault, ret_why))
+        return false;
+    bytes = message_request_bytes(&request);
     if (bytes > WIRE_FRAME_BYTES_MAX) {
         fault_set(ret_fault, FAULT_INPUT_TOO_BIG, PHASE_INPUT, 0, NULL);
         *ret_why = "URL, fields and body together have more than 1 MiB";
@@ -317,9 +322,11 @@ static void fetch_take_item(struct fetch *fetch, const struct input_item *in, ui
         fetch_cancel(fetch);
         return;
     }
-    has_url = fits && needs_url(fetch, item_url(item));
+    if (fits)
+        fits = convert_host(item, &fault, &why);
+    has_url = fits && needs_url(fetch, item_sent_url(item));
     if (has_url)
-        fits = check_url(item_url(item), &url, &fault, &why);
+        fits = check_url(item_sent_url(item), &url, &fault, &why);
     if (fits)
         fits = fetch_choose_body(fetch, item, in, has_url ? &url : NULL, &fault, &why);
     if (fits && item->is_skipped) {

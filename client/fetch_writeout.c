@@ -6,32 +6,10 @@
  */
 #include "fetch.h"
 
+#include "slurp.h"
 #include "why.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #define TEMPLATE_BYTES_MAX (1u << 20)
-
-static int read_all(int fd, struct text *text)
-{
-    ssize_t bytes;
-
-    do {
-        char *room = text_reserve(text, TEMPLATE_BYTES_MAX / 4);
-
-        if (!room)
-            return -ENOMEM;
-        bytes = read(fd, room, TEMPLATE_BYTES_MAX / 4);
-        if (bytes < 0 && errno != EINTR)
-            return -errno;
-        text->bytes += bytes > 0 ? (size_t)bytes : 0;
-        if (text->bytes > TEMPLATE_BYTES_MAX)
-            return -EFBIG;
-    } while (bytes != 0);
-    return 0;
-}
 
 /* Line ends are for the one who edits the file; \n is for the output. */
 static void drop_line_ends(struct text *text)
@@ -46,24 +24,12 @@ static void drop_line_ends(struct text *text)
 
 static bool read_template(const char *path, struct text *text, char **ret_why)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
-    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    int r = fd < 0 ? -errno : read_all(fd, text);
+    int r = slurp(path, TEMPLATE_BYTES_MAX, text);
 
-    if (fd >= 0 && !is_stdin)
-        (void)close(fd); /* only read from */
     if (r < 0)
         return why_fail(ret_why, "-w @%s: %s", path, strerror(-r));
     drop_line_ends(text);
     return true;
-}
-
-static bool list_is_stdin(const struct options *options)
-{
-    for (size_t i = 0; i < options->input.count; i++)
-        if (strcmp(options->input.values[i], "-") == 0)
-            return true;
-    return false;
 }
 
 bool fetch_open_writeout(struct fetch *fetch, char **ret_why)
@@ -77,8 +43,6 @@ bool fetch_open_writeout(struct fetch *fetch, char **ret_why)
 
     if (!template)
         return true;
-    if (strcmp(template, "@-") == 0 && list_is_stdin(options))
-        return why_fail(ret_why, "-w @- and the list cannot both come from standard input");
     text_init(&file);
     if (template[0] == '@')
         fits = read_template(template + 1, &file, ret_why);

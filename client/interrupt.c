@@ -7,7 +7,6 @@
 
 #include "exits.h"
 
-#include <signal.h>
 #include <stddef.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,14 +25,14 @@ static void on_signal(int number)
         _exit(EXITS_INTERRUPTED);
 }
 
-static void block(int how)
+static void block(int how, sigset_t *ret_before)
 {
     sigset_t set;
 
     (void)sigemptyset(&set); /* these cannot fail with valid signals */
     for (size_t i = 0; i < SIGNALS_COUNT; i++)
         (void)sigaddset(&set, interrupt_signals[i]);
-    (void)sigprocmask(how, &set, NULL);
+    (void)sigprocmask(how, &set, ret_before);
 }
 
 void interrupt_init(void)
@@ -48,7 +47,7 @@ void interrupt_init(void)
         if (before.sa_handler != SIG_IGN)
             (void)sigaction(interrupt_signals[i], &action, NULL);
     }
-    block(SIG_BLOCK);
+    block(SIG_BLOCK, NULL);
 }
 
 bool interrupt_is_pending(void)
@@ -60,7 +59,17 @@ void interrupt_take(void)
 {
     if (interrupt_count == 0)
         interrupt_count = 1;
-    block(SIG_UNBLOCK);
+    block(SIG_UNBLOCK, NULL);
+}
+
+void interrupt_let_in(sigset_t *ret_held)
+{
+    block(SIG_UNBLOCK, ret_held);
+}
+
+void interrupt_hold(const sigset_t *held)
+{
+    (void)sigprocmask(SIG_SETMASK, held, NULL); /* valid: cannot fail */
 }
 
 int interrupt_poll(struct pollfd *fds, unsigned fds_count, uint64_t timeout_ns)

@@ -20,10 +20,11 @@ struct item {
     uint32_t url_bytes; /* in store: url, then label, then method */
     uint32_t label_bytes;
     uint32_t method_bytes;
-    uint32_t request_bytes; /* of its frame, for the limit per session */
-    uint32_t implied_bytes; /* of the URL: the "http://" that nobody wrote */
-    uint32_t upload_bytes;  /* of the request's body */
-    bool is_skipped;        /* its file is there already */
+    uint32_t sent_url_bytes; /* behind them: the URL with its host in ASCII; 0 = url is that */
+    uint32_t request_bytes;  /* of its frame, for the limit per session */
+    uint32_t implied_bytes;  /* of the URL: the "http://" that nobody wrote */
+    uint32_t upload_bytes;   /* of the request's body */
+    bool is_skipped;         /* its file is there already */
     struct body body;
     enum resume_verdict resume; /* of the response; only if body.offset is not 0 */
     char *head;                 /* owned: the fields of the response in wire form, when kept */
@@ -67,6 +68,14 @@ static inline struct span item_label(const struct item *item)
 static inline struct span item_method(const struct item *item)
 {
     return span_of(item->store.data + item->url_bytes + item->label_bytes, item->method_bytes);
+}
+
+static inline struct span item_sent_url(const struct item *item)
+{
+    size_t before = (size_t)item->url_bytes + item->label_bytes + item->method_bytes;
+
+    return item->sent_url_bytes ? span_of(item->store.data + before, item->sent_url_bytes)
+                                : item_url(item);
 }
 
 #endif

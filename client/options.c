@@ -171,9 +171,10 @@ static bool set_number(struct parser *p, const struct option_row *row, const cha
     struct span text = span_of_string(value);
     const char *what = "a count, as 100 or 10k";
     uint64_t number = 0;
+    bool is_time = row->kind == OPTION_DURATION || row->kind == OPTION_TIMEOUT;
     bool is_number;
 
-    if (row->kind == OPTION_DURATION) {
+    if (is_time) {
         is_number = units_parse_duration(text, &number);
         what = "a time, as 500ms, 2.5s or 3m (bare: seconds)";
     } else if (row->kind == OPTION_BYTES) {
@@ -182,9 +183,10 @@ static bool set_number(struct parser *p, const struct option_row *row, const cha
     } else {
         is_number = units_parse_count(text, &number) && number <= UINT32_MAX;
     }
-    if (!is_number || number == 0)
-        return why_fail(p->why, "--%s takes %s, more than zero, not '%s'", row->name, what, value);
-    *member = number;
+    if (!is_number || (number == 0 && !is_time))
+        return why_fail(p->why, "--%s takes %s%s, not '%s'", row->name, what,
+                        is_time ? "" : ", more than zero", value);
+    *member = number == 0 && row->kind == OPTION_TIMEOUT ? OPTIONS_NO_TIMEOUT : number;
     return true;
 }
 
@@ -207,6 +209,7 @@ static bool apply(struct parser *p, const struct option_row *row, const char *va
         fits = data_append(p->options, row->sub, value);
         break;
     case OPTION_DURATION:
+    case OPTION_TIMEOUT:
     case OPTION_COUNT:
     case OPTION_BYTES:
         return set_number(p, row, value);

@@ -55,6 +55,8 @@ struct data_part {
     const char *value;
 };
 
+#define OPTIONS_NO_TIMEOUT UINT64_MAX
+
 struct options {
     enum verb verb; /* get when none is written */
     bool verb_given;
@@ -77,6 +79,9 @@ struct options {
     const char *referer;
     const char *user;
     const char *bearer;
+    bool netrc;
+    bool netrc_optional;
+    const char *netrc_file;
     const char *range;
     bool head;
     bool compressed;
@@ -117,7 +122,7 @@ struct options {
     const char *noproxy;
     bool ipv4;
     bool ipv6;
-    /* time; 0 = not given */
+    /* time; 0 = not given, OPTIONS_NO_TIMEOUT = none but the daemon's */
     uint64_t max_time_ns;
     uint64_t connect_timeout_ns;
     uint64_t dns_timeout_ns;
@@ -168,7 +173,8 @@ enum option_kind {
     OPTION_FLAG,     /* bool */
     OPTION_TEXT,     /* const char * */
     OPTION_LIST,     /* struct option_list, may repeat */
-    OPTION_DURATION, /* uint64_t ns, more than 0 */
+    OPTION_DURATION, /* uint64_t ns; 0 = as if not given */
+    OPTION_TIMEOUT,  /* uint64_t ns; 0 is written, and OPTIONS_NO_TIMEOUT stored, for no limit */
     OPTION_COUNT,    /* uint64_t, more than 0 */
     OPTION_BYTES,    /* uint64_t, more than 0 */
     OPTION_DATA,     /* appends to data; sub says the kind */

@@ -14,6 +14,7 @@ struct outcome {
     uint64_t line;   /* of the input, 0 = from the command line */
     struct span label;
     struct span url;
+    struct span sent_url; /* with its host in ASCII; empty = url is that */
     size_t implied_bytes; /* of url: the "http://" that nobody wrote */
     struct span hop_url;  /* where redirects led, or empty */
     struct span method;   /* empty = GET */
@@ -33,5 +34,11 @@ struct outcome {
     bool has_body;
     struct span body;
 };
+
+/* The URL that was asked for, its host in ASCII. */
+static inline struct span outcome_sent_url(const struct outcome *item)
+{
+    return item->sent_url.bytes ? item->sent_url : item->url;
+}
 
 #endif

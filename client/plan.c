@@ -7,12 +7,16 @@
  */
 #include "plan.h"
 
+#include "plan_body.h"
 #include "plan_conditions.h"
 #include "plan_cookies.h"
+#include "plan_credentials.h"
 #include "plan_follow.h"
+#include "plan_headers.h"
 #include "plan_pins.h"
 #include "plan_proxy.h"
 #include "plan_retry.h"
+#include "plan_stdin.h"
 #include "plan_tls.h"
 #include "resume.h"
 #include "units.h"
@@ -43,105 +47,21 @@ void plan_put_basic(struct text *value, struct span user, struct span password)
     text_deinit(&pair);
 }
 
-/* The name of an -H line, which ends at ':' or at a final ';'. */
-static struct span header_line_name(const char *line)
-{
-    return span_of(line, strcspn(line, ":;"));
-}
-
-static bool is_named_by_user(const struct options *options, const char *name)
-{
-    for (size_t i = 0; i < options->headers.count; i++)
-        if (span_equals_nocase(header_line_name(options->headers.values[i]), span_of_string(name)))
-            return true;
-    return false;
-}
-
-static void add_field(struct plan *plan, struct span name, struct span value)
+void plan_add_field(struct plan *plan, struct span name, struct span value)
 {
     plan_put_field(&plan->fields, name, value);
     plan->field_count++;
 }
 
-void plan_add_unless_named(struct plan *plan, const struct options *options, const char *name,
-                           struct span value)
+void plan_add_unless_named(struct plan *plan, const char *name, struct span value)
 {
-    if (!is_named_by_user(options, name))
-        add_field(plan, span_of_string(name), value);
+    if (!plan_names_field(plan, name))
+        plan_add_field(plan, span_of_string(name), value);
 }
 
-static void add_unless_named(struct plan *plan, const struct options *options, const char *name,
-                             const char *value)
+static void add_unless_named(struct plan *plan, const char *name, const char *value)
 {
-    plan_add_unless_named(plan, options, name, span_of_string(value));
-}
-
-/* "Name: value" adds, "Name:" removes a default, "Name;" sends the name with nothing. */
-static bool add_header_line(struct plan *plan, const char *line, char **why)
-{
-    struct span name = header_line_name(line);
-    const char *rest = line + name.bytes;
-    size_t bytes;
-
-    if (line[0] == '@')
-        return why_fail(why, "-H %s: fields from a file are not in this build", line);
-    if (name.bytes == 0 || *rest == '\0')
-        return why_fail(why, "-H '%s' is no field: write 'Name: value'", line);
-    if (*rest == ';') {
-        if (rest[1] != '\0')
-            return why_fail(why, "-H '%s' is no field: write 'Name: value'", line);
-        add_field(plan, name, span_of("", 0));
-        return true;
-    }
-    rest++;
-    rest += strspn(rest, " \t");
-    bytes = strlen(rest);
-    while (bytes && (rest[bytes - 1] == ' ' || rest[bytes - 1] == '\t'))
-        bytes--;
-    if (bytes)
-        add_field(plan, name, span_of(rest, bytes));
-    else if (span_equals_nocase(name, SPAN_LITERAL("Host")) ||
-             span_equals_nocase(name, SPAN_LITERAL("Content-Length")))
-        return why_fail(why, "-H '%s': the field frames the request and cannot be removed", line);
-    return true;
-}
-
-static bool add_headers(struct plan *plan, const struct options *options, char **why)
-{
-    for (size_t i = 0; i < options->headers.count; i++) {
-        if (plan->field_count >= WIRE_HEADERS_MAX - 8)
-            return why_fail(why, "more than %u fields", WIRE_HEADERS_MAX - 8);
-        if (!add_header_line(plan, options->headers.values[i], why))
-            return false;
-    }
-    return true;
-}
-
-static bool add_authorization(struct plan *plan, const struct options *options, char **why)
-{
-    const char *colon = options->user ? strchr(options->user, ':') : NULL;
-    struct text value;
-
-    plan->has_authorization =
-        options->user || options->bearer || is_named_by_user(options, "Authorization");
-    if (options->user && options->bearer)
-        return why_fail(why, "-u and --bearer exclude each other");
-    if (options->user && !colon)
-        return why_fail(why, "-u takes USER:PASSWORD (haul does not ask for a password)");
-    if (is_named_by_user(options, "Authorization"))
-        return true;
-    text_init(&value);
-    if (options->user)
-        plan_put_basic(&value, span_of(options->user, (size_t)(colon - options->user)),
-                       span_of_string(colon + 1));
-    if (options->bearer) {
-        text_put_literal(&value, "Bearer ");
-        text_put_string(&value, options->bearer);
-    }
-    if (value.bytes)
-        add_field(plan, SPAN_LITERAL("Authorization"), text_span(&value));
-    text_deinit(&value);
-    return true;
+    plan_add_unless_named(plan, name, span_of_string(value));
 }
 
 static void add_defaults(struct plan *plan, const struct options *options)
@@ -150,14 +70,14 @@ static void add_defaults(struct plan *plan, const struct options *options)
     const char *agent = options->user_agent ? options->user_agent : "haul/" HAUL_VERSION;
 
     if (*agent)
-        add_unless_named(plan, options, "User-Agent", agent);
-    add_unless_named(plan, options, "Accept", is_json ? "application/json" : "*/*");
+        add_unless_named(plan, "User-Agent", agent);
+    add_unless_named(plan, "Accept", is_json ? "application/json" : "*/*");
     if (options->compressed)
-        add_unless_named(plan, options, "Accept-Encoding", "gzip, deflate, br, zstd");
+        add_unless_named(plan, "Accept-Encoding", "gzip, deflate, br, zstd");
     if (options->referer && *options->referer)
-        add_unless_named(plan, options, "Referer", options->referer);
+        add_unless_named(plan, "Referer", options->referer);
     if (plan->has_body)
-        add_unless_named(plan, options, "Content-Type",
+        add_unless_named(plan, "Content-Type",
                          is_json ? "application/json" : "application/x-www-form-urlencoded");
 }
 
@@ -173,69 +93,8 @@ static bool add_range(struct plan *plan, const struct options *options, char **w
     text_init(&value);
     text_put_literal(&value, "bytes=");
     text_put_string(&value, options->range);
-    plan_add_unless_named(plan, options, "Range", text_span(&value));
+    plan_add_unless_named(plan, "Range", text_span(&value));
     text_deinit(&value);
-    return true;
-}
-
-static void put_percent_encoded(struct text *text, const char *value)
-{
-    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                     "0123456789-._~";
-
-    for (; *value; value++) {
-        if (strchr(unreserved, *value))
-            text_put_char(text, *value);
-        else if (*value == ' ')
-            text_put_char(text, '+'); /* as forms and curl write it */
-        else
-            text_put_format(text, "%%%02X", (unsigned char)*value);
-    }
-}
-
-/* NAME=TEXT keeps the name as it is; =TEXT and TEXT have none. */
-static void put_urlencoded(struct text *text, const char *value)
-{
-    const char *equals = strchr(value, '=');
-
-    if (equals) {
-        text_put(text, value, (size_t)(equals - value) + (equals > value));
-        value = equals + 1;
-    }
-    put_percent_encoded(text, value);
-}
-
-static bool refuse_file(const struct data_part *part, char **why)
-{
-    const char *at = part->value;
-
-    if (part->kind == DATA_URLENCODE && !strchr(part->value, '='))
-        at = strchr(part->value, '@');
-    if (part->kind == DATA_RAW || !at || *at != '@')
-        return true;
-    return why_fail(why, "data from a file (%s) is not in this build; give the text itself",
-                    part->value);
-}
-
-static bool build_body(struct plan *plan, const struct options *options, char **why)
-{
-    for (size_t i = 0; i < options->data_count; i++) {
-        const struct data_part *part = &options->data[i];
-
-        if ((part->kind == DATA_JSON) != (options->data[0].kind == DATA_JSON))
-            return why_fail(why, "--json and -d exclude each other");
-        if (!refuse_file(part, why))
-            return false;
-        if (i > 0 && part->kind != DATA_JSON)
-            text_put_char(&plan->body, '&');
-        if (part->kind == DATA_URLENCODE)
-            put_urlencoded(&plan->body, part->value);
-        else
-            text_put_string(&plan->body, part->value);
-    }
-    if (plan->body.bytes > WIRE_FRAME_BYTES_MAX - (256u << 10))
-        return why_fail(why, "a body of more than 768 KiB is not in this build");
-    plan->has_body = options->data_count > 0;
     return true;
 }
 
@@ -316,7 +175,7 @@ static bool check_continue(struct plan *plan, const struct options *options, cha
         return why_fail(why, "-C takes - or a number of bytes, not '%s'", at);
     if (options->verb == VERB_GET && !to_files)
         return why_fail(why, "-C needs a file: add -o FILE, -O or --output-dir DIR");
-    if (options->range || is_named_by_user(options, "Range"))
+    if (options->range || plan_names_field(plan, "Range"))
         return why_fail(why, "-C and a range exclude each other");
     if (plan->method.bytes || plan->has_body)
         return why_fail(why, "-C is for GET without a body");
@@ -405,11 +264,12 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
     bool fits;
 
     *plan = (struct plan){ 0 };
-    fits = build_body(plan, options, ret_why) && build_method(plan, options, ret_why) &&
-           add_headers(plan, options, ret_why) && add_authorization(plan, options, ret_why) &&
-           add_range(plan, options, ret_why) && build_unix_path(plan, options, ret_why) &&
-           plan_add_pins(plan, options, ret_why) && choose_body_mode(plan, options, ret_why) &&
-           choose_hash(plan, options, ret_why) && plan_add_conditions(plan, options, ret_why) &&
+    fits = plan_check_stdin(options, ret_why) && plan_build_body(plan, options, ret_why) &&
+           build_method(plan, options, ret_why) && plan_add_headers(plan, options, ret_why) &&
+           plan_add_credentials(plan, options, ret_why) && add_range(plan, options, ret_why) &&
+           build_unix_path(plan, options, ret_why) && plan_add_pins(plan, options, ret_why) &&
+           choose_body_mode(plan, options, ret_why) && choose_hash(plan, options, ret_why) &&
+           plan_add_conditions(plan, options, ret_why) &&
            plan_add_cookies(plan, options, ret_why) && check_continue(plan, options, ret_why);
     if (fits)
         add_defaults(plan, options);
@@ -429,7 +289,10 @@ void plan_want_heads(struct plan *plan)
 void plan_deinit(struct plan *plan)
 {
     text_deinit(&plan->fields);
+    text_deinit(&plan->header_lines);
     text_deinit(&plan->pins);
+    netrc_deinit(&plan->netrc);
+    free(plan->note);
     text_deinit(&plan->body);
     text_deinit(&plan->query);
     text_deinit(&plan->unix_path);
@@ -456,7 +319,7 @@ int plan_write_profile(const struct plan *plan, struct text *frame)
     char *room = text_reserve(frame, message_profile_bytes(&message));
 
     if (!room || plan->fields.failed || plan->pins.failed || plan->body.failed ||
-        plan->cookies.failed)
+        plan->header_lines.failed || plan->cookies.failed)
         return -ENOMEM;
     frame->bytes += message_encode_profile(room, PLAN_PROFILE_ID, &message);
     return 0;

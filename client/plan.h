@@ -1,13 +1,14 @@
 /*
  * plan.h - what all requests of one command share: the profile, method, body and query.
  *
- * Pure: options in, wire form out. What curl's users expect of -d, -G, --json, -H 'Name:' and the
- * like is decided here, once; the daemon gets fields and bytes.
+ * Options and the files they name in, wire form out. What curl's users expect of -d, -G, --json,
+ * -H 'Name:' and the like is decided here, once; the daemon gets fields and bytes.
  */
 #ifndef HAUL_PLAN_H
 #define HAUL_PLAN_H
 
 #include "message.h"
+#include "netrc.h"
 #include "options.h"
 #include "text.h"
 
@@ -19,7 +20,8 @@
 #define PLAN_CONCURRENCY 100u                 /* of batch, when -c does not say */
 
 struct plan {
-    struct text fields; /* wire form: user's fields and the defaults they left */
+    struct text fields;       /* wire form: user's fields and the defaults they left */
+    struct text header_lines; /* all of -H, files too, each ended by NUL */
     struct text pins;
     struct text body;
     struct text query;     /* of -G, without '?' */
@@ -39,7 +41,9 @@ struct plan {
     struct span method; /* empty = GET */
     enum wire_body_mode body_mode;
     bool wants_head;
-    bool has_authorization; /* the user's own: user:password in a URL yields */
+    bool has_authorization; /* the user's own: user:password in a URL and netrc yield */
+    struct netrc netrc;     /* looked up by host for each item */
+    char *note;             /* one line that the user should know; NULL = none; owned */
     struct wire_profile profile;
     enum hash_kind hash;               /* of every body; an item may expect one of another kind */
     char expect_hash[HASH_TEXT_BYTES]; /* "" = none */
@@ -62,9 +66,11 @@ int plan_write_profile(const struct plan *plan, struct text *frame);
 /* Appends one field in wire form. */
 void plan_put_field(struct text *fields, struct span name, struct span value);
 
-/* Adds a field of the profile, unless an -H line has set, emptied or removed it. */
-void plan_add_unless_named(struct plan *plan, const struct options *options, const char *name,
-                           struct span value);
+/* Adds a field of the profile. */
+void plan_add_field(struct plan *plan, struct span name, struct span value);
+
+/* The same, unless an -H line has set, emptied or removed it. */
+void plan_add_unless_named(struct plan *plan, const char *name, struct span value);
 
 /* "Basic ..." of decoded user and password. */
 void plan_put_basic(struct text *value, struct span user, struct span password);

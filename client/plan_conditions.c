@@ -40,7 +40,7 @@ static bool add_time(struct plan *plan, const struct options *options, char **wh
     }
     text_init(&value);
     date_put_http(&value, seconds);
-    plan_add_unless_named(plan, options, name, text_span(&value));
+    plan_add_unless_named(plan, name, text_span(&value));
     text_deinit(&value);
     return true;
 }
@@ -93,7 +93,7 @@ static bool add_etag(struct plan *plan, const struct options *options, char **wh
     if ((size_t)bytes == sizeof(data) || !is_etag(etag))
         return why_fail(why, "--etag-compare %s: its first line is no ETag", path);
     if (etag.bytes)
-        plan_add_unless_named(plan, options, "If-None-Match", etag);
+        plan_add_unless_named(plan, "If-None-Match", etag);
     return true;
 }
 

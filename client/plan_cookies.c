@@ -6,34 +6,13 @@
  */
 #include "plan_cookies.h"
 
+#include "slurp.h"
 #include "why.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <time.h>
-#include <unistd.h>
 
 #define FILE_BYTES_MAX (16u << 20) /* more than a jar can hold */
-#define READ_BYTES (64u << 10)
-
-static int read_all(int fd, struct text *text)
-{
-    ssize_t bytes;
-
-    do {
-        char *room = text_reserve(text, READ_BYTES);
-
-        if (!room)
-            return -ENOMEM;
-        bytes = read(fd, room, READ_BYTES);
-        if (bytes < 0 && errno != EINTR)
-            return -errno;
-        text->bytes += bytes > 0 ? (size_t)bytes : 0;
-        if (text->bytes > FILE_BYTES_MAX)
-            return -EFBIG;
-    } while (bytes != 0);
-    return 0;
-}
 
 /* The line of a header; its cookie needs a Domain to be anyone's. */
 static bool parse_header_line(struct span line, uint64_t now_s, struct cookie *ret_cookie)
@@ -71,37 +50,28 @@ void plan_put_cookies(struct text *frames, struct span file, uint64_t now_s, boo
     }
 }
 
-static bool input_is_stdin(const struct options *options)
-{
-    for (size_t i = 0; i < options->input.count; i++)
-        if (strcmp(options->input.values[i], "-") == 0)
-            return true;
-    return false;
-}
-
 /* One that is not there is empty: so the first run with -b and -c of one file needs no
  * preparation. */
 static bool add_file(struct plan *plan, const struct options *options, const char *path, char **why)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
     struct text file;
-    int fd, r;
+    int r;
 
     plan->batch_flags |= WIRE_BATCH_COOKIES;
-    if (is_stdin && input_is_stdin(options))
-        return why_fail(why, "-b - and -i - both read standard input");
-    fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT) /* "" too */
-        return true;
     text_init(&file);
-    r = fd < 0 ? -errno : read_all(fd, &file);
-    if (fd >= 0 && !is_stdin)
-        (void)close(fd); /* only read from */
+    r = slurp(path, FILE_BYTES_MAX, &file);
     if (r == 0)
         plan_put_cookies(&plan->cookies, text_span(&file), (uint64_t)time(NULL),
                          options->junk_session_cookies);
     text_deinit(&file);
-    return r == 0 || why_fail(why, "-b %s: %s", path, strerror(-r));
+    return r == 0 || r == -ENOENT /* "" too */ || why_fail(why, "-b %s: %s", path, strerror(-r));
+}
+
+const char *plan_cookie_file(const char *word)
+{
+    if (word[0] == '@')
+        return word + 1;
+    return strchr(word, '=') ? NULL : word;
 }
 
 static void put_pairs(struct text *value, const char *pairs)
@@ -127,16 +97,17 @@ bool plan_add_cookies(struct plan *plan, const struct options *options, char **r
     text_init(&value);
     for (size_t i = 0; i < options->cookies.count && fits; i++) {
         const char *word = options->cookies.values[i];
+        const char *path = plan_cookie_file(word);
 
-        if (word[0] != '@' && strchr(word, '='))
-            put_pairs(&value, word);
+        if (path)
+            fits = add_file(plan, options, path, ret_why);
         else
-            fits = add_file(plan, options, word[0] == '@' ? word + 1 : word, ret_why);
+            put_pairs(&value, word);
     }
     if (options->cookie_jar)
         plan->batch_flags |= WIRE_BATCH_COOKIES | WIRE_BATCH_COOKIES_BACK;
     if (value.bytes)
-        plan_add_unless_named(plan, options, "Cookie", text_span(&value));
+        plan_add_unless_named(plan, "Cookie", text_span(&value));
     text_deinit(&value);
     return fits;
 }

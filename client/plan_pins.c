@@ -6,6 +6,7 @@
  */
 #include "plan_pins.h"
 
+#include "idn.h"
 #include "units.h"
 #include "why.h"
 
@@ -80,6 +81,32 @@ static void add_pin(struct plan *plan, const struct message_pin *pin)
     plan->pin_count++;
 }
 
+/* Room for the names of a pin in ASCII. */
+struct pin_names {
+    char host[IDN_NAME_BYTES];
+    char to_host[IDN_NAME_BYTES];
+};
+
+static bool convert_name(struct span *name, char *room, const char **ret_why)
+{
+    switch (idn_convert_name(*name, room, ret_why)) {
+    case IDN_IS_ASCII:
+        break;
+    case IDN_CONVERTED:
+        *name = span_of_string(room);
+        break;
+    case IDN_REFUSED:
+        return false;
+    }
+    return true;
+}
+
+static bool convert_names(struct message_pin *pin, struct pin_names *names, const char **ret_why)
+{
+    return convert_name(&pin->host, names->host, ret_why) &&
+           convert_name(&pin->to_host, names->to_host, ret_why);
+}
+
 static bool parse_resolve(const char *value, struct message_pin *pin)
 {
     struct span rest = span_of_string(value);
@@ -120,8 +147,11 @@ static void resolve_target(const struct options *options, struct message_pin *pi
 
     for (size_t i = 0; i < options->resolve.count && !is_address(host); i++) {
         struct message_pin known = { 0 };
+        struct pin_names names;
+        const char *why;
 
-        if (!parse_resolve(options->resolve.values[i], &known) || known.port != port ||
+        if (!parse_resolve(options->resolve.values[i], &known) ||
+            !convert_names(&known, &names, &why) || known.port != port ||
             (known.host.bytes && !span_equals_nocase(known.host, host)))
             continue;
         pin->to_host = known.to_host;
@@ -136,20 +166,28 @@ bool plan_add_pins(struct plan *plan, const struct options *options, char **ret_
     if (options->resolve.count + options->connect_to.count > WIRE_PINS_MAX)
         return why_fail(ret_why, "--resolve and --connect-to have more than 64 rows together");
     for (size_t i = 0; i < options->connect_to.count; i++) {
+        const char *value = options->connect_to.values[i];
         struct message_pin pin = { 0 };
+        struct pin_names names;
+        const char *why;
 
-        if (!parse_connect_to(options->connect_to.values[i], &pin))
-            return fail(ret_why, "--connect-to", options->connect_to.values[i],
-                        "HOST1:PORT1:HOST2:PORT2");
+        if (!parse_connect_to(value, &pin))
+            return fail(ret_why, "--connect-to", value, "HOST1:PORT1:HOST2:PORT2");
+        if (!convert_names(&pin, &names, &why))
+            return why_fail(ret_why, "--connect-to %s: %s", value, why);
         resolve_target(options, &pin);
         add_pin(plan, &pin);
     }
     for (size_t i = 0; i < options->resolve.count; i++) {
+        const char *value = options->resolve.values[i];
         struct message_pin pin = { 0 };
+        struct pin_names names;
+        const char *why;
 
-        if (!parse_resolve(options->resolve.values[i], &pin))
-            return fail(ret_why, "--resolve", options->resolve.values[i],
-                        "HOST:PORT:ADDR with one address");
+        if (!parse_resolve(value, &pin))
+            return fail(ret_why, "--resolve", value, "HOST:PORT:ADDR with one address");
+        if (!convert_names(&pin, &names, &why))
+            return why_fail(ret_why, "--resolve %s: %s", value, why);
         add_pin(plan, &pin);
     }
     if (options->interface) {

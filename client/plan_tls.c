@@ -3,12 +3,10 @@
  */
 #include "plan_tls.h"
 
+#include "slurp.h"
 #include "why.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 static bool parse_version(const char *flag, const char *text, uint8_t *ret_version, char **why)
 {
@@ -21,33 +19,10 @@ static bool parse_version(const char *flag, const char *text, uint8_t *ret_versi
     return true;
 }
 
-/* Reads to the end, but not more than a profile may carry. */
-static int read_all(int fd, struct text *out)
-{
-    for (;;) {
-        char *room = text_reserve(out, 16384);
-        ssize_t bytes;
-
-        if (!room)
-            return -ENOMEM;
-        bytes = read(fd, room, 16384);
-        if (bytes < 0 && errno != EINTR)
-            return -errno;
-        if (bytes == 0)
-            return 0;
-        out->bytes += bytes > 0 ? (size_t)bytes : 0;
-        if (out->bytes > WIRE_PEM_BYTES_MAX)
-            return -EFBIG;
-    }
-}
-
 static bool read_pem(const char *flag, const char *path, struct text *out, char **why)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int r = fd < 0 ? -errno : read_all(fd, out);
+    int r = slurp(path, WIRE_PEM_BYTES_MAX, out);
 
-    if (fd >= 0)
-        (void)close(fd);
     if (r == -EFBIG)
         return why_fail(why, "%s %s: more than 256 KiB", flag, path);
     if (r < 0)

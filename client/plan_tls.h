@@ -1,8 +1,7 @@
 /*
  * plan_tls.h - the TLS flags into the profile.
  *
- * The one part of a plan that reads files: PEM travels as bytes, since the daemon never sees a
- * path.
+ * PEM travels as bytes, since the daemon never sees a path.
  */
 #ifndef HAUL_PLAN_TLS_H
 #define HAUL_PLAN_TLS_H

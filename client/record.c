@@ -76,7 +76,7 @@ static bool is_effective_already(struct span url)
 }
 
 /* Both URLs. They are nearly always equal: then the first string is copied, not escaped again. */
-static void put_urls(struct text *out, struct span url, struct span hop_url)
+static void put_urls(struct text *out, struct span url, struct span last_url)
 {
     size_t start, bytes;
     struct text effective;
@@ -86,13 +86,13 @@ static void put_urls(struct text *out, struct span url, struct span hop_url)
     text_put_json(out, url);
     bytes = out->bytes - start;
     text_put_literal(out, ",\"effective_url\":");
-    if (hop_url.bytes == 0 && is_effective_already(url)) {
+    if (last_url.data == url.data && is_effective_already(url)) {
         if (text_reserve(out, bytes))
             text_put(out, out->data + start, bytes);
         return;
     }
     text_init(&effective);
-    record_put_effective_url(&effective, hop_url.bytes ? hop_url : url);
+    record_put_effective_url(&effective, last_url);
     text_put_json(out, text_span(&effective));
     text_deinit(&effective);
 }
@@ -311,7 +311,7 @@ void record_write_json(struct text *out, struct record_clock *clock, const struc
         text_put_span(out, item->label);
     else
         text_put_u64(out, item->number);
-    put_urls(out, item->url, item->hop_url);
+    put_urls(out, item->url, item->hop_url.bytes ? item->hop_url : outcome_sent_url(item));
     text_put_literal(out, ",\"method\":");
     text_put_json(out, item->method.bytes ? item->method : SPAN_LITERAL("GET"));
     PUT_NUMBER(out, "status", result->status);

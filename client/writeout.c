@@ -379,7 +379,7 @@ static void put_part(const struct writeout *w, const struct outcome *item,
         put_variable(w, item, part->variable, out);
         break;
     case PART_URL:
-        put_url_part(item->url, part->variable->which, out);
+        put_url_part(outcome_sent_url(item), part->variable->which, out);
         break;
     case PART_EFFECTIVE_URL:
         put_url_part(writeout_effective_url(item), part->variable->which, out);

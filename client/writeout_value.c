@@ -38,7 +38,7 @@ static uint64_t count_fields(struct span headers)
 
 struct span writeout_effective_url(const struct outcome *item)
 {
-    return item->hop_url.bytes ? item->hop_url : item->url;
+    return item->hop_url.bytes ? item->hop_url : outcome_sent_url(item);
 }
 
 static bool is_https(struct span url)

@@ -59,9 +59,9 @@ struct url_fault {
  *
  * Refused: a space or control byte anywhere else, and white space around the text. In the
  * authority: a backslash, a second '@', an unencoded special in user or password. In the host:
- * percent-escapes, non-ASCII (no IDNA here), empty labels, a last label that is a number without
- * the whole being an IPv4 address, IPv4 with a trailing dot, IPvFuture. Port 0. Without a scheme a
- * colon must be followed by a port, so that "http:/x" is not the host "http". */
+ * percent-escapes, non-ASCII (see client/idn.h), empty labels, a last label that is a number
+ * without the whole being an IPv4 address, IPv4 with a trailing dot, IPvFuture. Port 0. Without a
+ * scheme a colon must be followed by a port, so that "http:/x" is not the host "http". */
 bool url_parse(struct span text, struct url *ret_url, struct url_fault *ret_fault);
 
 /* The request target in origin form: begins with '/'; "." and ".." segments are resolved (RFC 3986

@@ -9,8 +9,9 @@
  * Names are judged for what DNS can carry, not for what a registry sells: '_' and a '-' at the
  * edge of a label are in use; "xn--" labels go through unread, they are letters and digits to us.
  *
- * Refused instead of converted: non-ASCII names. Without IDNA tables every conversion is a guess,
- * and a wrong guess is another host.
+ * Refused instead of converted: non-ASCII names. The client converts those its user writes
+ * (client/idn.c); what a server or a program writes into a Location or a frame is ASCII, by RFC
+ * 3986, and the daemon needs no tables of Unicode.
  */
 #include "url_host.h"
 #include "url_chars.h"
@@ -36,8 +37,7 @@ static const char host_char[256] = "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 static const char *why_bad_char(char c)
 {
     if ((uint8_t)c >= 0x80)
-        return "international names need IDNA, which this build does not have; "
-               "write the xn-- form";
+        return "the host is not ASCII: write its xn-- form";
     if (c == '%')
         return "a host cannot be percent-encoded";
     if (c == ' ')

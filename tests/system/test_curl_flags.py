@@ -30,13 +30,31 @@ SAME = [
     ["-z", "20240102"], ["-z", "-20240102"], ["-z", "Sun, 06 Nov 1994 08:49:37 GMT"],
     ["-r", "0-99"], ["-r", "-50"], ["-r", "5-"], ["-r", "0-0,5-6"],
 ]
+FILES = {"text": b"a b\r\nc=\n\xc3\xa4&\n", "binary": b"\x00\xff\r\n+ %\n", "empty": b"",
+         "plain": b"a b", "lines": b"a=1\r\n&b\n",
+         "fields": b"X-A: 1\r\n\r\nX-B:2\nUser-Agent:\nX-C;\r\nX-D:"}
+SAME_WITH_FILES = [
+    ["-d", "@text"], ["-d", "@empty"], ["-d", "a=1", "-d", "@text", "-d", "b"],
+    ["-d", "@empty", "-d", "b"], ["--data-raw", "@text"],
+    ["--data-binary", "@text"], ["--data-binary", "@binary"], ["--data-binary", "@empty"],
+    ["--data-urlencode", "@text"], ["--data-urlencode", "@binary"],
+    ["--data-urlencode", "n@text"], ["--data-urlencode", "=@text"],
+    ["--data-urlencode", "a=b@text"], ["--data-urlencode", "n@empty"],
+    ["--json", "@text"], ["--json", "@binary"], ["--json", "[", "--json", "@text"],
+    ["-X", "PUT", "--data-binary", "@binary"],
+    ["-G", "--data-urlencode", "q@plain"], ["-G", "-d", "@lines", "-I"],
+    ["-d", "@-"], ["--data-binary", "@-"], ["--json", "@-"], ["--data-urlencode", "n@-"],
+    ["-H", "@fields"], ["-H", "X-Z: 0", "-H", "@fields"], ["-H", "@-"], ["-H", "@empty"],
+]
+STANDARD_INPUT = b"X-From: standard\r\nX-In: put\n"
 TARGETS = ["/a/../b", "/./b", "/%7Ea", "?x=1", "/q?a=b#fragment", ""]
 
 
-def seen_by(origin, program, *args):
+def seen_by(origin, program, *args, env=None, **kwargs):
     """Runs the program; the request that the origin saw, in a form that can be compared."""
     before = len(origin.requests)
-    done = subprocess.run([*program, *args], capture_output=True, timeout=30, env=clean_env())
+    done = subprocess.run([*program, *args], capture_output=True, timeout=30,
+                          env=env or clean_env(), **kwargs)
     assert done.returncode == 0, done
     request = origin.requests[before]
     fields = sorted((name.lower(), re.sub(r"^(curl|haul)/.*", "PROGRAM", value))
@@ -46,12 +64,12 @@ def seen_by(origin, program, *args):
 
 @pytest.fixture
 def compare(daemon, start_origin):
-    def compare(*args, target="/p"):
+    def compare(*args, target="/p", **kwargs):
         origin = start_origin([repeat([expect_request(), send(answer(b""))])])
         url = origin.url(target)
         ours = seen_by(origin, [find_binary("haul"), "get", "--socket", daemon.socket], *args,
-                       url)
-        assert ours == seen_by(origin, ["curl", "-sS"], *args, url)
+                       url, **kwargs)
+        assert ours == seen_by(origin, ["curl", "-sS"], *args, url, **kwargs)
 
     return compare
 
@@ -59,6 +77,13 @@ def compare(daemon, start_origin):
 @pytest.mark.parametrize("args", SAME, ids=" ".join)
 def test_makes_the_request_that_curl_makes(args, compare):
     compare(*args)
+
+
+@pytest.mark.parametrize("args", SAME_WITH_FILES, ids=" ".join)
+def test_reads_files_and_standard_input_as_curl(args, compare, tmp_path):
+    for name, data in FILES.items():
+        (tmp_path / name).write_bytes(data)
+    compare(*args, cwd=tmp_path, input=STANDARD_INPUT)
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -90,6 +90,15 @@ def test_the_limit_of_a_line_beats_that_of_the_command(batch, start_origin):
     assert_ends_after(record, 0.2)
 
 
+def test_a_limit_of_0_is_none(start_daemon, start_origin):
+    daemon = start_daemon(config="FirstByteTimeout = 200ms\nIdleTimeout = 200ms\n")
+    origin = start_origin([repeat([expect_request(), sleep(400), send(answer())])])
+    assert_fails(run_haul("batch", origin.url(), daemon=daemon).expect(1).record,
+                 "timeout/first_byte")
+    for flags in (["--ttfb-timeout", "0", "--idle-timeout", "0"], ["--ttfb-timeout", "0", "-m", "0"]):
+        run_haul("batch", *flags, "--connect-timeout", "0", origin.url(), daemon=daemon).expect(0)
+
+
 def test_get_exits_with_curls_number_of_a_timeout(get, start_origin):
     origin = start_origin([expect_request(), hang()])
     assert "first byte" in get("--ttfb-timeout", "200ms", origin.url()).expect(28).err

@@ -122,6 +122,28 @@ static void takes_long_values_after_equals_or_a_blank(void **state)
     user_is_done(&line);
 }
 
+static void a_timeout_of_0_is_no_limit(void **state)
+{
+    struct line line;
+
+    (void)state;
+    expect_taken(&line, "batch -m 5 -m 0 --connect-timeout 0.0 --dns-timeout 0s --tls-timeout 0 "
+                        "--ttfb-timeout 0ms --idle-timeout 0 --retry-delay 3 --retry-delay 0 u");
+    assert_true(line.options.max_time_ns == OPTIONS_NO_TIMEOUT);
+    assert_true(line.options.connect_timeout_ns == OPTIONS_NO_TIMEOUT);
+    assert_true(line.options.dns_timeout_ns == OPTIONS_NO_TIMEOUT);
+    assert_true(line.options.tls_timeout_ns == OPTIONS_NO_TIMEOUT);
+    assert_true(line.options.first_byte_timeout_ns == OPTIONS_NO_TIMEOUT);
+    assert_true(line.options.idle_timeout_ns == OPTIONS_NO_TIMEOUT);
+    assert_int_equal(line.options.retry_delay_ns, 0); /* the default, as for curl */
+    user_is_done(&line);
+    expect_taken(&line, "get -m 0 -m .5 --connect-timeout 0.25 u");
+    assert_int_equal(line.options.max_time_ns, 500000000);
+    assert_int_equal(line.options.connect_timeout_ns, 250000000);
+    assert_int_equal(line.options.idle_timeout_ns, 0);
+    user_is_done(&line);
+}
+
 static void a_letter_means_what_its_verb_says(void **state)
 {
     struct line line;
@@ -226,7 +248,11 @@ static void refuses_values_that_are_none(void **state)
         { "batch -c -1 u", "--concurrency takes a count" },
         { "batch -c 5000000000 u", "--concurrency takes a count" },
         { "batch -c many u", "--concurrency takes a count" },
-        { "get -m 0 u", "--max-time takes a time" },
+        { "get -m -1 u", "--max-time takes a time" },
+        { "get -m= u", "--max-time takes a time" },
+        { "get -m 0x u", "--max-time takes a time" },
+        { "get --retry-delay -0 u", "--retry-delay takes a time" },
+        { "get --max-body 0 u", "--max-body takes a size" },
         { "get -m 1x u", "--max-time takes a time" },
         { "get --max-body 1.5.5 u", "--max-body takes a size" },
         { "batch --records some u", "--records takes all, failed or none" },
@@ -268,6 +294,7 @@ int main(void)
         cmocka_unit_test(finds_the_verb_behind_global_flags),
         cmocka_unit_test(joins_letters_and_their_values),
         cmocka_unit_test(takes_long_values_after_equals_or_a_blank),
+        cmocka_unit_test(a_timeout_of_0_is_no_limit),
         cmocka_unit_test(a_letter_means_what_its_verb_says),
         cmocka_unit_test(keeps_data_in_the_order_it_was_given),
         cmocka_unit_test(takes_a_template_of_either_verb),
