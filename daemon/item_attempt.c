@@ -84,6 +84,7 @@ static void item_post(struct item *item, const struct url *url, struct block *re
         .dial_host = pin.to_host,
         .dial_port = pin.to_port,
         .address_family = fixed->address_family,
+        .policy = profile->policy,
         .interface = profile->message.interface,
         .unix_path = profile->message.unix_path,
         .tls = url->scheme == URL_HTTPS ? &profile->tls : NULL,
