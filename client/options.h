@@ -114,6 +114,7 @@ struct options {
     const char *interface;
     bool ipv4;
     bool ipv6;
+    bool public_only;
     /* time; 0 = not given */
     uint64_t max_time_ns;
     uint64_t connect_timeout_ns;

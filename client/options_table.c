@@ -81,6 +81,8 @@ const struct option_row option_rows[] = {
     VALUE("interface", 0, VERB_FETCH, OPTION_TEXT, interface, "ADDR", "local address to use"),
     FLAG("ipv4", '4', VERB_FETCH, ipv4, "IPv4 addresses only"),
     FLAG("ipv6", '6', VERB_FETCH, ipv6, "IPv6 addresses only"),
+    FLAG("public-only", 0, VERB_FETCH, public_only,
+         "no loopback, private or link-local address, redirects included"),
     /* TLS */
     FLAG("insecure", 'k', VERB_FETCH, insecure, "do not check the server's certificate"),
     VALUE("cacert", 0, VERB_FETCH, OPTION_TEXT, cacert, "FILE",
@@ -181,7 +183,6 @@ const struct option_row option_rows[] = {
     LATER("netrc", 'n', VERB_FETCH),
     LATER("proxy", 'x', VERB_FETCH),
     LATER("noproxy", 0, VERB_FETCH),
-    LATER("public-only", 0, VERB_FETCH),
     /* never: the nearest way */
     { .name = "form",
       .letter = 'F',
