@@ -83,6 +83,14 @@ static void its_policy_is_the_clients_else_the_daemons(void **state)
     profile = profile_of(&guarded, &config);
     assert_int_equal(profile->policy, POLICY_PUBLIC_ONLY);
     profile_free(profile);
+
+    config.denies_private = true;
+    profile = profile_of(&plain, &config);
+    assert_int_equal(profile->policy, POLICY_DENY_PRIVATE);
+    profile_free(profile);
+    profile = profile_of(&guarded, &config); /* denies unix sockets besides */
+    assert_int_equal(profile->policy, POLICY_PUBLIC_ONLY);
+    profile_free(profile);
 }
 
 static void the_first_pin_that_matches_wins(void **state)
