@@ -6,6 +6,7 @@
 const char *cure_of_fault(enum fault_code code)
 {
     static const char *const cures[FAULT_CODE_COUNT] = {
+        [FAULT_POLICY_DENIED] = "see --public-only in haul(1) and ACCESS in hauld.conf(5)",
         [FAULT_ADMISSION_DRAINING] = "try again when the daemon is back, or use --private",
         [FAULT_DNS_NOT_FOUND] = "check the name, or give its address with --resolve",
         [FAULT_DNS_FAILED] = "check /etc/resolv.conf; `haul doctor` looks at it",

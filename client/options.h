@@ -122,6 +122,7 @@ struct options {
     const char *noproxy;
     bool ipv4;
     bool ipv6;
+    bool public_only;
     /* time; 0 = not given, OPTIONS_NO_TIMEOUT = none but the daemon's */
     uint64_t max_time_ns;
     uint64_t connect_timeout_ns;

@@ -94,6 +94,8 @@ const struct option_row option_rows[] = {
     VALUE("interface", 0, VERB_FETCH, OPTION_TEXT, interface, "ADDR", "local address to use"),
     FLAG("ipv4", '4', VERB_FETCH, ipv4, "IPv4 addresses only"),
     FLAG("ipv6", '6', VERB_FETCH, ipv6, "IPv6 addresses only"),
+    FLAG("public-only", 0, VERB_FETCH, public_only,
+         "no loopback, private or link-local address, redirects included"),
     /* TLS */
     FLAG("insecure", 'k', VERB_FETCH, insecure, "do not check the server's certificate"),
     VALUE("cacert", 0, VERB_FETCH, OPTION_TEXT, cacert, "FILE",
@@ -191,7 +193,6 @@ const struct option_row option_rows[] = {
     FLAG("help", 'h', VERB_ANY, help, "print this help"),
     /* in the contract, not in this build */
     LATER("upload-file", 'T', VERB_FETCH),
-    LATER("public-only", 0, VERB_FETCH),
     /* never: the nearest way */
     { .name = "form",
       .letter = 'F',

@@ -126,6 +126,8 @@ static bool build_unix_path(struct plan *plan, const struct options *options, ch
 
     if (!options->unix_socket)
         return true;
+    if (options->public_only)
+        return why_fail(why, "--public-only and --unix-socket exclude each other");
     if (options->unix_socket[0] != '/') {
         cwd = getcwd(NULL, 0);
         if (!cwd)
@@ -234,7 +236,8 @@ static bool fill_profile(struct plan *plan, const struct options *options, char 
         body_bytes_max = PLAN_INLINE_BYTES_MAX;
     plan->profile = (struct wire_profile){
         .flags = (plan->wants_head ? WIRE_PROFILE_HEAD : 0) |
-                 (options->compressed ? WIRE_PROFILE_DECODE : 0),
+                 (options->compressed ? WIRE_PROFILE_DECODE : 0) |
+                 (options->public_only ? WIRE_PROFILE_PUBLIC_ONLY : 0),
         .dns_timeout_ns = options->dns_timeout_ns,
         .connect_timeout_ns = options->connect_timeout_ns,
         .tls_timeout_ns = options->tls_timeout_ns,

@@ -68,6 +68,7 @@ static const struct config_key config_keys[] = {
     { COUNT("DNSCacheEntries", dns_cache_entries_max, 16, 1000000), .fallback = "4096" },
     { TEXT("HostsFile", CONFIG_PATH, hosts_path), .fallback = "/etc/hosts" },
     { TEXT("UnixUpstreams", CONFIG_PATHS, unix_upstreams), .fallback = "" },
+    { KEY("DenyAddresses", denies_private, .kind = CONFIG_ADDRESSES), .fallback = "none" },
 };
 
 #define KEYS_COUNT (sizeof(config_keys) / sizeof(config_keys[0]))

@@ -47,6 +47,7 @@ struct config {
     char dns_servers[CONFIG_SERVERS_ROOM]; /* "127.0.0.1:5353,[::1]:53"; not set: resolv.conf */
     char hosts_path[CONFIG_PATH_ROOM];
     char unix_upstreams[CONFIG_LIST_ROOM]; /* absolute paths, one space between */
+    bool denies_private; /* addresses that are not public, to all clients (policy.h) */
 };
 
 /* What is wrong, where, and the cure: one line without a full stop. */

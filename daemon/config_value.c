@@ -262,6 +262,14 @@ static bool read_list(const struct config_type *type, struct span text, char *fi
     return true;
 }
 
+static bool read_addresses(struct span text, bool *field, struct config_refusal *ret_refusal)
+{
+    *field = span_equals_nocase(text, SPAN_LITERAL("private"));
+    if (*field || span_equals_nocase(text, SPAN_LITERAL("none")))
+        return true;
+    return refuse(ret_refusal, text, "expected private or none");
+}
+
 bool config_value_read(const struct config_type *type, struct span text, void *field,
                        struct config_refusal *ret_refusal)
 {
@@ -283,6 +291,8 @@ bool config_value_read(const struct config_type *type, struct span text, void *f
     case CONFIG_SERVERS:
     case CONFIG_PATHS:
         return read_list(type, text, field, ret_refusal);
+    case CONFIG_ADDRESSES:
+        return read_addresses(text, field, ret_refusal);
     }
     return false;
 }
@@ -306,6 +316,9 @@ void config_value_format(const struct config_type *type, const void *field, char
     case CONFIG_SERVERS:
     case CONFIG_PATHS:
         (void)snprintf(out, room, "%s", (const char *)field);
+        break;
+    case CONFIG_ADDRESSES:
+        (void)snprintf(out, room, "%s", *(const bool *)field ? "private" : "none");
         break;
     }
 }

@@ -12,6 +12,9 @@
  * A handshake that fails is the server's answer, not the address's: no other address is tried. So
  * is a tunnel that a proxy does not open.
  *
+ * An address that the route's policy denies is passed over as if it had not been among them: no
+ * socket is made for it, and it is told only if no other was there to try.
+ *
  * A shortage of our own machine (descriptors, ports, memory) is not the address's fault: the dial
  * tries again every DIAL_SHORTAGE_RETRY_NS until its connect timeout, and then says local/..., so
  * that nobody blames the origin.
@@ -254,12 +257,26 @@ static void dial_note_refused(struct dial *dial, int error)
         dial_note(dial, fault_of_connect_errno(error), error, NULL);
 }
 
+/* Each address is asked about here, on its way to a socket, wherever it came from. */
+static bool dial_is_denied(struct dial *dial)
+{
+    const struct resolve_address *address = &dial->addresses[dial->address_index];
+
+    if (!policy_denies(dial->route.policy, address->family, address->bytes, dial->words))
+        return false;
+    if (!fault_is_set(&dial->fault))
+        dial_note(dial, FAULT_POLICY_DENIED, 0, dial->words);
+    return true;
+}
+
 /* Begins with the next address, passing over those that fail at once. */
 static void dial_try(struct dial *dial)
 {
     int r;
 
     for (; dial->address_index < dial->addresses_count; dial->address_index++) {
+        if (dial_is_denied(dial))
+            continue;
         r = dial_connect(dial);
         if (r == 0)
             break;

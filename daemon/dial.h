@@ -6,6 +6,7 @@
 #define HAULD_DIAL_H
 
 #include "conn.h"
+#include "policy.h"
 #include "resolve.h"
 #include "timer.h"
 
@@ -14,6 +15,7 @@ struct dial_route {
     const char *host; /* to look up, or a literal; NULL with unix_path */
     uint16_t port;
     enum resolve_family family;
+    enum policy policy;       /* asked of every address just before it is connected to */
     const char *interface;    /* local address to bind to, as text, or NULL */
     const char *unix_path;    /* or NULL */
     struct tls_context *tls;  /* held by the route; NULL: plain */
@@ -62,8 +64,9 @@ struct dial {
     uint64_t next_ns;        /* when it is tried, if nothing happens before; UINT64_MAX: never */
     struct dial_route route; /* its strings are the pool's route, which outlives us */
     struct dial_options options;
-    struct fault fault;   /* of the last address, or the final one */
-    uint64_t resolved_ns; /* stamps, 0 = not reached */
+    struct fault fault;            /* of the last address, or the final one */
+    char words[POLICY_WORDS_ROOM]; /* its why, of policy/denied */
+    uint64_t resolved_ns;          /* stamps, 0 = not reached */
     uint64_t connected_ns;
     uint64_t tls_ns;
     uint64_t deadline_ns;    /* of the connect phase, then of the handshake */

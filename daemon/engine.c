@@ -84,6 +84,7 @@ static struct pool_key pool_key_of(const struct attempt *attempt)
                               .family = attempt->address_family == 4   ? RESOLVE_IPV4
                                         : attempt->address_family == 6 ? RESOLVE_IPV6
                                                                        : RESOLVE_ANY,
+                              .policy = attempt->policy,
                               .interface = attempt->interface,
                               .unix_path = attempt->unix_path,
                               .tls = attempt->tls,

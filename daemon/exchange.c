@@ -118,7 +118,7 @@ static void exchange_fail_with(struct exchange *x, const struct fault *fault)
     exchange_fail(x, fault->code, fault->phase, fault->error, fault->why);
 }
 
-/* Of TLS, whose words do not outlive the connection. */
+/* Of TLS or policy, whose words do not outlive the connection or the dial. */
 static void exchange_fail_with_words(struct exchange *x, const struct fault *fault)
 {
     if (fault->why && !x->words)

@@ -53,7 +53,7 @@ struct exchange {
     uint64_t first_byte_timeout_ns;
     uint64_t idle_timeout_ns;
     struct attempt_result result;
-    char *words;   /* owned: the why of a fault of TLS, which is the connection's */
+    char *words;   /* owned: the why of a fault whose words are the connection's or the dial's */
     uint8_t state; /* enum exchange_state */
     bool request_sent;
     bool wants_head;

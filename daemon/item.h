@@ -95,7 +95,7 @@ struct item {
     bool given_up;         /* what its client has not got of its body is not to be sent any more */
     unsigned blocks_count; /* body blocks that the client's side still holds */
     char content_type[255];
-    char *words; /* owned: result.fault.why of TLS */
+    char *words; /* owned: result.fault.why of TLS or policy */
 };
 
 struct item_options {

@@ -172,6 +172,7 @@ static void item_post(struct item *item, const struct url *url, const struct ite
         .way = route->way,
         .to_proxy = route->to_proxy,
         .address_family = fixed->address_family,
+        .policy = profile->policy,
         .interface = profile->message.interface,
         .unix_path = profile->message.unix_path,
         .tls = url->scheme == URL_HTTPS ? &profile->tls : NULL,

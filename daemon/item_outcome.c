@@ -32,7 +32,7 @@ static void item_keep_result(struct item *item, const struct attempt_result *res
     item->content_type_bytes = (uint8_t)bytes;
     free(item->words);
     item->words = NULL;
-    if (result->fault.why && fault_is_of_tls(result->fault.code)) {
+    if (result->fault.why && fault_has_own_words(result->fault.code)) {
         item->words = strdup(result->fault.why);
         item->result.fault.why = item->words;
     }

@@ -11,6 +11,7 @@
 
 #include "block.h"
 #include "fault.h"
+#include "policy.h"
 #include "proxy.h"
 #include "retry_on.h"
 #include "span.h"
@@ -40,6 +41,7 @@ struct attempt {
     enum proxy_way way;
     struct span to_proxy;   /* see pool_key */
     uint8_t address_family; /* 0, 4, 6 */
+    enum policy policy;
     struct span interface;
     struct span unix_path;
     const struct tls_options *tls; /* sealed; lives until done; NULL: plain */
@@ -75,7 +77,7 @@ struct attempt_head {
 
 /* The end of an attempt. Stamps are CLOCK_MONOTONIC, 0 = not reached. */
 struct attempt_result {
-    struct fault fault; /* why: of tls/..., during the call; else static */
+    struct fault fault; /* why: of tls/... and policy/..., during the call; else static */
     uint16_t status;    /* 0 = no final head was received */
     uint8_t version_major;
     uint8_t version_minor;

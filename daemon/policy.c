@@ -12,9 +12,10 @@
  */
 #include "policy.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
-#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -121,4 +122,28 @@ const char *policy_denies_private(unsigned family, const uint8_t *address)
 {
     assert(family == 4 || family == 6);
     return family == 4 ? judge4(address) : judge6(address);
+}
+
+bool policy_denies(enum policy policy, unsigned family, const uint8_t *address,
+                   char words[static POLICY_WORDS_ROOM])
+{
+    char shown[INET6_ADDRSTRLEN] = "";
+    const char *what;
+
+    if (policy == POLICY_ANY || (family == 1 && policy == POLICY_DENY_PRIVATE))
+        return false;
+    if (family == 1) {
+        (void)snprintf(words, POLICY_WORDS_ROOM, "--public-only refuses unix sockets");
+        return true;
+    }
+    what = policy_denies_private(family, address);
+    if (!what)
+        return false;
+    (void)inet_ntop(family == 4 ? AF_INET : AF_INET6, address, shown, sizeof(shown));
+    (void)snprintf(words, POLICY_WORDS_ROOM,
+                   policy == POLICY_PUBLIC_ONLY
+                       ? "%s is %s, and --public-only was given; without it haul goes there"
+                       : "%s is %s, and the daemon is set to refuse those (DenyAddresses=private)",
+                   shown, what);
+    return true;
 }

@@ -308,7 +308,12 @@ static void pool_on_dial_failed(struct dial *inner, const struct fault *fault)
     struct pool *pool = dial->pool;
     struct pool_lease *lease = dial->lease;
     struct fault copy = *fault;
+    char words[POLICY_WORDS_ROOM];
 
+    if (fault->why == inner->words) { /* the dial is gone before they are read */
+        memcpy(words, inner->words, sizeof(words));
+        copy.why = words;
+    }
     if (lease) {
         list_unlink(&lease->link);
         lease->resolved_ns = inner->resolved_ns;

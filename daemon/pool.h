@@ -48,6 +48,7 @@ struct pool_key {
     struct span dial_host; /* where to connect instead, or the same; with a proxy: the proxy */
     uint16_t dial_port;
     uint8_t family; /* enum resolve_family */
+    enum policy policy;
     struct span interface;
     struct span unix_path;
     const struct tls_options *tls; /* sealed; NULL: plain */

@@ -16,10 +16,10 @@ static bool tls_options_equal(const struct tls_options *a, const struct tls_opti
 static bool pool_key_equals(const struct pool_key *a, const struct pool_key *b)
 {
     return a->port == b->port && a->dial_port == b->dial_port && a->family == b->family &&
-           span_equals(a->host, b->host) && span_equals(a->dial_host, b->dial_host) &&
-           span_equals(a->interface, b->interface) && span_equals(a->unix_path, b->unix_path) &&
-           tls_options_equal(a->tls, b->tls) && a->way == b->way &&
-           span_equals(a->to_proxy, b->to_proxy);
+           a->policy == b->policy && span_equals(a->host, b->host) &&
+           span_equals(a->dial_host, b->dial_host) && span_equals(a->interface, b->interface) &&
+           span_equals(a->unix_path, b->unix_path) && tls_options_equal(a->tls, b->tls) &&
+           a->way == b->way && span_equals(a->to_proxy, b->to_proxy);
 }
 
 /* Copies text with a NUL behind it, so that it serves as a span and as a string. */
@@ -61,6 +61,7 @@ static struct pool_route *pool_route_new(const struct pool_key *key, uint64_t ha
         .host = route->key.dial_host.data,
         .port = key->dial_port,
         .family = key->family,
+        .policy = key->policy,
         .interface = key->interface.bytes ? route->key.interface.data : NULL,
         .unix_path = key->unix_path.bytes ? route->key.unix_path.data : NULL,
         .server_name = route->key.host.data,

@@ -65,6 +65,9 @@ struct profile *profile_new(const struct frame *frame, const struct config *conf
         .key_pem = profile->message.key_pem,
     };
     tls_options_seal(&profile->tls);
+    profile->policy = fixed->flags & WIRE_PROFILE_PUBLIC_ONLY ? POLICY_PUBLIC_ONLY
+                      : config->denies_private                ? POLICY_DENY_PRIVATE
+                                                              : POLICY_ANY;
     profile->unix_denied = false;
     return profile;
 }

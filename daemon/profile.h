@@ -7,6 +7,7 @@
 #include "config.h"
 #include "list.h"
 #include "message.h"
+#include "policy.h"
 #include "proxy.h"
 #include "request_defaults.h"
 #include "retry.h"
@@ -25,6 +26,7 @@ struct profile {
     uint64_t total_timeout_ns; /* never 0: the daemon's ceiling bounds it */
     struct retry_policy retry;
     struct tls_options tls; /* sealed; spans into bytes */
+    enum policy policy;     /* where its requests may lead */
     struct proxies proxies; /* likewise */
     bool unix_denied;       /* the unix path is not allowed to this peer */
     char bytes[];

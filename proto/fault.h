@@ -100,10 +100,11 @@ static inline bool fault_is_set(const struct fault *fault)
     return fault->code != FAULT_NONE;
 }
 
-/* The domain tls: its faults come with words about this server. */
-static inline bool fault_is_of_tls(enum fault_code code)
+/* The domains tls and policy: these faults come with words about this server, this address. */
+static inline bool fault_has_own_words(enum fault_code code)
 {
-    return code == FAULT_TLS_HANDSHAKE || code == FAULT_TLS_VERIFY || code == FAULT_TLS_ALPN;
+    return code == FAULT_TLS_HANDSHAKE || code == FAULT_TLS_VERIFY || code == FAULT_TLS_ALPN ||
+           code == FAULT_POLICY_DENIED;
 }
 
 /* Sets *fault unless one is set already: the second error is a consequence. */

@@ -132,13 +132,14 @@ static_assert(sizeof(struct wire_profile) == 224, "wire layout");
 #define WIRE_SCHEME_HTTP 0x1u
 #define WIRE_SCHEME_HTTPS 0x2u
 
-#define WIRE_PROFILE_HEAD 0x1u       /* send a HEAD frame for each response */
-#define WIRE_PROFILE_FRESH_CONN 0x2u /* a new connection for every request */
-#define WIRE_PROFILE_NO_REUSE 0x4u   /* close the connection after the response */
-#define WIRE_PROFILE_FOLLOW 0x8u     /* redirects are followed; each hop has its HEAD frame */
-#define WIRE_PROFILE_RETRY_ALL 0x10u /* methods that are not idempotent are retried too */
-#define WIRE_PROFILE_INSECURE 0x20u  /* certificates of servers are not checked */
-#define WIRE_PROFILE_DECODE 0x40u    /* what Content-Encoding names is undone */
+#define WIRE_PROFILE_HEAD 0x1u         /* send a HEAD frame for each response */
+#define WIRE_PROFILE_FRESH_CONN 0x2u   /* a new connection for every request */
+#define WIRE_PROFILE_NO_REUSE 0x4u     /* close the connection after the response */
+#define WIRE_PROFILE_FOLLOW 0x8u       /* redirects are followed; each hop has its HEAD frame */
+#define WIRE_PROFILE_RETRY_ALL 0x10u   /* methods that are not idempotent are retried too */
+#define WIRE_PROFILE_INSECURE 0x20u    /* certificates of servers are not checked */
+#define WIRE_PROFILE_DECODE 0x40u      /* what Content-Encoding names is undone */
+#define WIRE_PROFILE_PUBLIC_ONLY 0x80u /* only to public addresses; else policy/denied */
 
 /* One header field: this, then name, then value. */
 struct wire_field {

@@ -43,7 +43,7 @@ static size_t put_profile(char *out)
     char fields[64];
     char pins[64];
     struct message_profile profile = {
-        .fixed = { .flags = WIRE_PROFILE_HEAD | WIRE_PROFILE_NO_REUSE,
+        .fixed = { .flags = WIRE_PROFILE_HEAD | WIRE_PROFILE_NO_REUSE | WIRE_PROFILE_PUBLIC_ONLY,
                    .connect_timeout_ns = 5000000000,
                    .body_bytes_max = 1 << 20,
                    .body_mode = WIRE_BODY_DATA,

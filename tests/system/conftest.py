@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from mock_dns import MockDns  # noqa: E402
 from origin import Origin  # noqa: E402
 from stream import Session  # noqa: E402
 from support import Daemon, find_binary, poll_until, run_haul  # noqa: E402
@@ -79,6 +80,24 @@ def start_daemon():
         except AssertionError as failure:
             failures.append(str(failure))
     assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def named(start_daemon, tmp_path):
+    """A daemon that asks a mock: named(rules, hosts text) -> (mock, daemon)."""
+    mocks = []
+
+    def start(rules=None, hosts="", config=""):
+        mocks.append(MockDns(rules))
+        (tmp_path / "hosts").write_text(hosts)
+        (tmp_path / "hosts").chmod(0o644)
+        daemon = start_daemon(config=f"DNSServers={mocks[-1].address}\n"
+                                     f"HostsFile={tmp_path}/hosts\n{config}")
+        return mocks[-1], daemon
+
+    yield start
+    for mock in mocks:
+        mock.close()
 
 
 @pytest.fixture

@@ -2,28 +2,10 @@
 
 import pytest
 
-from mock_dns import (A, AAAA, CNAME, EMPTY_PACKET, GARBAGE, MockDns, NXDOMAIN, REFUSED, SEQUENCE,
+from mock_dns import (A, AAAA, CNAME, EMPTY_PACKET, GARBAGE, NXDOMAIN, REFUSED, SEQUENCE,
                       SERVFAIL, TRUNCATED, WRONG_ID, WRONG_QUESTION)
 from origin import BlackHole, dead_port
 from support import assert_fails, assert_succeeds, run_haul
-
-
-@pytest.fixture
-def named(start_daemon, tmp_path):
-    """A daemon that asks a mock: named(rules, hosts text) -> (mock, daemon)."""
-    mocks = []
-
-    def start(rules=None, hosts="", config=""):
-        mocks.append(MockDns(rules))
-        (tmp_path / "hosts").write_text(hosts)
-        (tmp_path / "hosts").chmod(0o644)
-        daemon = start_daemon(config=f"DNSServers={mocks[-1].address}\n"
-                                     f"HostsFile={tmp_path}/hosts\n{config}")
-        return mocks[-1], daemon
-
-    yield start
-    for mock in mocks:
-        mock.close()
 
 
 FAILURES = {

@@ -61,6 +61,7 @@ static void defaults_are_those_of_the_design(void **state)
     assert_string_equal(config.socket_path, "");
     assert_string_equal(config.dns_servers, "");
     assert_string_equal(config.unix_upstreams, "");
+    assert_false(config.denies_private);
 }
 
 static void reads_comments_sections_blanks_and_any_case(void **state)
@@ -117,6 +118,22 @@ static void second_file_overrides_the_first(void **state)
                      CONFIG_OK);
     assert_int_equal(config.per_origin_default, 3);
     assert_int_equal(config.concurrency_default, 7);
+}
+
+static void denies_addresses_when_told_and_until_told_otherwise(void **state)
+{
+    struct config config = parsed("DenyAddresses=Private\n");
+    struct config_trouble trouble;
+
+    (void)state;
+    assert_true(config.denies_private);
+    assert_int_equal(config_parse(&config, SPAN_LITERAL("DenyAddresses=both\n"), "b", &trouble),
+                     CONFIG_BAD);
+    assert_true(config.denies_private); /* as it was */
+    config = parsed("DenyAddresses=private\nDenyAddresses=none\n");
+    assert_false(config.denies_private);
+    config = parsed("DenyAddresses=private\nDenyAddresses=\n");
+    assert_false(config.denies_private);
 }
 
 static void unix_upstreams_match_whole_paths_only(void **state)
@@ -180,6 +197,10 @@ static void refuses_with_the_place_and_the_cure(void **state)
           "test.conf:1: Socket=/a?b: control characters in a path" },
         { "DNSServers=dns.test", "test.conf:1: DNSServers=dns.test: expected addresses such as "
                                  "192.0.2.1, 192.0.2.1:53, ::1 or [::1]:53" },
+        { "DenyAddresses=public", "test.conf:1: DenyAddresses=public: expected private or none" },
+        { "DenyAddresses=privat", "test.conf:1: DenyAddresses=privat: expected private or none" },
+        { "DenyAddresses=10.0.0.0/8",
+          "test.conf:1: DenyAddresses=10.0.0.0/8: expected private or none" },
         { "UnixUpstreams=/a b", "test.conf:1: UnixUpstreams=b: expected absolute paths with a "
                                 "space between" },
         { "MaxPerOrigin=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
@@ -319,7 +340,8 @@ static void printed_settings_read_back_the_same(void **state)
     struct config config = parsed("MaxConnections=12345\nConnectTimeout=1500ms\nIdleTimeout=90s\n"
                                   "SinkTimeout=1234567ns\nWriterQueue=1500k\nLogLevel=4\n"
                                   "DNSServers=127.0.0.1:5353 ::1\nUnixUpstreams=/a /b\n"
-                                  "Socket=/run/x\nMaxItemTime=36h\nRatePerOrigin=6/m\n");
+                                  "Socket=/run/x\nMaxItemTime=36h\nRatePerOrigin=6/m\n"
+                                  "DenyAddresses=private\n");
     char text[16384], small[40];
     struct config again;
     size_t bytes = config_print(&config, text, sizeof(text));
@@ -381,6 +403,7 @@ int main(void)
         cmocka_unit_test(last_line_counts_and_empty_is_the_default_again),
         cmocka_unit_test(lists_grow_line_by_line_and_empty_clears_them),
         cmocka_unit_test(second_file_overrides_the_first),
+        cmocka_unit_test(denies_addresses_when_told_and_until_told_otherwise),
         cmocka_unit_test(unix_upstreams_match_whole_paths_only),
         cmocka_unit_test(refuses_with_the_place_and_the_cure),
         cmocka_unit_test(takes_servers_as_addresses_with_or_without_a_port),

@@ -68,7 +68,10 @@ static void on_gone(void *ctx)
 static int begin(void **state)
 {
     static const char hosts[] = "192.0.2.1 three.test\n192.0.2.2 three.test\n2001:db8::3 "
-                                "three.test\n192.0.2.9 one.test\n";
+                                "three.test\n192.0.2.9 one.test\n"
+                                "10.0.0.1 mixed.test\n9.9.9.1 mixed.test\n127.0.0.1 "
+                                "mixed.test\n9.9.9.2 mixed.test\n10.0.0.2 inside.test\n"
+                                "fd00::2 inside.test\n::ffff:169.254.169.254 inside.test\n";
     static struct scene scene;
     struct scene *t = &scene;
     struct resolve_options options = { .servers = "127.0.0.1:9" };
@@ -493,6 +496,126 @@ static void opens_a_unix_socket(void **state)
     assert_int_equal(t->conn->remote_family, 1);
 }
 
+/* ---- the policy ---- */
+
+static void dials_by(struct scene *t, enum policy policy, const char *host)
+{
+    const struct dial_route route = { .host = host, .port = 8080, .policy = policy };
+    const struct dial_options options = { .dns_timeout_ns = 5 * S, .connect_timeout_ns = 10 * S };
+
+    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
+    assert_int_equal(t->open_count + t->failed_count, 0); /* never inside */
+    settles(t);
+}
+
+/* No socket was so much as made, and the words name the address. */
+static void is_denied(const struct scene *t, const char *address)
+{
+    fails_with(t, FAULT_POLICY_DENIED, PHASE_CONNECT);
+    assert_non_null(t->fault.why);
+    assert_memory_equal(t->fault.why, address, strlen(address));
+    assert_int_equal(fake_sockets_made(t->ring), 0);
+}
+
+static void a_public_address_is_allowed(void **state)
+{
+    struct scene *t = *state;
+
+    dials_by(t, POLICY_PUBLIC_ONLY, "9.9.9.9");
+    assert_int_equal(t->open_count, 1);
+    went_to(t, 1, 0x09090909);
+}
+
+static void a_literal_that_is_not_public_is_denied(void **state)
+{
+    static const char *const hosts[] = { "127.0.0.1", "::1", "10.1.2.3", "169.254.169.254",
+                                         "0.0.0.0",   "::",  "fe80::1",  "::ffff:127.0.0.1" };
+    struct scene *t = *state;
+
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        t->failed_count = 0;
+        dials_by(t, i % 2 ? POLICY_DENY_PRIVATE : POLICY_PUBLIC_ONLY, hosts[i]);
+        is_denied(t, hosts[i]);
+    }
+}
+
+static void without_a_policy_it_is_not(void **state)
+{
+    struct scene *t = *state;
+
+    dials_by(t, POLICY_ANY, "127.0.0.1");
+    assert_int_equal(t->open_count, 1);
+    went_to(t, 1, INADDR_LOOPBACK);
+}
+
+/* mixed.test has four addresses, two of them public. */
+static void only_public_addresses_of_several_are_tried(void **state)
+{
+    struct scene *t = *state;
+
+    fake_connect_result(t->ring, -ECONNREFUSED);
+    dials_by(t, POLICY_PUBLIC_ONLY, "mixed.test");
+    assert_int_equal(t->open_count, 1);
+    assert_int_equal(fake_sockets_made(t->ring), 2);
+    for (unsigned nth = 1; nth <= 2; nth++) {
+        const struct sockaddr_in *to = (const void *)fake_connected_to(t->ring, fake_fd(nth));
+
+        assert_int_equal(ntohl(to->sin_addr.s_addr) & 0xffffff00, 0x09090900);
+    }
+}
+
+/* What the user can act on is that nobody listens there, not that haul kept away elsewhere. */
+static void what_a_public_address_said_is_told_and_no_other_follows(void **state)
+{
+    struct scene *t = *state;
+
+    fake_connect_result(t->ring, -ECONNREFUSED);
+    fake_connect_result(t->ring, -ECONNREFUSED);
+    dials_by(t, POLICY_PUBLIC_ONLY, "mixed.test");
+    fails_with(t, FAULT_CONNECT_REFUSED, PHASE_CONNECT);
+    assert_int_equal(fake_sockets_made(t->ring), 2);
+}
+
+static void a_shortage_is_waited_out_for_a_public_address(void **state)
+{
+    struct scene *t = *state;
+
+    fake_socket_result(t->ring, -EMFILE);
+    dials_by(t, POLICY_PUBLIC_ONLY, "mixed.test");
+    assert_int_equal(t->open_count, 0);
+    waits(t, 100 * MS);
+    assert_int_equal(t->open_count, 1);
+    assert_int_equal(fake_sockets_made(t->ring), 1);
+}
+
+static void a_name_with_no_public_address_is_denied_at_once(void **state)
+{
+    struct scene *t = *state;
+
+    dials_by(t, POLICY_PUBLIC_ONLY, "inside.test");
+    is_denied(t, ""); /* one of three */
+    assert_non_null(strstr(t->fault.why, "--public-only"));
+}
+
+static void a_unix_socket_is_not_public(void **state)
+{
+    struct scene *t = *state;
+    struct dial_route route = {
+        .host = "x.test", .port = 1, .unix_path = "/run/x.sock", .policy = POLICY_PUBLIC_ONLY
+    };
+    const struct dial_options options = { .dns_timeout_ns = S, .connect_timeout_ns = S };
+
+    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
+    settles(t);
+    is_denied(t, "--public-only");
+
+    t->failed_count = 0;
+    route.policy = POLICY_DENY_PRIVATE; /* its key is UnixUpstreams= */
+    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
+    settles(t);
+    assert_int_equal(t->open_count, 1);
+}
+
 int main(void)
 {
 #define DIAL(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -519,6 +642,14 @@ int main(void)
         DIAL(an_interface_of_another_machine_is_refused_at_once),
         DIAL(a_unix_path_that_does_not_fit_is_refused_not_cut),
         DIAL(opens_a_unix_socket),
+        DIAL(a_public_address_is_allowed),
+        DIAL(a_literal_that_is_not_public_is_denied),
+        DIAL(without_a_policy_it_is_not),
+        DIAL(only_public_addresses_of_several_are_tried),
+        DIAL(what_a_public_address_said_is_told_and_no_other_follows),
+        DIAL(a_shortage_is_waited_out_for_a_public_address),
+        DIAL(a_name_with_no_public_address_is_denied_at_once),
+        DIAL(a_unix_socket_is_not_public),
     };
 #undef DIAL
 

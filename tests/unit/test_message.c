@@ -45,7 +45,8 @@ static void brings_a_profile_back(void **state)
     frame = frame_of_bytes(bytes, good_frame_put(GOOD_PROFILE, bytes) - 16);
     assert_int_equal(message_decode_profile(&frame, &profile), OK);
     assert_int_equal(frame.header.id, 7);
-    assert_int_equal(profile.fixed.flags, WIRE_PROFILE_HEAD | WIRE_PROFILE_NO_REUSE);
+    assert_int_equal(profile.fixed.flags,
+                     WIRE_PROFILE_HEAD | WIRE_PROFILE_NO_REUSE | WIRE_PROFILE_PUBLIC_ONLY);
     assert_int_equal(profile.fixed.connect_timeout_ns, 5000000000);
     assert_int_equal(profile.fixed.body_mode, WIRE_BODY_DATA);
     assert_two_fields(profile.headers);

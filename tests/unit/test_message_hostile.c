@@ -104,7 +104,7 @@ static const struct {
     uint64_t value;
     message_error error;
 } spoilt[] = {
-    { "an unknown flag", GOOD_PROFILE, AT(wire_profile, flags), 0x80, RESERVED },
+    { "an unknown flag", GOOD_PROFILE, AT(wire_profile, flags), 0x100, RESERVED },
     { "an unknown scheme", GOOD_PROFILE, AT(wire_profile, redirect_schemes), 4, RESERVED },
     { "the last reserved byte", GOOD_PROFILE, AT(wire_profile, reserved2[59]), 1, RESERVED },
     { "a reserved byte", GOOD_PROFILE, AT(wire_profile, reserved[4]), 1, RESERVED },

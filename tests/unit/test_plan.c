@@ -224,6 +224,20 @@ static void chooses_method_body_and_query(void **state)
     }
 }
 
+static void public_only_is_said_to_the_daemon(void **state)
+{
+    struct made made;
+
+    (void)state;
+    user_types(&made, WORDS("batch", "--interface", "127.0.0.1", "--public-only"));
+    assert_true(made.is_made);
+    assert_int_equal(made.plan.profile.flags & WIRE_PROFILE_PUBLIC_ONLY, WIRE_PROFILE_PUBLIC_ONLY);
+    user_is_done(&made);
+    user_types(&made, WORDS("get"));
+    assert_int_equal(made.plan.profile.flags & WIRE_PROFILE_PUBLIC_ONLY, 0);
+    user_is_done(&made);
+}
+
 static void pins_say_where_to_connect(void **state)
 {
     const struct {
@@ -317,6 +331,7 @@ static void refuses_what_makes_no_sense(void **state)
         { WORDS("get", "-r", "x"), "FROM-TO" },
         { WORDS("get", "-r", "5"), "FROM-TO" },
         { WORDS("get", "-4", "-6"), "exclude" },
+        { WORDS("get", "--public-only", "--unix-socket", "/s"), "exclude" },
         { WORDS("get", "-o", "f", "--discard"), "exclude" },
         { WORDS("get", "--inline", "--discard"), "exclude" },
         { WORDS("get", "-X", ""), "-X takes" },
@@ -413,6 +428,7 @@ int main(void)
         cmocka_unit_test(continues_only_what_can_be_put_together),
         cmocka_unit_test(takes_one_hash_for_one_url),
         cmocka_unit_test(chooses_method_body_and_query),
+        cmocka_unit_test(public_only_is_said_to_the_daemon),
         cmocka_unit_test(pins_say_where_to_connect),
         cmocka_unit_test(where_connect_to_leads_may_be_resolved),
         cmocka_unit_test(refuses_what_makes_no_sense),

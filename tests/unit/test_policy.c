@@ -292,6 +292,71 @@ static void reads_no_more_than_the_family_has(void **state)
     free(address);
 }
 
+/* ---- refusals ---- */
+
+static void a_refusal_names_the_address_and_the_rule(void **state)
+{
+    static const struct {
+        enum policy policy;
+        const char *address; /* NULL: a unix socket */
+        const char *words;   /* NULL: let through */
+    } rows[] = {
+        { POLICY_ANY, "127.0.0.1", NULL },
+        { POLICY_ANY, NULL, NULL },
+        { POLICY_PUBLIC_ONLY, "9.9.9.9", NULL },
+        { POLICY_PUBLIC_ONLY, "2620:fe::fe", NULL },
+        { POLICY_PUBLIC_ONLY, "127.0.0.1",
+          "127.0.0.1 is a loopback address, and --public-only was given; without it haul goes "
+          "there" },
+        { POLICY_PUBLIC_ONLY, "::ffff:10.0.0.1",
+          "::ffff:10.0.0.1 is a private address, and --public-only was given; without it haul goes "
+          "there" },
+        { POLICY_PUBLIC_ONLY, NULL, "--public-only refuses unix sockets" },
+        { POLICY_DENY_PRIVATE, "9.9.9.9", NULL },
+        { POLICY_DENY_PRIVATE, "fe80::1",
+          "fe80::1 is a link-local address, and the daemon is set to refuse those "
+          "(DenyAddresses=private)" },
+        { POLICY_DENY_PRIVATE, NULL, NULL }, /* UnixUpstreams= says which */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        const char *text = rows[i].address;
+        unsigned family = !text ? 1 : strchr(text, ':') ? 6 : 4;
+        char words[POLICY_WORDS_ROOM] = "untouched";
+        uint8_t address[16] = { 0 };
+        bool denied;
+
+        if (text)
+            assert_int_equal(inet_pton(family == 6 ? AF_INET6 : AF_INET, text, address), 1);
+        denied = policy_denies(rows[i].policy, family, address, words);
+        if (denied != (rows[i].words != NULL))
+            fail_msg("row %zu: %s", i, denied ? words : "let through");
+        assert_string_equal(words, rows[i].words ? rows[i].words : "untouched");
+    }
+}
+
+/* The longest of all: no word of it is cut. */
+static void the_longest_refusal_fits(void **state)
+{
+    static const char *const texts[] = { "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff",
+                                         "::ffff:100.127.255.255", "::ffff:0:100.127.255.255" };
+    static const enum policy policies[] = { POLICY_PUBLIC_ONLY, POLICY_DENY_PRIVATE };
+    char words[POLICY_WORDS_ROOM];
+    uint8_t address[16];
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(texts); i++) {
+        for (size_t j = 0; j < ROWS(policies); j++) {
+            const char *end = j == 0 ? "haul goes there" : "(DenyAddresses=private)";
+
+            assert_int_equal(inet_pton(AF_INET6, texts[i], address), 1);
+            assert_true(policy_denies(policies[j], 6, address, words));
+            assert_string_equal(words + strlen(words) - strlen(end), end);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +368,8 @@ int main(void)
         cmocka_unit_test(denies_where_clouds_keep_their_secrets),
         cmocka_unit_test(lets_the_public_through),
         cmocka_unit_test(reads_no_more_than_the_family_has),
+        cmocka_unit_test(a_refusal_names_the_address_and_the_rule),
+        cmocka_unit_test(the_longest_refusal_fits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -21,6 +22,7 @@ struct lessee {
     struct conn *conn;
     unsigned ready_count, failed_count;
     struct fault fault;
+    char why[200]; /* its words, which are the pool's */
 };
 
 struct scene {
@@ -58,6 +60,7 @@ static void on_failed(struct pool_lease *lease, const struct fault *fault)
 
     l->failed_count++;
     l->fault = *fault;
+    (void)snprintf(l->why, sizeof(l->why), "%s", fault->why ? fault->why : "");
 }
 
 static void begins(struct scene *t, unsigned conns_max)
@@ -100,12 +103,9 @@ static struct lessee *lessee_is(struct scene *t, unsigned nth)
     return &t->lessees[nth - 1];
 }
 
-static void acquires_fresh(struct scene *t, unsigned nth, const char *host, bool fresh)
+static void acquires_by(struct scene *t, unsigned nth, const struct pool_key *key, bool fresh)
 {
     struct lessee *l = lessee_is(t, nth);
-    const struct pool_key key = {
-        .host = span_of_string(host), .port = 80, .dial_host = span_of_string(host), .dial_port = 80
-    };
     struct fault fault = { 0 };
     struct conn *conn;
 
@@ -114,7 +114,7 @@ static void acquires_fresh(struct scene *t, unsigned nth, const char *host, bool
     l->lease.failed = on_failed;
     l->lease.options =
         (struct dial_options){ .dns_timeout_ns = 5 * S, .connect_timeout_ns = 10 * S };
-    conn = pool_acquire(&t->pool, &l->lease, &key, fresh, &fault);
+    conn = pool_acquire(&t->pool, &l->lease, key, fresh, &fault);
     assert_false(fault_is_set(&fault));
     assert_int_equal(l->ready_count + l->failed_count, 0); /* never inside */
     if (conn) {
@@ -122,6 +122,20 @@ static void acquires_fresh(struct scene *t, unsigned nth, const char *host, bool
         conn_adopt(conn, &holder_events, l);
     }
     settles(t);
+}
+
+static struct pool_key key_of(const char *host)
+{
+    return (struct pool_key){
+        .host = span_of_string(host), .port = 80, .dial_host = span_of_string(host), .dial_port = 80
+    };
+}
+
+static void acquires_fresh(struct scene *t, unsigned nth, const char *host, bool fresh)
+{
+    const struct pool_key key = key_of(host);
+
+    acquires_by(t, nth, &key, fresh);
 }
 
 static void acquires(struct scene *t, unsigned nth, const char *host)
@@ -203,6 +217,42 @@ static void routes_do_not_share(void **state)
     acquires(t, 2, "192.0.2.2");
     assert_true(has_socket(t, 2, 2));
     assert_false(lessee_is(t, 2)->lease.reused);
+}
+
+/* One that was opened without the policy is kept, but not for those with it; and the other way. */
+static void a_difference_of_policy_is_a_difference_of_route(void **state)
+{
+    struct pool_key key = key_of("9.9.9.9");
+    struct scene *t = *state;
+
+    for (unsigned nth = 1; nth <= 3; nth++) {
+        key.policy =
+            (enum policy[]){ POLICY_ANY, POLICY_PUBLIC_ONLY, POLICY_DENY_PRIVATE }[nth - 1];
+        acquires_by(t, nth, &key, false);
+        assert_true(has_socket(t, nth, nth));
+        assert_false(lessee_is(t, nth)->lease.reused);
+        releases(t, nth, true);
+    }
+    key.policy = POLICY_PUBLIC_ONLY;
+    acquires_by(t, 4, &key, false);
+    assert_true(has_socket(t, 4, 2));
+    assert_true(lessee_is(t, 4)->lease.reused);
+}
+
+/* The conn that is there must not serve the waiter whose policy denies its address. */
+static void a_policy_denies_what_was_opened_without_it(void **state)
+{
+    struct pool_key key = key_of("127.0.0.1");
+    struct scene *t = *state;
+
+    acquires_by(t, 1, &key, false);
+    releases(t, 1, true);
+    key.policy = POLICY_PUBLIC_ONLY;
+    acquires_by(t, 2, &key, false);
+    assert_int_equal(lessee_is(t, 2)->failed_count, 1);
+    assert_int_equal(lessee_is(t, 2)->fault.code, FAULT_POLICY_DENIED);
+    assert_non_null(strstr(lessee_is(t, 2)->why, "127.0.0.1 is a loopback address"));
+    assert_int_equal(fake_sockets_made(t->ring), 1);
 }
 
 static void a_fresh_conn_is_fresh(void **state)
@@ -476,6 +526,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         POOL(reuses_the_newest_idle_conn),
         POOL(routes_do_not_share),
+        POOL(a_difference_of_policy_is_a_difference_of_route),
+        POOL(a_policy_denies_what_was_opened_without_it),
         POOL(a_fresh_conn_is_fresh),
         POOL(keeps_nothing_it_must_not),
         POOL(an_idle_conn_that_ends_is_dropped),

@@ -68,6 +68,31 @@ static void nothing_lasts_longer_than_the_daemons_ceiling(void **state)
     profile_free(profile);
 }
 
+static void its_policy_is_the_clients_else_the_daemons(void **state)
+{
+    const struct message_profile plain = { 0 };
+    const struct message_profile guarded = { .fixed = { .flags = WIRE_PROFILE_PUBLIC_ONLY } };
+    struct config config;
+    struct profile *profile;
+
+    (void)state;
+    config_init_defaults(&config);
+    profile = profile_of(&plain, &config);
+    assert_int_equal(profile->policy, POLICY_ANY);
+    profile_free(profile);
+    profile = profile_of(&guarded, &config);
+    assert_int_equal(profile->policy, POLICY_PUBLIC_ONLY);
+    profile_free(profile);
+
+    config.denies_private = true;
+    profile = profile_of(&plain, &config);
+    assert_int_equal(profile->policy, POLICY_DENY_PRIVATE);
+    profile_free(profile);
+    profile = profile_of(&guarded, &config); /* denies unix sockets besides */
+    assert_int_equal(profile->policy, POLICY_PUBLIC_ONLY);
+    profile_free(profile);
+}
+
 static void the_first_pin_that_matches_wins(void **state)
 {
     static const struct message_pin pins[] = {
@@ -173,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_said_is_the_daemons_default),
         cmocka_unit_test(nothing_lasts_longer_than_the_daemons_ceiling),
+        cmocka_unit_test(its_policy_is_the_clients_else_the_daemons),
         cmocka_unit_test(the_first_pin_that_matches_wins),
         cmocka_unit_test(pins_of_one_kind_can_be_asked_for),
         cmocka_unit_test(proxies_are_parsed_once),
