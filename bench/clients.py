@@ -55,7 +55,7 @@ class Sample:
 
 # --- what is there --------------------------------------------------------------------------------
 
-PACKAGES = {"wrk": "wrk", "curl": "curl", "aiohttp": "python3-aiohttp"}
+PACKAGES = {"wrk": "wrk", "curl": "curl", "ab": "apache2-utils", "aiohttp": "python3-aiohttp"}
 
 
 def missing(peer):
@@ -167,6 +167,42 @@ def wrk(bench, url, connections, seconds):
     sample = Sample(shown(bench, command), per_request(cost, int(done.group(1))))
     wrong = re.search(r"Socket errors:.*|Non-2xx.*", text)
     sample.trouble = wrong.group(0) if wrong else ""
+    return sample
+
+
+def ab(bench, url, count, connections):
+    """A new connection per request, which is what it does unless told otherwise."""
+    stdout = bench.folder / "ab.out"
+    command = ["ab", "-q", "-n", str(count), "-c", str(connections), url]
+    cost = measure(command, bench.client_core, stdout=stdout)
+    text = stdout.read_text()
+    sample = Sample(shown(bench, command), per_request(cost, count))
+    if cost.exit_code != 0 or not re.search(rf"Complete requests: +{count}\n", text) \
+            or not re.search(r"Failed requests: +0\n", text):
+        sample.trouble = f"exit code {cost.exit_code}: {text[-200:]}"
+    return sample
+
+
+def to_file(bench, program, url, path):
+    """One body to a file; program is ours or curl, and the flags are the same."""
+    stderr = bench.folder / "stderr"
+    command = [*program, "-s", "-o", path, url]
+    cost = measure(command, bench.client_core, stderr=stderr, cwd=TOP)
+    sample = Sample(shown(bench, command), per_request(cost, 1))
+    if cost.exit_code != 0:
+        sample.trouble = f"exit code {cost.exit_code}: {last_line(stderr)}"
+    return sample
+
+
+def again_and_again(bench, program, url, count):
+    """A process per request, from a shell."""
+    stderr = bench.folder / "stderr"
+    loop = f'i=0; while [ $i -lt {count} ]; do "$@" || exit 1; i=$((i+1)); done'
+    command = ["sh", "-c", loop, "sh", *program, "-s", "-o", "/dev/null", url]
+    cost = measure(command, bench.client_core, stderr=stderr, cwd=TOP)
+    sample = Sample(shown(bench, command), per_request(cost, count))
+    if cost.exit_code != 0:
+        sample.trouble = f"exit code {cost.exit_code}: {last_line(stderr)}"
     return sample
 
 

@@ -25,10 +25,18 @@ class Missing(Exception):
 class Nginx:
     def __init__(self, template, folder, core):
         self.template, self.folder, self.core = Path(template), Path(folder), core
-        self.process = self.port = None
+        self.process = self.port = self.tls_port = None
 
     def url(self, path="/"):
         return f"http://127.0.0.1:{self.port}{path}"
+
+    def tls_url(self, path="/"):
+        return f"https://localhost:{self.tls_port}{path}"
+
+    @property
+    def certificate(self):
+        """It signs itself: who trusts it trusts this origin."""
+        return self.prefix / "localhost.pem"
 
     def __enter__(self):
         binary, module = find()
@@ -40,15 +48,20 @@ class Nginx:
         raise RuntimeError(f"nginx did not start:\n{(self.prefix / 'error.log').read_text()}")
 
     def _start(self, binary, module, attempt):
-        with socket.socket() as probe:
+        with socket.socket() as probe, socket.socket() as tls_probe:
             probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+            tls_probe.bind(("127.0.0.1", 0))
+            self.port, self.tls_port = probe.getsockname()[1], tls_probe.getsockname()[1]
         self.prefix = self.folder / f"{self.template.parent.name}-{attempt}"
         shutil.rmtree(self.prefix, ignore_errors=True)
         self.prefix.mkdir()
         (self.prefix / "1k.bin").write_bytes(b"haul " * 204 + b"done")
         text = self.template.read_text()
-        for name, value in (("module", module), ("port", self.port), ("files", self.prefix)):
+        if "@tls_port@" in text:
+            make_certificate(self.prefix)
+            (self.prefix / "large.bin").write_bytes(bytes(range(256)) * 4096 * 100)
+        for name, value in (("module", module), ("port", self.port), ("tls_port", self.tls_port),
+                            ("files", self.prefix)):
             text = text.replace(f"@{name}@", str(value))
         (self.prefix / "nginx.conf").write_text(text)
         command = [binary, "-p", str(self.prefix), "-c", "nginx.conf", "-e", "error.log"]
@@ -76,8 +89,17 @@ class Nginx:
         return sum(user_and_system_s(self.process.pid))
 
 
+def make_certificate(folder):
+    """P-256, as most of the web's are."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", "localhost.key",
+                    "-out", "localhost.pem"], cwd=folder, check=True, capture_output=True)
+
+
 def small(folder, core):
-    """/small answers 22 bytes, /1k/ANYTHING a file of 1 KiB."""
+    """/small answers 22 bytes, /1k/ANYTHING a file of 1 KiB, /large 100 MiB. Over TLS there are
+    /small and /once, which closes the connection after each answer."""
     return Nginx(HERE / "nginx.conf", folder, core)
 
 

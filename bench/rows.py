@@ -9,7 +9,8 @@ import time
 from dataclasses import dataclass, field
 
 import origin as origins
-from clients import aiohttp, curl_parallel, haul_batch, missing, shown, wrk, write_urls
+from clients import (ab, again_and_again, aiohttp, curl_parallel, haul_batch, missing, shown,
+                     to_file, wrk, write_urls)
 from daemon import Daemon
 from measure import kib, pinned, read_status, thread_names, wake_ups
 from rounds import interleave, median, notes_of, watch
@@ -62,6 +63,10 @@ def compare(result, good, peer, key, text, limit=None, floor=None):
 
 def in_us(value):
     return f"{value:.2f} us"
+
+
+def in_ms(value):
+    return f"{value * 1000:.2f} ms"
 
 
 def in_rate(value):
@@ -133,6 +138,63 @@ def many_urls(bench, say):
     if "aiohttp" in good:
         row.peer += f", aiohttp {in_us(median(good['aiohttp'], 'cpu_us'))}"
     return [row]
+
+
+def large_body(bench, say):
+    with origins.small(bench.folder, bench.origin_core) as origin:
+        url, path = origin.url("/large"), bench.folder / "large"
+        good, result = side_by_side(bench, say, origin, {
+            "haul": (None, lambda: to_file(bench, [bench.haul, "get", "--private"], url, path)),
+            "curl": ("curl", lambda: to_file(bench, ["curl"], url, path)),
+        }, work="a body of 100 MiB to a file on tmpfs, cold private daemon")
+        path.unlink(missing_ok=True)
+    return [compare(result("B7", "wall <= 1.0 x curl"), good, "curl", "wall_s", in_ms, limit=1.0)]
+
+
+def small_gets_over_tls(bench, say):
+    """Warm requests, with the same over plain HTTP beside them for what TLS costs; then handshakes.
+    """
+    count, seconds = bench.pick((500_000, 5), (100_000, 2))
+    handshakes = bench.pick(20_000, 4_000)
+    with origins.small(bench.folder, bench.origin_core) as origin:
+        trust = ("--private", "--cacert", origin.certificate)
+        urls = write_urls(bench, "tls.txt", [origin.tls_url("/small")] * count)
+        plain_urls = write_urls(bench, "plain.txt", [origin.url("/small")] * count)
+        once = write_urls(bench, "once.txt", [origin.tls_url("/once")] * handshakes)
+        good, result = side_by_side(bench, say, origin, {
+            "haul": (None, lambda: haul_batch(bench, urls, count, 64, trust)),
+            "wrk": ("wrk", lambda: wrk(bench, origin.tls_url("/small"), 64, seconds)),
+            "haul, plain": (None, lambda: haul_batch(bench, plain_urls, count, 64)),
+            "wrk, plain": ("wrk", lambda: wrk(bench, origin.url("/small"), 64, seconds)),
+        }, work=f"batch of {count} small GETs over TLS, 64 connections, all records to a file")
+        warm = compare(result("B9", "CPU per request <= 1.0 x wrk's"), good, "wrk", "cpu_us", in_us,
+                       limit=1.0)
+        for name in ("haul", "wrk"):
+            if name in good and f"{name}, plain" in good:
+                ratio = median(good[name], "cpu_us") / median(good[f"{name}, plain"], "cpu_us")
+                warm.notes.append(f"TLS costs {name} {ratio:.2f} x plain HTTP")
+        good, result = side_by_side(bench, say, origin, {
+            "haul": (None, lambda: haul_batch(bench, once, handshakes, 64, trust)),
+            "ab": ("ab", lambda: ab(bench, origin.tls_url("/once"), handshakes, 64)),
+        }, work=f"{handshakes} GETs, each over a TLS connection of its own, 64 at a time")
+        shakes = compare(result("B9 handshakes", "full handshakes per second >= 1.0 x ab"), good,
+                         "ab", "rate", in_rate, floor=1.0)
+    return [warm, shakes]
+
+
+def warm_get(bench, say):
+    count = bench.pick(300, 100)
+    with origins.small(bench.folder, bench.origin_core) as origin, Daemon(bench) as daemon:
+        url = origin.url("/small")
+        get = [bench.haul, "get", "--socket", daemon.socket_path]
+        good, result = side_by_side(bench, say, origin, {
+            "haul": (None, lambda: again_and_again(bench, get, url, count)),
+            "curl": ("curl", lambda: again_and_again(bench, ["curl"], url, count)),
+        }, work=f"{count} commands, each gets one small URL; haul's daemon is warm")
+    for name in good:
+        for sample in good[name]:
+            sample.values["each_s"] = sample.values["wall_s"] / count
+    return [compare(result("B11", "wall <= 0.5 x curl"), good, "curl", "each_s", in_ms, limit=0.5)]
 
 
 # --- haul alone -----------------------------------------------------------------------------------
@@ -226,6 +288,9 @@ ROWS = {  # the numbers a function measures, in the order of the table
     ("B2", "B3"): small_gets_64,
     ("B2-1000",): small_gets_1000,
     ("B4",): many_urls,
+    ("B7",): large_body,
+    ("B9",): small_gets_over_tls,
+    ("B11",): warm_get,
     ("B10",): flat_memory,
     ("B12",): idle_daemon,
     ("B14",): enters,

@@ -11,6 +11,8 @@ const char *cure_of_fault(enum fault_code code)
         [FAULT_DNS_FAILED] = "check /etc/resolv.conf; `haul doctor` looks at it",
         [FAULT_CONNECT_REFUSED] = "is a server listening there?",
         [FAULT_CONNECT_UNREACHABLE] = "check the route, or try -4 or -6",
+        [FAULT_CONNECT_PROXY] = "-U USER:PASSWORD is its login; --noproxy HOST goes without it",
+        [FAULT_DNS_PROXY] = "check -x, or what http_proxy, https_proxy and all_proxy say",
         [FAULT_TLS_VERIFY] = "--cacert FILE trusts its issuer; -k gives up the check",
         [FAULT_TIMEOUT_TLS] = "--tls-timeout gives it longer",
         [FAULT_TIMEOUT_DNS] = "--dns-timeout gives it longer",

@@ -117,6 +117,9 @@ struct options {
     struct option_list connect_to;
     const char *unix_socket;
     const char *interface;
+    const char *proxy; /* NULL = what the environment says; empty = none */
+    const char *proxy_user;
+    const char *noproxy;
     bool ipv4;
     bool ipv6;
     /* time; 0 = not given, OPTIONS_NO_TIMEOUT = none but the daemon's */

@@ -85,6 +85,12 @@ const struct option_row option_rows[] = {
           "connect elsewhere; an empty part matches any or stays"),
     VALUE("unix-socket", 0, VERB_FETCH, OPTION_TEXT, unix_socket, "PATH",
           "connect to a unix socket"),
+    VALUE("proxy", 'x', VERB_FETCH, OPTION_TEXT, proxy, "[http://]HOST[:PORT]",
+          "go through this proxy (port 1080); '' = none, whatever the environment says"),
+    VALUE("proxy-user", 'U', VERB_FETCH, OPTION_TEXT, proxy_user, "USER:PASSWORD",
+          "its basic authentication"),
+    VALUE("noproxy", 0, VERB_FETCH, OPTION_TEXT, noproxy, "LIST",
+          "hosts, domains and networks without a proxy; '*' = all"),
     VALUE("interface", 0, VERB_FETCH, OPTION_TEXT, interface, "ADDR", "local address to use"),
     FLAG("ipv4", '4', VERB_FETCH, ipv4, "IPv4 addresses only"),
     FLAG("ipv6", '6', VERB_FETCH, ipv6, "IPv6 addresses only"),
@@ -185,8 +191,6 @@ const struct option_row option_rows[] = {
     FLAG("help", 'h', VERB_ANY, help, "print this help"),
     /* in the contract, not in this build */
     LATER("upload-file", 'T', VERB_FETCH),
-    LATER("proxy", 'x', VERB_FETCH),
-    LATER("noproxy", 0, VERB_FETCH),
     LATER("public-only", 0, VERB_FETCH),
     /* never: the nearest way */
     { .name = "form",

@@ -14,6 +14,7 @@
 #include "plan_follow.h"
 #include "plan_headers.h"
 #include "plan_pins.h"
+#include "plan_proxy.h"
 #include "plan_retry.h"
 #include "plan_stdin.h"
 #include "plan_tls.h"
@@ -276,7 +277,7 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
         fits = why_fail(ret_why, "the fields have more than %u bytes", WIRE_HEADER_BYTES_MAX);
     return fits && read_rates(plan, options, ret_why) && fill_profile(plan, options, ret_why) &&
            plan_add_following(plan, options, ret_why) && plan_add_retries(plan, options, ret_why) &&
-           plan_add_tls(plan, options, ret_why);
+           plan_add_tls(plan, options, ret_why) && plan_add_proxies(plan, options, ret_why);
 }
 
 void plan_want_heads(struct plan *plan)
@@ -297,6 +298,7 @@ void plan_deinit(struct plan *plan)
     text_deinit(&plan->unix_path);
     text_deinit(&plan->cookies);
     plan_forget_tls(plan);
+    plan_forget_proxies(plan);
 }
 
 int plan_write_profile(const struct plan *plan, struct text *frame)
@@ -310,6 +312,9 @@ int plan_write_profile(const struct plan *plan, struct text *frame)
         .ca_pem = text_span(&plan->ca_pem),
         .cert_pem = text_span(&plan->cert_pem),
         .key_pem = text_span(&plan->key_pem),
+        .proxy_http = text_span(&plan->proxy_http),
+        .proxy_https = text_span(&plan->proxy_https),
+        .no_proxy = plan->no_proxy,
     };
     char *room = text_reserve(frame, message_profile_bytes(&message));
 

@@ -31,6 +31,9 @@ struct plan {
     struct text ca_pem;
     struct text cert_pem;
     struct text key_pem;
+    struct text proxy_http; /* URLs */
+    struct text proxy_https;
+    struct span no_proxy;
     struct span interface;
     uint16_t field_count;
     uint16_t pin_count;

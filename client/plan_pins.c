@@ -135,17 +135,17 @@ static bool parse_connect_to(const char *value, struct message_pin *pin)
     to_port = rest;
     pin->host = without_brackets(pin->host);
     pin->to_host = without_brackets(pin->to_host);
-    pin->to_is_address = is_address(pin->to_host);
     return parse_port(port, &pin->port) && parse_port(to_port, &pin->to_port);
 }
 
-/* Where --connect-to leads may be named by --resolve as well; the daemon follows one pin only. */
+/* Where --connect-to leads may be named by --resolve as well; the daemon follows one pin only. It
+ * stays a pin that moves the connection: to_is_address is for what stands for a lookup. */
 static void resolve_target(const struct options *options, struct message_pin *pin)
 {
     struct span host = pin->to_host.bytes ? pin->to_host : pin->host;
     uint16_t port = pin->to_port ? pin->to_port : pin->port;
 
-    for (size_t i = 0; i < options->resolve.count && !pin->to_is_address; i++) {
+    for (size_t i = 0; i < options->resolve.count && !is_address(host); i++) {
         struct message_pin known = { 0 };
         struct pin_names names;
         const char *why;
@@ -156,7 +156,7 @@ static void resolve_target(const struct options *options, struct message_pin *pi
             continue;
         pin->to_host = known.to_host;
         pin->to_port = port;
-        pin->to_is_address = true;
+        return;
     }
 }
 

@@ -97,6 +97,10 @@ int64_t writeout_number(enum writeout_number which, const struct outcome *item)
         return r->hops;
     case NUMBER_RETRIES:
         return r->attempts > r->hops + 1 ? r->attempts - r->hops - 1 : 0;
+    case NUMBER_HTTP_CONNECT:
+        return r->connect_status;
+    case NUMBER_PROXY_USED:
+        return r->flags & WIRE_RESULT_PROXIED ? 1 : 0;
     case NUMBER_REMOTE_PORT:
         return r->remote_family == 1 ? port_of(writeout_effective_url(item)) : r->remote_port;
     case NUMBER_DOWNLOAD:

@@ -3,9 +3,11 @@
  *
  *      conn_open            connected            conn_close          no op in flight
  *   -------------> DIALING ----------> OPEN ----------------> CLOSING --------------> (slab)
- *                     |    \           ^                         ^
- *                     |     SECURING --+ (TLS)                   |
- *                     +---------+--------------------------------+
+ *                     |  |             ^  ^                      ^
+ *                     |  +- SECURING --+  | (TLS)                |
+ *                     |  |      ^         |                      |
+ *                     |  TUNNELLING ------+ (proxy)              |
+ *                     +-----------------+------------------------+
  *
  * Receiving starts with the connection and goes on while the conn is idle: so an end of file or a
  * stray byte on an idle connection is noticed when it happens. It begins as one multishot receive
@@ -35,7 +37,9 @@ static void conn_on_received(struct ring_op *op, const struct ring_event *event)
 static void conn_on_later(struct ring_deferred *deferred);
 
 static const uint8_t conn_next[] = {
-    [CONN_DIALING] = 1u << CONN_SECURING | 1u << CONN_OPEN | 1u << CONN_CLOSING,
+    [CONN_DIALING] =
+        1u << CONN_TUNNELLING | 1u << CONN_SECURING | 1u << CONN_OPEN | 1u << CONN_CLOSING,
+    [CONN_TUNNELLING] = 1u << CONN_SECURING | 1u << CONN_OPEN | 1u << CONN_CLOSING,
     [CONN_SECURING] = 1u << CONN_OPEN | 1u << CONN_CLOSING,
     [CONN_OPEN] = 1u << CONN_CLOSING,
     [CONN_CLOSING] = 0,
@@ -142,9 +146,10 @@ int conn_open(struct conns *conns, const struct conn_target *target,
     list_init(&conn->age_link);
     /* The kernel reads the address when the connect is submitted, maybe after the dial is gone. */
     conn->sending = block_copy(span_of(target->address, target->address_bytes), 0);
-    if (!conn->sending) {
+    r = conn->sending ? conn_tunnel_new(conn, target->connect_head) : -ENOMEM;
+    if (r < 0) {
+        block_free(conn->sending);
         ring_close(conns->ring, conn->fd);
-        r = -ENOMEM;
         goto fail;
     }
     conn_note_remote(conn, target->address);
@@ -193,7 +198,9 @@ static void conn_tell_end(struct conn *conn)
     if (!conn->ended || conn->end_told || conn->paused || conn->backlog ||
         conn->state == CONN_CLOSING)
         return;
-    if (conn->tls)
+    if (conn->state == CONN_TUNNELLING)
+        conn_tunnel_judge_end(conn);
+    else if (conn->tls)
         conn_tls_judge_end(conn);
     conn->end_told = true;
     conn->events->closed(conn->ctx, conn, conn->end_error, conn->end_sending);
@@ -232,13 +239,23 @@ static void conn_on_connected(struct ring_op *op, const struct ring_event *event
         return;
     }
     conn->send_op.done = conn_on_sent;
+    if ((conn->tunnel || conn->tls) && conn->events->connected)
+        conn->events->connected(conn->ctx, conn, event->completed_ns);
+    if (conn->tunnel)
+        conn_tunnel_start(conn);
+    else
+        conn_begin(conn, event->completed_ns);
+}
+
+void conn_begin(struct conn *conn, uint64_t now_ns)
+{
     if (conn->tls) {
-        conn_tls_start(conn, event->completed_ns);
+        conn_tls_start(conn);
         return;
     }
     conn_enter(conn, CONN_OPEN);
     conn_arm_receive(conn);
-    conn->events->ready(conn->ctx, conn, event->completed_ns);
+    conn->events->ready(conn->ctx, conn, now_ns);
 }
 
 void conn_send(struct conn *conn, struct block *block)
@@ -275,7 +292,9 @@ static void conn_on_sent(struct ring_op *op, const struct ring_event *event)
             conn_end(conn, conn->send_error, true);
         return;
     }
-    if (conn->tls)
+    if (conn->state == CONN_TUNNELLING)
+        conn_tunnel_sent(conn, event->completed_ns);
+    else if (conn->tls)
         conn_tls_sent(conn, event->submitted_ns);
     else
         conn->events->sent(conn->ctx, conn, event->submitted_ns);
@@ -315,7 +334,9 @@ static void conn_on_received(struct ring_op *op, const struct ring_event *event)
         if (!bytes.data)
             bytes = span_of(conn->receive->data, (size_t)event->result);
         conn->answered |= !conn->tls;
-        if (conn->tls)
+        if (conn->state == CONN_TUNNELLING)
+            conn_tunnel_receive(conn, bytes, event->completed_ns);
+        else if (conn->tls)
             conn_tls_receive(conn, bytes, event->completed_ns);
         else if (!conn->paused && !conn->backlog)
             conn->events->bytes(conn->ctx, conn, bytes, event->completed_ns);
@@ -369,6 +390,7 @@ static void conn_finish_closing(struct conn *conn)
     block_free(conn->sending);
     block_free(conn->backlog);
     block_free(conn->receive);
+    conn_tunnel_free(conn);
     tls_free(conn->tls);
     slab_release(&conns->slab, conn);
     conns->open_count--;
@@ -439,5 +461,7 @@ void conn_check(const struct conn *conn)
     assert(!conn->sending || conn->send_op.in_flight);
     assert(!conn->end_told || conn->ended);
     assert(conn->state != CONN_CLOSING || !conn->events);
+    assert(conn->state != CONN_TUNNELLING || conn->tunnel);
+    assert(conn->state != CONN_OPEN || !conn->tunnel);
     assert(!conn->step_waits || (conn->state == CONN_SECURING && conn->backlog));
 }

@@ -18,10 +18,13 @@
 #include <sys/un.h>
 
 struct conn;
+struct conn_tunnel;
 
 struct conn_events {
-    /* With TLS: the transport is there, the handshake begins. Optional. */
+    /* With TLS or a tunnel: the transport is there, CONNECT or the handshake begins. Optional. */
     void (*connected)(void *ctx, struct conn *conn, uint64_t connected_ns);
+    /* With a tunnel: the proxy has opened it; with TLS the handshake begins. Optional. */
+    void (*tunnelled)(void *ctx, struct conn *conn, uint64_t tunnelled_ns);
     /* The connection is established, with TLS: the handshake is done. What is sent from here leaves
      * together with the end of the handshake. */
     void (*ready)(void *ctx, struct conn *conn, uint64_t ready_ns);
@@ -31,14 +34,15 @@ struct conn_events {
     void (*bytes)(void *ctx, struct conn *conn, struct span bytes, uint64_t now_ns);
     /* No bytes follow: error 0 is an orderly end by the peer, else a positive errno (of connecting,
      * sending or receiving: while_sending tells), or EPROTO with conn->fault set
-     * by TLS. The holder closes the conn, or keeps it to finish its own work and closes it then.
-     * Comes at most once. */
+     * by TLS or the tunnel. The holder closes the conn, or keeps it to finish its own work and
+     * closes it then. Comes at most once. */
     void (*closed)(void *ctx, struct conn *conn, int error, bool while_sending);
 };
 
 enum conn_state {
-    CONN_DIALING,  /* connect is in flight */
-    CONN_SECURING, /* the TLS handshake is in progress */
+    CONN_DIALING,    /* connect is in flight */
+    CONN_TUNNELLING, /* the proxy is asked for a tunnel */
+    CONN_SECURING,   /* the TLS handshake is in progress */
     CONN_OPEN,
     CONN_CLOSING, /* given up; waits for its operations to end */
 };
@@ -83,8 +87,9 @@ struct conn {
     struct ring_op send_op;     /* connect first, then every send */
     struct ring_deferred later; /* delivery of the backlog, or the end of a closing conn */
     struct block *sending;      /* owned while send_op is in flight */
+    struct conn_tunnel *tunnel; /* NULL: none is to be opened (any more) */
     struct tls *tls;            /* NULL: plain */
-    struct fault fault;         /* of TLS; why is valid as long as the conn */
+    struct fault fault;         /* of TLS or the tunnel; why is valid as long as the conn */
     struct block *backlog;      /* received while paused; NULL if nothing */
     struct block *receive;      /* single-shot receive buffer, once it has paused */
     struct list link;           /* the pool's: idle list of the route */
@@ -93,7 +98,8 @@ struct conn {
     uint64_t idle_since_ns;     /* the pool's; valid while idle */
     uint8_t remote_address[16]; /* network order, 4 or 16 bytes */
     uint16_t remote_port;
-    uint8_t remote_family; /* 4, 6, 1 = unix */
+    uint16_t connect_status; /* of the proxy's answer to CONNECT; 0 = none */
+    uint8_t remote_family;   /* 4, 6, 1 = unix */
     int fd;
     int end_error;  /* with ended */
     int send_error; /* the send failed; the receiving half has not ended yet */
@@ -120,7 +126,9 @@ struct conn_target {
     socklen_t address_bytes;
     const union conn_address *local; /* to bind to, or NULL */
     socklen_t local_bytes;
-    struct tls *tls; /* or NULL; the conn's from here on, unless conn_open fails */
+    struct tls *tls;          /* or NULL; the conn's from here on, unless conn_open fails */
+    struct span connect_head; /* for the proxy at address, copied: what asks it for a tunnel; or
+                                 empty: there is no proxy, or no tunnel */
 };
 
 /* Starts connecting; the addresses are copied. 0, or -ENOMEM, -EMFILE, -EADDRNOTAVAIL, ... and then

@@ -70,11 +70,9 @@ void conn_tls_deliver(struct conn *conn, uint64_t now_ns)
     conn_tls_settle(conn);
 }
 
-void conn_tls_start(struct conn *conn, uint64_t connected_ns)
+void conn_tls_start(struct conn *conn)
 {
     conn_enter(conn, CONN_SECURING);
-    if (conn->events->connected)
-        conn->events->connected(conn->ctx, conn, connected_ns);
     (void)tls_start(conn->tls);
     conn_arm_receive(conn);
     conn_tls_settle(conn);
@@ -186,7 +184,7 @@ void conn_tls_part(struct conn *conn)
 {
     struct block *output;
 
-    if (conn->send_op.in_flight || conn->state == CONN_DIALING)
+    if (conn->send_op.in_flight || conn->state == CONN_DIALING || conn->state == CONN_TUNNELLING)
         return;
     if (tls_state(conn->tls) == TLS_OPEN && !conn->end_error)
         tls_notify_close(conn->tls);

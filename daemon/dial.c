@@ -1,10 +1,16 @@
 /*
- * dial.c - look up, then one address after another until one answers.
+ * dial.c - look up, then race the addresses until one answers.
  *
  *   start -> resolving (DNS timeout) -> connecting (one timeout over all addresses)
+ *         -> tunnelling (proxies only, the same timeout)
  *         -> securing (TLS only, its own timeout) -> open | failed
  *
- * A handshake that fails is the server's answer, not the address's: no other address is tried.
+ * Addresses race (Happy Eyeballs, RFC 8305 section 5): the next one begins when the one before has
+ * failed, or has not connected within DIAL_ATTEMPT_DELAY_NS. Who connects first wins, and the
+ * others are closed.
+ *
+ * A handshake that fails is the server's answer, not the address's: no other address is tried. So
+ * is a tunnel that a proxy does not open.
  *
  * A shortage of our own machine (descriptors, ports, memory) is not the address's fault: the dial
  * tries again every DIAL_SHORTAGE_RETRY_NS until its connect timeout, and then says local/..., so
@@ -17,6 +23,7 @@
 #include <errno.h>
 
 #define DIAL_SHORTAGE_RETRY_NS 20000000ull
+#define DIAL_ATTEMPT_DELAY_NS 250000000ull /* RFC 8305 section 8: the recommended one */
 
 static void dial_on_conn_closed(void *ctx, struct conn *conn, int error, bool while_sending);
 
@@ -30,14 +37,95 @@ static void dial_end(struct dial *dial)
 {
     dial->active = false;
     dial->resolving = false;
+    dial->tunnelling = false;
     tls_session_free(dial->resume);
     dial->resume = NULL;
     timers_disarm(dial->dialer->timers, &dial->timer);
     ring_undefer(&dial->later);
 }
 
+/* Who looks for the cause must not look at the origin. */
+static void dial_blame_proxy(struct fault *fault, bool is_of_lookup)
+{
+    const char *why = NULL;
+
+    switch (fault->code) {
+    case FAULT_DNS_NOT_FOUND:
+        fault->code = FAULT_DNS_PROXY;
+        if (is_of_lookup)
+            fault->why = "there is no host of the proxy's name";
+        break;
+    case FAULT_DNS_FAILED:
+        fault->code = FAULT_DNS_PROXY;
+        fault->why = NULL; /* the code's own words */
+        break;
+    case FAULT_CONNECT_REFUSED:
+        why = "the proxy's host refused the connection";
+        break;
+    case FAULT_CONNECT_UNREACHABLE:
+        why = "the proxy cannot be reached";
+        break;
+    case FAULT_CONNECT_RESET:
+        why = "connection reset while connecting to the proxy";
+        break;
+    case FAULT_TIMEOUT_DNS:
+        why = "the lookup of the proxy's name timed out";
+        break;
+    case FAULT_TIMEOUT_CONNECT:
+        why = "connecting to the proxy timed out";
+        break;
+    default: /* of the machine, or of the tunnel and TLS, which have words of their own */
+        break;
+    }
+    if (!fault->why)
+        fault->why = why;
+}
+
+static void dial_close_racers(struct dial *dial)
+{
+    for (unsigned i = 0; i < dial->addresses_count; i++) {
+        if (dial->racers[i])
+            conn_close(dial->racers[i]);
+        dial->racers[i] = NULL;
+    }
+    dial->racers_count = 0;
+}
+
+static unsigned dial_racer_index(const struct dial *dial, const struct conn *conn)
+{
+    unsigned i = 0;
+
+    while (dial->racers[i] != conn)
+        i++;
+    return i;
+}
+
+static void dial_drop_racer(struct dial *dial, unsigned index)
+{
+    dial->racers[index] = NULL;
+    dial->racers_count--;
+}
+
+static void dial_arm(struct dial *dial)
+{
+    timers_arm(dial->dialer->timers, &dial->timer,
+               dial->next_ns < dial->deadline_ns ? dial->next_ns : dial->deadline_ns);
+}
+
+/* The first to connect. */
+static void dial_win(struct dial *dial, struct conn *conn)
+{
+    dial_drop_racer(dial, dial_racer_index(dial, conn));
+    dial_close_racers(dial);
+    dial->conn = conn;
+    dial->next_ns = UINT64_MAX;
+    dial_arm(dial);
+}
+
 static void dial_fail(struct dial *dial)
 {
+    if (dial->route.is_proxy)
+        dial_blame_proxy(&dial->fault, dial->resolving);
     dial_end(dial);
     dial->events->failed(dial, &dial->fault);
 }
@@ -50,24 +138,48 @@ static void dial_note(struct dial *dial, enum fault_code code, int error, const 
         (struct fault){ .code = code, .phase = dial_phase(dial), .error = error, .why = why };
 }
 
+static void dial_await_handshake(struct dial *dial, uint64_t now_ns)
+{
+    dial->deadline_ns = now_ns + dial->options.tls_timeout_ns;
+    timers_arm(dial->dialer->timers, &dial->timer, dial->deadline_ns);
+}
+
 static void dial_on_conn_connected(void *ctx, struct conn *conn, uint64_t connected_ns)
 {
     struct dial *dial = ctx;
 
-    (void)conn; /* dial->conn, or about to be */
+    dial_win(dial, conn);
     dial->connected_ns = connected_ns;
-    dial->deadline_ns = connected_ns + dial->options.tls_timeout_ns;
-    timers_arm(dial->dialer->timers, &dial->timer, dial->deadline_ns);
+    if (conn->tls) {
+        tls_resume(conn->tls, dial->resume);
+        dial->resume = NULL;
+    }
+    dial->tunnelling = dial->route.connect_head.bytes > 0;
+    if (!dial->tunnelling)
+        dial_await_handshake(dial, connected_ns);
+}
+
+static void dial_on_conn_tunnelled(void *ctx, struct conn *conn, uint64_t tunnelled_ns)
+{
+    struct dial *dial = ctx;
+
+    (void)conn;
+    dial->tunnelling = false;
+    if (dial->route.tls)
+        dial_await_handshake(dial, tunnelled_ns);
 }
 
 static void dial_on_conn_ready(void *ctx, struct conn *conn, uint64_t ready_ns)
 {
     struct dial *dial = ctx;
 
+    if (!dial->connected_ns)
+        dial_win(dial, conn);
     if (dial->route.tls)
         dial->tls_ns = ready_ns;
-    else
+    else if (!dial->connected_ns)
         dial->connected_ns = ready_ns;
+    dial->connect_status = conn->connect_status;
     dial->conn = NULL;
     dial_end(dial);
     dial->events->open(dial, conn);
@@ -75,6 +187,7 @@ static void dial_on_conn_ready(void *ctx, struct conn *conn, uint64_t ready_ns)
 
 static const struct conn_events dial_conn_events = {
     .connected = dial_on_conn_connected,
+    .tunnelled = dial_on_conn_tunnelled,
     .ready = dial_on_conn_ready,
     .closed = dial_on_conn_closed,
 };
@@ -122,7 +235,8 @@ static socklen_t dial_target_address(const struct dial *dial, union conn_address
 static int dial_connect(struct dial *dial)
 {
     union conn_address address, local;
-    struct conn_target target = { .address = &address };
+    struct conn *conn;
+    struct conn_target target = { .address = &address, .connect_head = dial->route.connect_head };
     int r;
 
     if (dial->route.unix_path && strlen(dial->route.unix_path) >= sizeof(address.local.sun_path))
@@ -134,33 +248,30 @@ static int dial_connect(struct dial *dial)
         target.local = &local;
     }
     if (dial->route.tls) {
-        r = tls_new(dial->route.tls, span_of_string(dial->route.server_name), dial->resume,
-                    &target.tls);
-        dial->resume = NULL;
+        r = tls_new(dial->route.tls, span_of_string(dial->route.server_name), &target.tls);
         if (r < 0)
             return r == -EINVAL ? -EDESTADDRREQ : r;
     }
-    r = conn_open(dial->dialer->conns, &target, &dial_conn_events, dial, &dial->conn);
-    if (r < 0)
+    r = conn_open(dial->dialer->conns, &target, &dial_conn_events, dial, &conn);
+    if (r < 0) {
         tls_free(target.tls);
-    return r;
+        return r;
+    }
+    dial->racers[dial->address_index] = conn;
+    dial->racers_count++;
+    return 0;
 }
 
-/* After the failure noted in fault: what comes next. True: address_index names an address to try
- * now. False: the dial has failed, or waits for a shortage to pass. */
-static bool dial_goes_on(struct dial *dial)
+/* The fault noted last is a shortage, and there is time to let it pass. */
+static bool dial_waits_for_shortage(struct dial *dial)
 {
     uint64_t retry_ns = ring_now_ns(dial->dialer->ring) + DIAL_SHORTAGE_RETRY_NS;
 
-    if (fault_is_shortage(dial->fault.code) && retry_ns < dial->deadline_ns) {
-        timers_arm(dial->dialer->timers, &dial->timer, retry_ns);
+    if (!fault_is_shortage(dial->fault.code) || retry_ns >= dial->deadline_ns)
         return false;
-    }
-    dial->address_index++;
-    if (dial->address_index < dial->addresses_count)
-        return true;
-    dial_fail(dial);
-    return false;
+    dial->next_ns = retry_ns;
+    dial_arm(dial);
+    return true;
 }
 
 /* No socket could be had, or not as the route wants it. */
@@ -178,27 +289,50 @@ static void dial_note_refused(struct dial *dial, int error)
         dial_note(dial, fault_of_connect_errno(error), error, NULL);
 }
 
+/* Begins with the next address, passing over those that fail at once. */
 static void dial_try(struct dial *dial)
 {
     int r;
 
-    if (!dial->addresses_count) {
+    for (; dial->address_index < dial->addresses_count; dial->address_index++) {
+        r = dial_connect(dial);
+        if (r == 0)
+            break;
+        dial_note_refused(dial, -r);
+        if (dial_waits_for_shortage(dial))
+            return;
+    }
+    if (!dial->racers_count) {
         dial_fail(dial);
         return;
     }
-    do {
-        r = dial_connect(dial);
-        if (r == 0)
-            return;
-        dial_note_refused(dial, -r);
-    } while (dial_goes_on(dial));
+    dial->address_index += dial->address_index < dial->addresses_count;
+    dial->next_ns = dial->address_index < dial->addresses_count
+                        ? ring_now_ns(dial->dialer->ring) + DIAL_ATTEMPT_DELAY_NS
+                        : UINT64_MAX;
+    dial_arm(dial);
 }
 
-/* The handshake did not come to its end. The words are the conn's. */
+/* It was not this address's fault: it is the next again. */
+static void dial_give_back(struct dial *dial, unsigned index)
+{
+    struct resolve_address address = dial->addresses[index];
+    unsigned last = --dial->address_index;
+
+    dial->addresses[index] = dial->addresses[last];
+    dial->racers[index] = dial->racers[last];
+    dial->addresses[last] = address;
+    dial->racers[last] = NULL;
+}
+
+/* The tunnel or the handshake did not come to its end. The words are the conn's. */
 static void dial_end_unsecured(struct dial *dial, struct conn *conn, int error)
 {
+    dial->connect_status = conn->connect_status;
     if (fault_is_set(&conn->fault))
         dial->fault = conn->fault;
+    else if (error == ENOMEM)
+        dial_note(dial, FAULT_LOCAL_NO_MEMORY, error, NULL);
     else
         dial_note(dial, FAULT_TLS_HANDSHAKE, error, "the server hung up during the handshake");
     dial_fail(dial);
@@ -208,6 +342,7 @@ static void dial_end_unsecured(struct dial *dial, struct conn *conn, int error)
 static void dial_on_conn_closed(void *ctx, struct conn *conn, int error, bool while_sending)
 {
     struct dial *dial = ctx;
+    unsigned index;
 
     (void)while_sending; /* nothing is sent while dialing */
     if (dial->connected_ns) {
@@ -216,10 +351,22 @@ static void dial_on_conn_closed(void *ctx, struct conn *conn, int error, bool wh
         return;
     }
     conn_close(conn);
-    dial->conn = NULL;
+    index = dial_racer_index(dial, conn);
+    dial_drop_racer(dial, index);
     dial_note(dial, fault_of_connect_errno(error), error, NULL);
-    if (dial_goes_on(dial))
+    if (dial_waits_for_shortage(dial))
+        dial_give_back(dial, index);
+    else
         dial_try(dial);
+}
+
+static void dial_note_timeout(struct dial *dial)
+{
+    if (dial_phase(dial) == PHASE_TLS)
+        dial_note(dial, FAULT_TIMEOUT_TLS, ETIMEDOUT, NULL);
+    else
+        dial_note(dial, FAULT_TIMEOUT_CONNECT, ETIMEDOUT,
+                  dial->tunnelling ? "the proxy did not answer CONNECT in time" : NULL);
 }
 
 static void dial_on_timer(struct timer *timer, uint64_t now_ns)
@@ -230,17 +377,17 @@ static void dial_on_timer(struct timer *timer, uint64_t now_ns)
         resolve_cancel(dial->dialer->resolve, &dial->query);
         dial_note(dial, FAULT_TIMEOUT_DNS, ETIMEDOUT, NULL);
         dial_fail(dial);
-    } else if (!dial->conn && now_ns >= dial->deadline_ns) {
-        dial_fail(dial); /* the shortage has not passed: that is the fault, not the time */
-    } else if (dial->conn) {
-        dial_note(dial, dial->connected_ns ? FAULT_TIMEOUT_TLS : FAULT_TIMEOUT_CONNECT, ETIMEDOUT,
-                  NULL);
-        conn_close(dial->conn);
-        dial->conn = NULL;
-        dial_fail(dial);
-    } else {
-        timers_arm(dial->dialer->timers, &dial->timer, dial->deadline_ns);
+    } else if (now_ns < dial->deadline_ns) {
         dial_try(dial);
+    } else {
+        if (dial->conn ||
+            dial->racers_count) /* else a shortage has not passed: that is the fault */
+            dial_note_timeout(dial);
+        if (dial->conn)
+            conn_close(dial->conn);
+        dial->conn = NULL;
+        dial_close_racers(dial);
+        dial_fail(dial);
     }
 }
 
@@ -251,7 +398,6 @@ static void dial_connect_all(struct dial *dial)
     dial->resolving = false;
     dial->resolved_ns = now_ns;
     dial->deadline_ns = now_ns + dial->options.connect_timeout_ns;
-    timers_arm(dial->dialer->timers, &dial->timer, dial->deadline_ns);
     dial_try(dial);
 }
 
@@ -349,12 +495,13 @@ void dial_cancel(struct dial *dial)
     if (dial->conn)
         conn_close(dial->conn);
     dial->conn = NULL;
+    dial_close_racers(dial);
     dial_end(dial);
 }
 
 enum phase dial_phase(const struct dial *dial)
 {
-    if (dial->connected_ns)
+    if (dial->connected_ns && !dial->tunnelling)
         return PHASE_TLS;
     return dial->resolved_ns ? PHASE_CONNECT : PHASE_DNS;
 }

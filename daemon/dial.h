@@ -1,5 +1,6 @@
 /*
- * dial.h - turns a route into an open connection: look up, then one address after another.
+ * dial.h - turns a route into an open connection: look up, then one address after another, then the
+ * proxy's tunnel and TLS as far as the route has them.
  */
 #ifndef HAULD_DIAL_H
 #define HAULD_DIAL_H
@@ -13,16 +14,18 @@ struct dial_route {
     const char *host; /* to look up, or a literal; NULL with unix_path */
     uint16_t port;
     enum resolve_family family;
-    const char *interface;   /* local address to bind to, as text, or NULL */
-    const char *unix_path;   /* or NULL */
-    struct tls_context *tls; /* held by the route; NULL: plain */
-    const char *server_name; /* with tls: whom the certificate must be for */
+    const char *interface;    /* local address to bind to, as text, or NULL */
+    const char *unix_path;    /* or NULL */
+    struct tls_context *tls;  /* held by the route; NULL: plain */
+    const char *server_name;  /* with tls: whom the certificate must be for */
+    bool is_proxy;            /* host and port are a proxy's */
+    struct span connect_head; /* what asks it for a tunnel, or empty: see conn_target */
 };
 
 struct dial_options {
     uint64_t dns_timeout_ns;     /* each > 0 */
-    uint64_t connect_timeout_ns; /* over all addresses */
-    uint64_t tls_timeout_ns;     /* from connected to the end of the handshake */
+    uint64_t connect_timeout_ns; /* over all addresses, the proxy's tunnel included */
+    uint64_t tls_timeout_ns;     /* from connected (or tunnelled) to the end of the handshake */
 };
 
 struct dial;
@@ -48,19 +51,25 @@ struct dial {
     struct resolve_query query;
     struct timer timer;
     struct ring_deferred later;
-    struct conn *conn;          /* being connected */
+    struct conn *conn;          /* connected; the tunnel or the handshake is in progress */
     struct tls_session *resume; /* owned: to begin with, or NULL */
     struct resolve_address addresses[RESOLVE_ADDRESSES_MAX];
+    struct conn
+        *racers[RESOLVE_ADDRESSES_MAX]; /* being connected, by address; NULL: not, or over */
     unsigned addresses_count;
-    unsigned address_index;  /* the next to try */
+    unsigned address_index; /* the next to try */
+    unsigned racers_count;
+    uint64_t next_ns;        /* when it is tried, if nothing happens before; UINT64_MAX: never */
     struct dial_route route; /* its strings are the pool's route, which outlives us */
     struct dial_options options;
     struct fault fault;   /* of the last address, or the final one */
     uint64_t resolved_ns; /* stamps, 0 = not reached */
     uint64_t connected_ns;
     uint64_t tls_ns;
-    uint64_t deadline_ns; /* of the connect phase, then of the handshake */
+    uint64_t deadline_ns;    /* of the connect phase, then of the handshake */
+    uint16_t connect_status; /* of the proxy's answer to CONNECT; 0 = none */
     bool resolving;
+    bool tunnelling; /* connected, and the proxy is asked for a tunnel */
     bool active;
 };
 

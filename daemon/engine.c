@@ -86,7 +86,9 @@ static struct pool_key pool_key_of(const struct attempt *attempt)
                                                                        : RESOLVE_ANY,
                               .interface = attempt->interface,
                               .unix_path = attempt->unix_path,
-                              .tls = attempt->tls };
+                              .tls = attempt->tls,
+                              .way = attempt->way,
+                              .to_proxy = attempt->to_proxy };
 }
 
 static struct span keep_span(char **at, struct span text)
@@ -103,7 +105,7 @@ static struct span keep_span(char **at, struct span text)
 static int engine_keep_key(struct engine_attempt *ea, const struct pool_key *key)
 {
     char *at = malloc(key->host.bytes + key->dial_host.bytes + key->interface.bytes +
-                      key->unix_path.bytes + 1);
+                      key->unix_path.bytes + key->to_proxy.bytes + 1);
 
     if (!at)
         return -ENOMEM;
@@ -113,6 +115,7 @@ static int engine_keep_key(struct engine_attempt *ea, const struct pool_key *key
     ea->key.dial_host = keep_span(&at, key->dial_host);
     ea->key.interface = keep_span(&at, key->interface);
     ea->key.unix_path = keep_span(&at, key->unix_path);
+    ea->key.to_proxy = keep_span(&at, key->to_proxy);
     return 0;
 }
 
@@ -283,6 +286,8 @@ static void engine_on_exchange_done(void *ctx, struct exchange *x)
     engine->counters.finished++;
     engine->front.done(engine->front.ctx, x->id, &x->result);
     exchange_deinit(x);
+    if (ea->text)
+        explicit_bzero((char *)(uintptr_t)ea->key.to_proxy.data, ea->key.to_proxy.bytes);
     free(ea->text);
     slab_release(&engine->exchanges, ea);
 }

@@ -305,6 +305,7 @@ static void exchange_open(struct exchange *x, struct conn *conn)
     x->result.resolved_ns = x->lease.resolved_ns;
     x->result.connected_ns = x->lease.connected_ns;
     x->result.tls_ns = x->lease.tls_ns;
+    x->result.connect_status = x->lease.connect_status;
     x->result.resumed = x->lease.resumed;
     x->result.request_bytes = x->request->bytes;
     conn_adopt(conn, &exchange_conn_events, x);
@@ -328,6 +329,7 @@ static void exchange_on_lease_failed(struct pool_lease *lease, const struct faul
 
     x->result.resolved_ns = lease->resolved_ns;
     x->result.connected_ns = lease->connected_ns;
+    x->result.connect_status = lease->connect_status;
     exchange_fail_with_words(x, fault);
 }
 

@@ -25,6 +25,7 @@ static const struct reserved_field reserved_fields[] = {
     { SPAN_LITERAL("expect"), "Expect is not supported" },
     { SPAN_LITERAL("te"), "TE is not supported" },
     { SPAN_LITERAL("upgrade"), "Upgrade is not supported" },
+    { SPAN_LITERAL("proxy-authorization"), "Proxy-Authorization is for proxies: -U says it" },
     { SPAN_LITERAL("trailer"), "Trailer is not sent: there are no trailers" },
 };
 

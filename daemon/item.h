@@ -88,6 +88,7 @@ struct item {
     uint8_t state;       /* enum item_state */
     uint8_t content_type_bytes;
     bool started;          /* its batch counts it as active */
+    bool is_proxied;       /* the last attempt goes through a proxy */
     bool fresh_conn;       /* the next attempt wants a new connection */
     bool is_led_away;      /* a redirect left the first origin: its secrets stay behind, for good */
     bool has_lost_body;    /* a redirect made it a GET */

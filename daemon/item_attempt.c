@@ -4,11 +4,17 @@
  * The URL is parsed here, when an attempt begins, not when the item is accepted: a million waiting
  * items then hold their bytes and nothing else. After a redirect it is the URL that the redirect
  * led to; user and password of the first one still count as long as no other origin was asked.
+ *
+ * So is the way to the origin, which another scheme or host may change: straight, or by a proxy.
+ * With a unix socket there is none: the socket is where the user wants to go.
  */
 #include "item_internal.h"
 
 #include "request.h"
 #include "url.h"
+
+#include <assert.h>
+#include <stdio.h>
 
 #define ITEM_WINDOW_BYTES_MIN (16u << 10)
 #define ITEM_WINDOW_BYTES_MAX (256u << 10)
@@ -64,13 +70,93 @@ static size_t item_window_bytes(const struct item *item)
     return share < ITEM_WINDOW_BYTES_MAX ? share : ITEM_WINDOW_BYTES_MAX;
 }
 
-/* Hands the attempt to the engine. The spans of url and request are read during the call. */
-static void item_post(struct item *item, const struct url *url, struct block *request)
+/* How the next attempt gets to its origin. */
+struct item_route {
+    struct message_pin pin; /* to_host and to_port: where to connect */
+    enum proxy_way way;
+    struct span to_proxy; /* see pool_key */
+    char connect_head[PROXY_CONNECT_BYTES_MAX];
+};
+
+/* What the tunnel leads to: where --connect-to moves the origin, or itself. */
+static bool item_tunnel_end(const struct message_pin *moved, const struct url *origin,
+                            struct url *ret_end)
+{
+    char text[sizeof("http://[]:65535") + URL_HOST_BYTES_MAX];
+    bool is_ipv6 = memchr(moved->to_host.data, ':', moved->to_host.bytes);
+    struct url_fault fault;
+    int bytes;
+
+    *ret_end = *origin;
+    if (moved->to_port == origin->port &&
+        span_equals(moved->to_host, span_of(origin->host, origin->host_bytes)))
+        return true;
+    if (moved->to_host.bytes > URL_HOST_BYTES_MAX)
+        return false;
+    bytes = snprintf(text, sizeof(text), is_ipv6 ? "http://[%.*s]:%u" : "http://%.*s:%u",
+                     (int)moved->to_host.bytes, moved->to_host.data, moved->to_port);
+    /* It goes into a head: nothing but a host may stand there. */
+    return url_parse(span_of(text, (size_t)bytes), ret_end, &fault) && !ret_end->user.data &&
+           !ret_end->target.bytes && !ret_end->fragment.data;
+}
+
+static enum fault_code item_choose_tunnel(const struct item *item, const struct url *url,
+                                          const struct proxy *proxy, struct item_route *route,
+                                          const char **ret_why)
+{
+    struct message_pin moved = profile_pin(item->profile, PROFILE_PINS_MOVES,
+                                           span_of(url->host, url->host_bytes), url->port);
+    struct url end;
+    size_t bytes;
+
+    if (!item_tunnel_end(&moved, url, &end)) {
+        *ret_why = "--connect-to leads to what is no host";
+        return FAULT_INPUT_ARGUMENT;
+    }
+    if (url->scheme == URL_HTTP && end.port == url->port && strcmp(end.host, url->host) == 0) {
+        route->way = PROXY_FORWARD;
+        route->to_proxy = proxy->fields;
+        return FAULT_NONE;
+    }
+    bytes =
+        proxy_write_connect(&end, proxy->fields, route->connect_head, sizeof(route->connect_head));
+    assert(bytes <= sizeof(route->connect_head));
+    route->way = PROXY_TUNNEL;
+    route->to_proxy = span_of(route->connect_head, bytes);
+    return FAULT_NONE;
+}
+
+static enum fault_code item_choose_route(const struct item *item, const struct url *url,
+                                         struct item_route *route, const char **ret_why)
+{
+    const struct profile *profile = item->profile;
+    const struct proxy *proxy = NULL;
+
+    route->way = PROXY_NONE;
+    route->to_proxy = (struct span){ 0 };
+    if (!profile->message.unix_path.bytes)
+        proxy = proxies_choose(&profile->proxies, url);
+    if (!proxy) {
+        route->pin =
+            profile_pin(profile, PROFILE_PINS_ALL, span_of(url->host, url->host_bytes), url->port);
+        return FAULT_NONE;
+    }
+    if (proxy->why) {
+        *ret_why = proxy->why;
+        return FAULT_INPUT_ARGUMENT;
+    }
+    route->pin = profile_pin(profile, PROFILE_PINS_LOOKUPS,
+                             span_of(proxy->url.host, proxy->url.host_bytes), proxy->url.port);
+    return item_choose_tunnel(item, url, proxy, route, ret_why);
+}
+
+/* Hands the attempt to the engine. The spans of url and route are read during the call. */
+static void item_post(struct item *item, const struct url *url, const struct item_route *route,
+                      struct block *request)
 {
     const struct profile *profile = item->profile;
     const struct wire_profile *fixed = &profile->message.fixed;
     struct span host = span_of(url->host, url->host_bytes);
-    struct message_pin pin = profile_pin(profile, host, url->port);
     struct attempt attempt = {
         .id = item_attempt_id(item),
         .client_key = (uint64_t)(uintptr_t)item->batch->ctx,
@@ -81,8 +167,10 @@ static void item_post(struct item *item, const struct url *url, struct block *re
         .asked_rate_uhz = item->batch->asked_rate_uhz,
         .host = host,
         .port = url->port,
-        .dial_host = pin.to_host,
-        .dial_port = pin.to_port,
+        .dial_host = route->pin.to_host,
+        .dial_port = route->pin.to_port,
+        .way = route->way,
+        .to_proxy = route->to_proxy,
         .address_family = fixed->address_family,
         .interface = profile->message.interface,
         .unix_path = profile->message.unix_path,
@@ -111,6 +199,7 @@ static void item_post(struct item *item, const struct url *url, struct block *re
     if (item->attempts > 0)
         item->attempt_ns = ring_now_ns(item->front->ring);
     item->attempts++;
+    item->is_proxied = route->way != PROXY_NONE;
     item->front->engine.start(item->front->engine.ctx, &attempt);
 }
 
@@ -119,7 +208,7 @@ static void item_post(struct item *item, const struct url *url, struct block *re
 static struct block *item_write(const struct item *item, const struct request *request)
 {
     size_t room = item->request->bytes + request->defaults->text_bytes + request->cookie.bytes +
-                  ITEM_HEAD_BYTES;
+                  request->proxy_fields.bytes + ITEM_HEAD_BYTES;
     struct block *block = block_new(room);
 
     if (!block)
@@ -157,6 +246,7 @@ void item_begin_attempt(struct item *item)
     };
     const char *why = NULL;
     enum fault_code code;
+    struct item_route route;
     struct block *block;
     struct url url;
 
@@ -170,6 +260,8 @@ void item_begin_attempt(struct item *item)
         code = FAULT_POLICY_DENIED;
         why = "this daemon does not connect to unix sockets for other users (UnixUpstreams=)";
     }
+    if (code == FAULT_NONE)
+        code = item_choose_route(item, &url, &route, &why);
     if (code == FAULT_NONE && item->batch->cookies &&
         item_find_cookie(item, &url, &request.cookie) < 0)
         code = FAULT_LOCAL_NO_MEMORY;
@@ -177,12 +269,15 @@ void item_begin_attempt(struct item *item)
         item_refuse(item, code, why);
         return;
     }
+    request.to_proxy = route.way == PROXY_FORWARD;
+    if (request.to_proxy)
+        request.proxy_fields = route.to_proxy;
     block = item_write(item, &request);
     if (!block) {
         item_refuse(item, FAULT_LOCAL_NO_MEMORY, NULL);
         return;
     }
-    item_post(item, &url, block);
+    item_post(item, &url, &route, block);
 }
 
 void item_begin_again(struct item *item)

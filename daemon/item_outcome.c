@@ -197,6 +197,8 @@ static uint8_t result_flags(const struct item *item)
         flags |= WIRE_RESULT_RESUMED;
     if (r->complete && !fault_is_set(&r->fault))
         flags |= WIRE_RESULT_COMPLETE;
+    if (item->is_proxied)
+        flags |= WIRE_RESULT_PROXIED;
     if (fault_is_set(&r->fault) && r->body_bytes > 0)
         flags |= WIRE_RESULT_TRUNCATED;
     if (r->decoded)
@@ -239,6 +241,7 @@ struct message_result item_result(const struct item *item, uint64_t delivered_ns
             .held_by = item->held_by,
             .attempt_ns = item->attempt_ns ? offset_ns(item->attempt_ns, t0_ns) : 0,
             .head_bytes = item->head_bytes,
+            .connect_status = r->connect_status,
         },
         .content_type = span_of(item->content_type, item->content_type_bytes),
     };

@@ -11,6 +11,7 @@
 
 #include "block.h"
 #include "fault.h"
+#include "proxy.h"
 #include "retry_on.h"
 #include "span.h"
 #include "tls_context.h"
@@ -34,8 +35,10 @@ struct attempt {
     uint64_t asked_rate_uhz; /* of all that name one for this origin; 0 = it does not */
     struct span host;
     uint16_t port;
-    struct span dial_host;
+    struct span dial_host; /* with a proxy: the proxy */
     uint16_t dial_port;
+    enum proxy_way way;
+    struct span to_proxy;   /* see pool_key */
     uint8_t address_family; /* 0, 4, 6 */
     struct span interface;
     struct span unix_path;
@@ -83,6 +86,7 @@ struct attempt_result {
     bool replayable; /* a reused connection went stale before any byte of an answer */
     uint8_t remote_family;
     uint16_t remote_port;
+    uint16_t connect_status; /* of a proxy's answer to the CONNECT made for it; 0 = none */
     uint8_t remote_address[16];
     uint64_t wire_bytes; /* of the body, as received */
     uint64_t body_bytes; /* handed to the sink */

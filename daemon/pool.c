@@ -210,6 +210,7 @@ struct conn *pool_acquire(struct pool *pool, struct pool_lease *lease, const str
     lease->reused = false;
     lease->resumed = false;
     lease->resolved_ns = lease->connected_ns = lease->tls_ns = 0;
+    lease->connect_status = 0;
     route->users++;
     newest = fresh ? NULL : list_first(&route->idle);
     if (newest) {
@@ -291,6 +292,7 @@ static void pool_on_dial_open(struct dial *inner, struct conn *conn)
         lease->resolved_ns = inner->resolved_ns;
         lease->connected_ns = inner->connected_ns;
         lease->tls_ns = inner->tls_ns;
+        lease->connect_status = inner->connect_status;
         lease->resumed = conn->tls && tls_is_resumed(conn->tls);
         pool_dial_end(pool, dial);
         pool_serve(pool, lease, conn);
@@ -311,6 +313,7 @@ static void pool_on_dial_failed(struct dial *inner, const struct fault *fault)
         list_unlink(&lease->link);
         lease->resolved_ns = inner->resolved_ns;
         lease->connected_ns = inner->connected_ns;
+        lease->connect_status = inner->connect_status;
         lease->dial = NULL;
         lease->route->users--;
         lease->route = NULL;

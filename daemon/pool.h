@@ -5,6 +5,7 @@
 #define HAULD_POOL_H
 
 #include "dial.h"
+#include "proxy.h"
 #include "wire.h"
 
 struct pool_route;
@@ -44,12 +45,15 @@ struct pool {
 struct pool_key {
     struct span host; /* of the origin */
     uint16_t port;
-    struct span dial_host; /* where to connect instead, or the same */
+    struct span dial_host; /* where to connect instead, or the same; with a proxy: the proxy */
     uint16_t dial_port;
     uint8_t family; /* enum resolve_family */
     struct span interface;
     struct span unix_path;
     const struct tls_options *tls; /* sealed; NULL: plain */
+    enum proxy_way way;
+    struct span to_proxy; /* what it is told, credentials included: TUNNEL: the head that asks for
+                             the tunnel; FORWARD: the fields of each request that are its own */
 };
 
 /* Embedded in who wants a connection. */
@@ -65,9 +69,10 @@ struct pool_lease {
     uint64_t resolved_ns; /* stamps of the connection's own making, 0 when reused */
     uint64_t connected_ns;
     uint64_t tls_ns;
-    bool fresh;   /* takes no conn that has served before */
-    bool reused;  /* the conn has served before */
-    bool resumed; /* its TLS session was */
+    uint16_t connect_status; /* of the proxy's answer, 0 when the conn was not made for us */
+    bool fresh;              /* takes no conn that has served before */
+    bool reused;             /* the conn has served before */
+    bool resumed;            /* its TLS session was */
 };
 
 int pool_init(struct pool *pool, struct ring *ring, struct timers *timers, struct resolve *resolve,

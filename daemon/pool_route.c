@@ -18,7 +18,8 @@ static bool pool_key_equals(const struct pool_key *a, const struct pool_key *b)
     return a->port == b->port && a->dial_port == b->dial_port && a->family == b->family &&
            span_equals(a->host, b->host) && span_equals(a->dial_host, b->dial_host) &&
            span_equals(a->interface, b->interface) && span_equals(a->unix_path, b->unix_path) &&
-           tls_options_equal(a->tls, b->tls);
+           tls_options_equal(a->tls, b->tls) && a->way == b->way &&
+           span_equals(a->to_proxy, b->to_proxy);
 }
 
 /* Copies text with a NUL behind it, so that it serves as a span and as a string. */
@@ -35,8 +36,8 @@ static struct span keep_text(char **at, struct span text)
 
 static struct pool_route *pool_route_new(const struct pool_key *key, uint64_t hash)
 {
-    size_t bytes =
-        key->host.bytes + key->dial_host.bytes + key->interface.bytes + key->unix_path.bytes + 4;
+    size_t bytes = key->host.bytes + key->dial_host.bytes + key->interface.bytes +
+                   key->unix_path.bytes + key->to_proxy.bytes + 5;
     struct pool_route *route = malloc(sizeof(*route) + bytes);
     char *at;
 
@@ -55,6 +56,7 @@ static struct pool_route *pool_route_new(const struct pool_key *key, uint64_t ha
     route->key.dial_host = keep_text(&at, key->dial_host);
     route->key.interface = keep_text(&at, key->interface);
     route->key.unix_path = keep_text(&at, key->unix_path);
+    route->key.to_proxy = keep_text(&at, key->to_proxy);
     route->dial_route = (struct dial_route){
         .host = route->key.dial_host.data,
         .port = key->dial_port,
@@ -62,12 +64,16 @@ static struct pool_route *pool_route_new(const struct pool_key *key, uint64_t ha
         .interface = key->interface.bytes ? route->key.interface.data : NULL,
         .unix_path = key->unix_path.bytes ? route->key.unix_path.data : NULL,
         .server_name = route->key.host.data,
+        .is_proxy = key->way != PROXY_NONE,
     };
+    if (key->way == PROXY_TUNNEL)
+        route->dial_route.connect_head = route->key.to_proxy;
     return route;
 }
 
 static void pool_route_free(struct pool_route *route)
 {
+    explicit_bzero((char *)(uintptr_t)route->key.to_proxy.data, route->key.to_proxy.bytes);
     while (route->sessions_count > 0)
         tls_session_free(route->sessions[--route->sessions_count]);
     tls_context_release(route->dial_route.tls);

@@ -29,6 +29,11 @@ struct profile *profile_new(const struct frame *frame, const struct config *conf
         free(profile);
         return NULL;
     }
+    if (proxies_init(&profile->proxies, &profile->message) < 0) {
+        request_defaults_deinit(&profile->defaults);
+        free(profile);
+        return NULL;
+    }
     fixed = &profile->message.fixed;
     list_init(&profile->link);
     profile->id = frame->header.id;
@@ -64,23 +69,32 @@ struct profile *profile_new(const struct frame *frame, const struct config *conf
     return profile;
 }
 
+static void wipe(struct span secret)
+{
+    explicit_bzero((char *)(uintptr_t)secret.data, secret.bytes); /* our own copy */
+}
+
 void profile_free(struct profile *profile)
 {
     if (!profile)
         return;
     request_defaults_deinit(&profile->defaults);
-    explicit_bzero((char *)(uintptr_t)profile->message.key_pem.data,
-                   profile->message.key_pem.bytes);
+    proxies_deinit(&profile->proxies);
+    wipe(profile->message.key_pem);
+    wipe(profile->message.proxy_http);
+    wipe(profile->message.proxy_https);
     free(profile);
 }
 
-struct message_pin profile_pin(const struct profile *profile, struct span host, uint16_t port)
+struct message_pin profile_pin(const struct profile *profile, enum profile_pins which,
+                               struct span host, uint16_t port)
 {
     struct span pins = profile->message.pins;
     struct message_pin pin;
 
     while (message_next_pin(&pins, &pin)) {
-        if ((pin.port && pin.port != port) ||
+        if ((which == PROFILE_PINS_LOOKUPS && !pin.to_is_address) ||
+            (which == PROFILE_PINS_MOVES && pin.to_is_address) || (pin.port && pin.port != port) ||
             (pin.host.bytes && !span_equals_nocase(pin.host, host)))
             continue;
         if (!pin.to_host.bytes)

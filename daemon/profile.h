@@ -7,6 +7,7 @@
 #include "config.h"
 #include "list.h"
 #include "message.h"
+#include "proxy.h"
 #include "request_defaults.h"
 #include "retry.h"
 #include "tls_context.h"
@@ -24,6 +25,7 @@ struct profile {
     uint64_t total_timeout_ns; /* never 0: the daemon's ceiling bounds it */
     struct retry_policy retry;
     struct tls_options tls; /* sealed; spans into bytes */
+    struct proxies proxies; /* likewise */
     bool unix_denied;       /* the unix path is not allowed to this peer */
     char bytes[];
 };
@@ -34,7 +36,14 @@ struct profile *profile_new(const struct frame *frame, const struct config *conf
                             message_error *ret_error);
 void profile_free(struct profile *profile);
 
-/* Where to connect for host and port: the first pin that matches, or the same again. */
-struct message_pin profile_pin(const struct profile *profile, struct span host, uint16_t port);
+enum profile_pins {
+    PROFILE_PINS_ALL,
+    PROFILE_PINS_LOOKUPS, /* those to an address: --resolve */
+    PROFILE_PINS_MOVES,   /* the others: --connect-to */
+};
+
+/* Where to connect for host and port: the first pin of these that matches, or the same again. */
+struct message_pin profile_pin(const struct profile *profile, enum profile_pins which,
+                               struct span host, uint16_t port);
 
 #endif

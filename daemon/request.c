@@ -1,9 +1,10 @@
 /*
  * request.c - writes a request that cannot be taken for another one, or says why it will not.
  *
- * The order of the head is fixed: request line, Host, the profile's fields, the item's fields,
- * Cookie, Authorization from the URL, Content-Length, Connection. What is sent besides the given
- * fields is only what frames the message; User-Agent and Accept are the client's, in its profile.
+ * The order of the head is fixed: request line, Host, a proxy's fields, the profile's fields, the
+ * item's fields, Cookie, Authorization from the URL, Content-Length, Connection. What is sent
+ * besides the given fields is only what frames the message; User-Agent and Accept are the client's,
+ * in its profile.
  *
  * A field of the profile is left out when the item has one of the same name, so that a client
  * overrides a default by naming it. What is wrong in a profile is wrong all the same. Without
@@ -14,6 +15,7 @@
  */
 #include "request.h"
 
+#include "basic.h"
 #include "fields.h"
 #include "message.h"
 
@@ -75,47 +77,6 @@ static bool field_walk_next(struct field_walk *walk, struct message_field *ret_f
     return false;
 }
 
-/*
- * Bytes of the user and password of a URL, percent-decoded one by one: they may be long, and we
- * have nowhere to put them.
- */
-struct userinfo_reader {
-    struct span user;
-    struct span password;
-    bool has_colon; /* the colon between them has been read */
-};
-
-static struct userinfo_reader userinfo_reader_of(const struct url *url)
-{
-    return (struct userinfo_reader){ .user = url->user, .password = url->password };
-}
-
-static uint8_t take_decoded(struct span *text)
-{
-    struct span one = { text->data, text->data[0] == '%' && text->bytes >= 3 ? 3 : 1 };
-    char decoded[3];
-
-    span_advance(text, url_percent_decode(one, decoded) == 1 ? one.bytes : 1);
-    return (uint8_t)decoded[0];
-}
-
-/* The next byte of user:password, or -1. */
-static int userinfo_next(struct userinfo_reader *reader)
-{
-    if (!span_is_empty(reader->user))
-        return take_decoded(&reader->user);
-    if (!reader->has_colon) {
-        reader->has_colon = true;
-        return ':';
-    }
-    return span_is_empty(reader->password) ? -1 : take_decoded(&reader->password);
-}
-
-static bool request_has_userinfo(const struct request *request)
-{
-    return !span_is_empty(request->url->user) || !span_is_empty(request->url->password);
-}
-
 /* Checks. Each returns NULL or why not. */
 
 static const char *check_method(const struct request *request)
@@ -130,23 +91,6 @@ static const char *check_method(const struct request *request)
         return "CONNECT is for proxies";
     if (span_equals_nocase(method, SPAN_LITERAL("TRACE")) && request->has_body)
         return "TRACE must not have a body";
-    return NULL;
-}
-
-/* RFC 7617 section 2: the first colon ends the user, and there is no control character. */
-static const char *check_userinfo(const struct request *request)
-{
-    struct userinfo_reader reader = userinfo_reader_of(request->url);
-    int byte;
-
-    if (!request_has_userinfo(request))
-        return NULL;
-    while ((byte = userinfo_next(&reader)) >= 0) {
-        if (byte < ' ' || byte == 0x7f)
-            return "a control character in the URL's user or password";
-        if (byte == ':' && !reader.has_colon)
-            return "a colon in the URL's user";
-    }
     return NULL;
 }
 
@@ -183,7 +127,7 @@ enum fault_code request_check(const struct request *request, const char **ret_wh
     if (!why)
         why = fields_check(request->fields);
     if (!why)
-        why = check_userinfo(request);
+        why = basic_check(request->url);
     if (why) {
         *ret_why = why;
         return FAULT_INPUT_ARGUMENT;
@@ -230,24 +174,8 @@ static void sheet_put_field(struct sheet *sheet, struct span name, struct span v
 
 static void sheet_put_basic(struct sheet *sheet, const struct url *url)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    struct userinfo_reader reader = userinfo_reader_of(url);
-    int byte = userinfo_next(&reader);
-
-    sheet_put(sheet, SPAN_LITERAL("Authorization: Basic "));
-    while (byte >= 0) {
-        uint32_t triple = 0;
-        unsigned taken = 0;
-        char quad[4];
-
-        for (; taken < 3 && byte >= 0; taken++) {
-            triple |= (uint32_t)byte << (16 - 8 * taken);
-            byte = userinfo_next(&reader);
-        }
-        for (unsigned i = 0; i < 4; i++)
-            quad[i] = i <= taken ? digits[triple >> (18 - 6 * i) & 63] : '=';
-        sheet_put(sheet, span_of(quad, sizeof(quad)));
-    }
+    sheet_put(sheet, SPAN_LITERAL("Authorization: "));
+    sheet->bytes += basic_write(url, sheet_end(sheet), sheet_left(sheet));
     sheet_put(sheet, SPAN_LITERAL("\r\n"));
 }
 
@@ -263,6 +191,10 @@ static void sheet_put_request_line(struct sheet *sheet, const struct request *re
 {
     sheet_put(sheet, span_is_empty(request->method) ? SPAN_LITERAL("GET") : request->method);
     sheet_put(sheet, SPAN_LITERAL(" "));
+    if (request->to_proxy) {
+        sheet_put(sheet, SPAN_LITERAL("http://"));
+        sheet->bytes += url_write_authority(request->url, sheet_end(sheet), sheet_left(sheet));
+    }
     sheet->bytes += url_write_target(request->url, sheet_end(sheet), sheet_left(sheet));
     sheet_put(sheet, SPAN_LITERAL(" HTTP/1.1\r\n"));
 }
@@ -342,7 +274,9 @@ size_t request_write(const struct request *request, char *out, size_t room)
 
     sheet_put_request_line(&sheet, request);
     sheet_put_host(&sheet, request);
-    if (!sheet_put_fields(&sheet, request) && request_has_userinfo(request))
+    if (request->to_proxy)
+        sheet_put(&sheet, request->proxy_fields);
+    if (!sheet_put_fields(&sheet, request) && basic_is_given(request->url))
         sheet_put_basic(&sheet, request->url);
     if (request->has_body)
         sheet_put_length(&sheet, request->body.bytes);

@@ -23,8 +23,10 @@ struct request {
                            one with the same name replaces the profile's */
     struct span cookie; /* of the jar; goes into one Cookie field with the client's own */
     struct span body;
-    bool has_body;      /* send Content-Length, even 0 */
-    bool close;         /* send Connection: close */
+    bool has_body; /* send Content-Length, even 0 */
+    bool close;    /* send Connection: close */
+    bool to_proxy; /* the target is the whole URL (RFC 9112 section 3.2.2); never with https */
+    struct span proxy_fields; /* with it: lines for the proxy alone */
     bool is_led_away;   /* a redirect led to another origin: Authorization, Cookie and Host of the
                            client are not for it (RFC 9110 section 15.4) */
     bool has_lost_body; /* a redirect made it a GET: what describes a body is left out */

@@ -96,21 +96,21 @@ static unsigned loopback(enum resolve_family family, struct resolve_address *ret
     return count;
 }
 
-/* IPv4 first, then the families in turn, each in the order it came. */
+/* The families in turn, each in the order it came (RFC 8305 section 4): IPv6 first. */
 static void interleave(struct resolve_address *addresses, unsigned count)
 {
     struct resolve_address ordered[RESOLVE_ADDRESSES_MAX];
     unsigned four = 0, six = 0, used = 0;
 
     while (used < count) {
-        while (four < count && addresses[four].family != 4)
-            four++;
-        if (four < count)
-            ordered[used++] = addresses[four++];
         while (six < count && addresses[six].family != 6)
             six++;
         if (six < count)
             ordered[used++] = addresses[six++];
+        while (four < count && addresses[four].family != 4)
+            four++;
+        if (four < count)
+            ordered[used++] = addresses[four++];
     }
     memcpy(addresses, ordered, count * sizeof(ordered[0]));
 }

@@ -58,7 +58,7 @@ static bool tls_name_host(struct tls *tls)
            SSL_set_tlsext_host_name(tls->ssl, tls->host);
 }
 
-static bool tls_set_up(struct tls *tls, const struct tls_session *resume)
+static bool tls_set_up(struct tls *tls)
 {
     BIO *bio;
 
@@ -70,11 +70,7 @@ static bool tls_set_up(struct tls *tls, const struct tls_session *resume)
         return false;
     SSL_set_bio(tls->ssl, bio, bio);
     SSL_set_connect_state(tls->ssl);
-    if (!SSL_set_app_data(tls->ssl, tls) || !tls_name_host(tls))
-        return false;
-    if (resume && resume->context == tls->context && strcmp(resume->host, tls->host) == 0)
-        (void)SSL_set_session(tls->ssl, resume->ssl); /* else a full handshake */
-    return true;
+    return SSL_set_app_data(tls->ssl, tls) && tls_name_host(tls);
 }
 
 /* OpenSSL takes an empty name for "any" and one with a dot in front for "anything below". */
@@ -84,8 +80,7 @@ static bool can_be_certified(struct span host)
            host.data[host.bytes - 1] != '.' && !memchr(host.data, '\0', host.bytes);
 }
 
-int tls_new(struct tls_context *context, struct span host, struct tls_session *resume,
-            struct tls **ret_tls)
+int tls_new(struct tls_context *context, struct span host, struct tls **ret_tls)
 {
     struct tls *tls = NULL;
     int r = -EINVAL;
@@ -101,17 +96,24 @@ int tls_new(struct tls_context *context, struct span host, struct tls_session *r
     memcpy(tls->host, host.data, host.bytes);
     tls->context = tls_context_acquire(context);
     tls->verify_error = X509_V_OK;
-    if (!tls_set_up(tls, resume))
+    if (!tls_set_up(tls))
         goto end;
     *ret_tls = tls;
     tls = NULL;
     r = 0;
 
 end:
-    tls_session_free(resume);
     tls_free(tls);
     ERR_clear_error();
     return r;
+}
+
+void tls_resume(struct tls *tls, struct tls_session *session)
+{
+    if (session && session->context == tls->context && strcmp(session->host, tls->host) == 0)
+        (void)SSL_set_session(tls->ssl, session->ssl); /* else a full handshake */
+    tls_session_free(session);
+    ERR_clear_error();
 }
 
 void tls_free(struct tls *tls)

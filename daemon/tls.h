@@ -34,11 +34,13 @@ enum tls_state {
 
 /* host is what the certificate must be for: a DNS name (a trailing dot does not count) or an IP
  * address, IPv6 without brackets. A name is also what the server is told (SNI), an address is not.
- * resume is from tls_take_session or NULL; it is taken over, whatever comes of it, and used only if
- * it is of the same context and host. 0, -ENOMEM, or -EINVAL: no certificate can be for this host.
- */
-int tls_new(struct tls_context *context, struct span host, struct tls_session *resume,
-            struct tls **ret_tls);
+ * 0, -ENOMEM, or -EINVAL: no certificate can be for this host. */
+int tls_new(struct tls_context *context, struct span host, struct tls **ret_tls);
+
+/* Before tls_start: begin with this session, of tls_take_session, or NULL. It is taken over,
+ * whatever comes of it, and used only if it is of the same context and host. */
+void tls_resume(struct tls *tls, struct tls_session *session);
+
 void tls_free(struct tls *tls);
 
 enum tls_state tls_state(const struct tls *tls);
@@ -92,7 +94,7 @@ bool tls_is_resumed(const struct tls *tls);
 
 /* What the next connection to the same host can begin with, owned by the caller; NULL if there is
  * nothing new. With TLS 1.3 tickets come after the handshake, often with the first answer; only the
- * newest is kept. A session serves one connection: giving it to tls_new uses it up, and that
+ * newest is kept. A session serves one connection: giving it to tls_resume uses it up, and that
  * connection brings the next. It proves that the server was verified by the rules of its context,
  * so it is bound to context and host, and holds its context. */
 struct tls_session *tls_take_session(struct tls *tls);

@@ -63,6 +63,8 @@ static const struct fault_row fault_rows[FAULT_CODE_COUNT] = {
     [FAULT_STORAGE_QUOTA] = { "storage", "quota", "over the store's quota", 23 },
     [FAULT_STORAGE_CORRUPT] = { "storage", "corrupt", "a stored row is damaged", 23 },
     [FAULT_STORAGE_FAILED] = { "storage", "failed", "the store failed", 23 },
+    [FAULT_CONNECT_PROXY] = { "connect", "proxy", "the proxy opened no tunnel", 56 },
+    [FAULT_DNS_PROXY] = { "dns", "proxy", "the proxy's name could not be looked up", 5 },
 };
 
 static const char *const phase_names[PHASE_COUNT] = {

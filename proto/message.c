@@ -23,7 +23,7 @@
 #define REQUEST_FLAGS_KNOWN (WIRE_REQUEST_HAS_BODY | WIRE_REQUEST_REPLAYABLE | WIRE_REQUEST_KEPT)
 #define RESULT_FLAGS_KNOWN                                                                         \
     (WIRE_RESULT_REUSED | WIRE_RESULT_RESUMED | WIRE_RESULT_TRUNCATED | WIRE_RESULT_DECODED |      \
-     WIRE_RESULT_COMPLETE)
+     WIRE_RESULT_COMPLETE | WIRE_RESULT_PROXIED)
 
 struct type_rule {
     bool from_client;
@@ -209,6 +209,10 @@ static message_error profile_check_fixed(const struct wire_profile *fixed)
         return WIRE_ERROR_MALFORMED;
     if ((uint64_t)fixed->ca_bytes + fixed->cert_bytes + fixed->key_bytes > WIRE_PEM_BYTES_MAX)
         return WIRE_ERROR_LIMIT;
+    if (fixed->proxy_http_bytes > WIRE_PROXY_BYTES_MAX ||
+        fixed->proxy_https_bytes > WIRE_PROXY_BYTES_MAX ||
+        fixed->no_proxy_bytes > WIRE_NO_PROXY_BYTES_MAX)
+        return WIRE_ERROR_LIMIT;
     if (fixed->header_count > WIRE_HEADERS_MAX || fixed->header_bytes > WIRE_HEADER_BYTES_MAX ||
         fixed->pin_count > WIRE_PINS_MAX)
         return WIRE_ERROR_LIMIT;
@@ -236,7 +240,10 @@ message_error message_decode_profile(const struct frame *frame, struct message_p
         !span_take(&rest, profile.fixed.interface_bytes, &profile.interface) ||
         !span_take(&rest, profile.fixed.ca_bytes, &profile.ca_pem) ||
         !span_take(&rest, profile.fixed.cert_bytes, &profile.cert_pem) ||
-        !span_take(&rest, profile.fixed.key_bytes, &profile.key_pem))
+        !span_take(&rest, profile.fixed.key_bytes, &profile.key_pem) ||
+        !span_take(&rest, profile.fixed.proxy_http_bytes, &profile.proxy_http) ||
+        !span_take(&rest, profile.fixed.proxy_https_bytes, &profile.proxy_https) ||
+        !span_take(&rest, profile.fixed.no_proxy_bytes, &profile.no_proxy))
         return WIRE_ERROR_MALFORMED;
     *ret = profile;
     return 0;

@@ -24,6 +24,9 @@ struct message_profile {
     struct span ca_pem;
     struct span cert_pem;
     struct span key_pem;
+    struct span proxy_http; /* URLs; empty = none */
+    struct span proxy_https;
+    struct span no_proxy;
 };
 
 struct message_request {

@@ -57,7 +57,9 @@ size_t message_profile_bytes(const struct message_profile *message)
 {
     return frame_bytes(sizeof(message->fixed) + message->headers.bytes + message->pins.bytes +
                        message->unix_path.bytes + message->interface.bytes + message->ca_pem.bytes +
-                       message->cert_pem.bytes + message->key_pem.bytes);
+                       message->cert_pem.bytes + message->key_pem.bytes +
+                       message->proxy_http.bytes + message->proxy_https.bytes +
+                       message->no_proxy.bytes);
 }
 
 size_t message_request_bytes(const struct message_request *message)
@@ -97,6 +99,9 @@ size_t message_encode_profile(char *out, uint64_t id, const struct message_profi
     fixed.ca_bytes = (uint32_t)message->ca_pem.bytes;
     fixed.cert_bytes = (uint32_t)message->cert_pem.bytes;
     fixed.key_bytes = (uint32_t)message->key_pem.bytes;
+    fixed.proxy_http_bytes = (uint16_t)message->proxy_http.bytes;
+    fixed.proxy_https_bytes = (uint16_t)message->proxy_https.bytes;
+    fixed.no_proxy_bytes = (uint16_t)message->no_proxy.bytes;
     at = put_bytes(at, &fixed, sizeof(fixed));
     at = put_span(at, message->headers);
     at = put_span(at, message->pins);
@@ -105,6 +110,9 @@ size_t message_encode_profile(char *out, uint64_t id, const struct message_profi
     at = put_span(at, message->ca_pem);
     at = put_span(at, message->cert_pem);
     at = put_span(at, message->key_pem);
+    at = put_span(at, message->proxy_http);
+    at = put_span(at, message->proxy_https);
+    at = put_span(at, message->no_proxy);
     return put_padding(out, at, length);
 }
 

@@ -23,7 +23,8 @@
     (BIT(FAULT_LOCAL_NO_DESCRIPTORS) | BIT(FAULT_LOCAL_NO_PORTS) | BIT(FAULT_LOCAL_NO_MEMORY))
 #define RETRYABLE                                                                                  \
     (CONNECT | DNS | TIMEOUT | IO | LOCAL | BIT(FAULT_TLS_HANDSHAKE) | BIT(FAULT_HTTP_EMPTY) |     \
-     BIT(FAULT_HTTP_PARTIAL) | BIT(FAULT_HTTP_MALFORMED) | BIT(FAULT_HTTP_ENCODING))
+     BIT(FAULT_HTTP_PARTIAL) | BIT(FAULT_HTTP_MALFORMED) | BIT(FAULT_HTTP_ENCODING) |              \
+     BIT(FAULT_CONNECT_PROXY) | BIT(FAULT_DNS_PROXY))
 
 static const struct {
     const char *word;

@@ -34,6 +34,8 @@
 #define WIRE_RETRIES_MAX 1000u          /* of an item */
 #define WIRE_PEM_BYTES_MAX (256u << 10) /* CA, certificate and key of a profile together */
 #define WIRE_PINS_MAX 64u               /* --resolve and --connect-to rows of a profile */
+#define WIRE_PROXY_BYTES_MAX 4096u      /* the URL of a proxy */
+#define WIRE_NO_PROXY_BYTES_MAX 16384u  /* the hosts that need none */
 /* Cookies: RFC 6265 section 6.1 asks for as many. */
 #define WIRE_COOKIE_BYTES_MAX 4096u /* of name and value together */
 #define WIRE_COOKIE_PATH_BYTES_MAX 1024u
@@ -118,9 +120,12 @@ struct wire_profile {
     uint32_t ca_bytes;           /* of each: PEM, or nothing; then they follow, in this order */
     uint32_t cert_bytes;         /* with the certificates up to its issuer */
     uint32_t key_bytes;
-    uint8_t tls_min;       /* 12 = TLS 1.2, 13 = 1.3, 0 = 1.2 */
-    uint8_t tls_max;       /* likewise, 0 = 1.3 */
-    uint8_t reserved2[66]; /* zero */
+    uint8_t tls_min;           /* 12 = TLS 1.2, 13 = 1.3, 0 = 1.2 */
+    uint8_t tls_max;           /* likewise, 0 = 1.3 */
+    uint16_t proxy_http_bytes; /* of each: the URL of a proxy, or nothing; after the PEM */
+    uint16_t proxy_https_bytes;
+    uint16_t no_proxy_bytes; /* then the hosts that need no proxy, as curl's --noproxy */
+    uint8_t reserved2[60];   /* zero */
 };
 static_assert(sizeof(struct wire_profile) == 224, "wire layout");
 
@@ -143,7 +148,8 @@ struct wire_field {
 static_assert(sizeof(struct wire_field) == 8, "wire layout");
 
 /* One row of --resolve or --connect-to: this, then the texts. A port of 0 or an empty host matches
- * any. With to_is_address the target is an IP literal and the name is not looked up. */
+ * any. With to_is_address the target is an IP literal and stands for a lookup: through a proxy,
+ * which looks up by itself, it counts for the name of the proxy only. */
 struct wire_pin {
     uint16_t host_bytes;
     uint16_t port;
@@ -280,8 +286,9 @@ struct wire_result {
     uint64_t attempt_ns; /* offset: the last attempt was begun; 0 when it was the first */
     uint32_t
         url_bytes; /* after the content type: the URL that answered, when redirects led there */
-    uint32_t head_bytes;   /* of the heads received over all hops */
-    uint8_t reserved2[16]; /* zero */
+    uint32_t head_bytes;     /* of the heads received over all hops */
+    uint16_t connect_status; /* of a proxy's answer to this item's CONNECT; 0 = none was sent */
+    uint8_t reserved2[14];   /* zero */
 };
 static_assert(sizeof(struct wire_result) == 192, "wire layout");
 
@@ -290,6 +297,7 @@ static_assert(sizeof(struct wire_result) == 192, "wire layout");
 #define WIRE_RESULT_TRUNCATED 0x04u /* bytes of the body were delivered, then it failed */
 #define WIRE_RESULT_DECODED 0x08u   /* a coding of the body was undone */
 #define WIRE_RESULT_COMPLETE 0x10u  /* a response was received whole */
+#define WIRE_RESULT_PROXIED 0x20u   /* the last attempt went through a proxy */
 
 /* Which bound an item waited for. */
 enum wire_cap {

@@ -24,15 +24,15 @@ LEVELS = {
     'proto': {
         'wire': 0, 'span': 0, 'list': 0,
         'fault': 1, 'url': 1, 'units': 1, 'histogram': 1, 'cookie': 1,
-        'frame': 2, 'retry_on': 2,
+        'frame': 2, 'retry_on': 2, 'proxy_url': 2,
         'message': 3, 'varlink': 3,
     },
     'daemon': {
         'slab': 4, 'table': 4, 'block': 4, 'stats': 4, 'config': 4, 'timer': 4, 'policy': 4,
         'heap': 4, 'bucket': 4, 'cooldown': 4, 'fields': 4, 'request_defaults': 4, 'http_date': 4,
-        'public_suffix': 4,
+        'public_suffix': 4, 'basic': 4,
         'request': 5, 'response': 5, 'decode': 5, 'redirect': 5, 'retry': 5, 'cookies': 5,
-        'governor': 5, 'profile': 5, 'tls': 5,
+        'governor': 5, 'profile': 5, 'tls': 5, 'tunnel': 5, 'proxy': 5,
         'ring': 6, 'log': 6, 'service': 6, 'listen_socket': 6,
         'resolve': 7, 'writer': 7, 'conn': 7, 'outbox': 7,
         'dial': 8, 'pool': 8, 'mailbox': 8, 'sink': 8, 'body': 8,
@@ -53,9 +53,11 @@ PURE_LEVEL_MAX = 5
 SAME_LEVEL = {
     ('url', 'fault'): 'a refused URL is told by its fault code',
     ('request_defaults', 'fields'): "a profile's fields are judged like any",
+    ('tunnel', 'response'): "a proxy's answer is read like any",
     ('profile', 'retry'): 'a profile says what is retried',
     ('response', 'decode'): 'a head names the codings of its body',
     ('profile', 'tls'): 'and whom to trust',
+    ('profile', 'proxy'): 'and which proxies there are',
     ('pool', 'dial'): 'a pool dials for its waiters',
     ('sink', 'mailbox'): 'bodies leave the engine as blocks of the mailbox',
     ('body', 'sink'): 'a body goes to a sink, whole or decoded',
@@ -104,7 +106,7 @@ ALLOWED_CALLS = {
 MALLOC_CALLS = 'malloc calloc realloc reallocarray strdup strndup aligned_alloc'.split()
 ALLOWED_MALLOC = {
     'slab': 'chunks', 'table': 'the slots', 'block': 'the block', 'profile': 'a profile',
-    'request_defaults': 'the text',
+    'request_defaults': 'the text', 'proxy': 'the credentials',
     'tls': "OpenSSL's buffers", 'decode': 'the state of the codec',
     'governor': 'an entry per origin, client and batch there',
     'response': 'the head, within its limits',

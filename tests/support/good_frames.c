@@ -63,6 +63,9 @@ static size_t put_profile(char *out)
         .ca_pem = SPAN_LITERAL("ca"),
         .cert_pem = SPAN_LITERAL("cert"),
         .key_pem = SPAN_LITERAL("key"),
+        .proxy_http = SPAN_LITERAL("http://p:3128"),
+        .proxy_https = SPAN_LITERAL("http://q"),
+        .no_proxy = SPAN_LITERAL("*"),
     };
 
     return message_encode_profile(out, 7, &profile);
@@ -217,7 +220,7 @@ static size_t (*const put_of_kind[GOOD_FRAME_COUNT])(char *out) = {
 };
 
 static const size_t used_bytes[GOOD_FRAME_COUNT] = {
-    [GOOD_PROFILE] = 16 + 224 + 32 + 47 + 12 + 9 + 2 + 4 + 3,
+    [GOOD_PROFILE] = 16 + 224 + 32 + 47 + 12 + 9 + 2 + 4 + 3 + 13 + 8 + 1,
     [GOOD_BATCH_BEGIN] = 64,
     [GOOD_BATCH_END] = 24,
     [GOOD_REQUEST] = 16 + 56 + 4 + 14 + 32 + 5,

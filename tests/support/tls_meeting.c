@@ -237,7 +237,8 @@ void caller_calls(struct meeting *m, const char *host, struct tls_session *resum
     must(m->server && m->caller_block && m->peer_block);
     SSL_set_bio(m->server, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     SSL_set_accept_state(m->server);
-    must(tls_new(m->context, span_of_string(host), resume, &m->tls) == 0);
+    must(tls_new(m->context, span_of_string(host), &m->tls) == 0);
+    tls_resume(m->tls, resume);
     tls_check(m->tls);
     (void)tls_start(m->tls);
     tls_check(m->tls);

@@ -17,11 +17,13 @@ standard library only.
 import contextlib
 import fcntl
 import random
+import select
 import socket
 import struct
 import termios
 import threading
 import time
+import urllib.parse
 from dataclasses import dataclass, field
 
 WHOLE = "whole"
@@ -91,6 +93,22 @@ def sleep(ms):
 def wait_for(event):
     """Waits until the test sets this threading.Event (or the origin closes)."""
     return Step("wait_for", (event,))
+
+
+TUNNEL_OPEN = b"HTTP/1.1 200 Connection established\r\n\r\n"
+
+
+def tunnel_to(ports, head=TUNNEL_OPEN):
+    """As a proxy: answers the last request, a CONNECT, with head and passes bytes both ways between
+    its client and 127.0.0.1, port ports[target], until one side ends. What the client sent is kept
+    in the origin's `tunnelled`."""
+    return Step("tunnel_to", (ports, bytes(head)))
+
+
+def forward_to(ports):
+    """As a proxy: hands the last request, whose target is a URL, on to 127.0.0.1, port
+    ports["host:port"], without what was for the proxy, and passes the answer back."""
+    return Step("forward_to", (ports,))
 
 
 def fin():
@@ -221,6 +239,41 @@ class Connection:
         self.request = Request(method, target, version, fields, body, head, self.index,
                                time.monotonic())
         self.origin.record(self.request)
+
+    def do_tunnel_to(self, ports, head):
+        with socket.create_connection(("127.0.0.1", ports[self.request.target])) as upstream:
+            self.do_send(head)
+            self.pass_bytes(upstream, self.unread)
+        raise ScriptEnd
+
+    def pass_bytes(self, upstream, first):
+        sent, self.unread = first, b""
+        upstream.sendall(first)
+        try:
+            while not self.origin.is_closing:
+                for sock in select.select([self.sock, upstream], [], [], 0.1)[0]:
+                    data = sock.recv(65536)
+                    if not data:
+                        return
+                    if sock is self.sock:
+                        sent += data
+                        upstream.sendall(data)
+                    else:
+                        self.do_send(data)
+        finally:
+            self.origin.keep_tunnelled(sent)
+
+    def do_forward_to(self, ports):
+        url = urllib.parse.urlsplit(self.request.target)
+        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        lines = [f"{self.request.method} {target} HTTP/1.1", "Connection: close"]
+        lines += [f"{n}: {v}" for n, v in self.request.fields if not n.lower().startswith("proxy-")]
+        port = ports[f"{url.hostname}:{url.port or 80}"]
+        with socket.create_connection(("127.0.0.1", port)) as upstream:
+            upstream.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" +
+                             self.request.body)
+            while data := upstream.recv(65536):
+                self.do_send(data)
 
     def do_expect_eof(self, within_s):
         self.sock.settimeout(within_s)
@@ -361,7 +414,7 @@ class Origin:
         self.tls, self.handshake_errors, self.resumed_count = tls, [], 0
         self.scripts = [list(script) for script in scripts] or [list(SERVE_OK)]
         self.segmentation = segmentation
-        self.requests, self.failures = [], []
+        self.requests, self.failures, self.tunnelled = [], [], []
         self.connections_count = 0
         self.sent_bytes = self.received_bytes = 0
         self._lock = threading.Lock()
@@ -452,6 +505,10 @@ class Origin:
         with self._lock:
             self.requests.append(request)
 
+    def keep_tunnelled(self, data):
+        with self._lock:
+            self.tunnelled.append(data)
+
     def fail(self, text):
         with self._lock:
             self.failures.append(text)
@@ -497,16 +554,18 @@ class Origin:
 class BlackHole:
     """An address whose SYNs are dropped: a listener with a full backlog that never accepts."""
 
-    def __init__(self):
-        self._listener = socket.socket()
-        self._listener.bind(("127.0.0.1", 0))
+    def __init__(self, address="127.0.0.1", port=0):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._listener = socket.socket(family)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind((address, port))
         self._listener.listen(0)
         self.port = self._listener.getsockname()[1]
         self._fillers = []
         for _ in range(4):
-            filler = socket.socket()
+            filler = socket.socket(family)
             filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", self.port))
+            filler.connect_ex((address, self.port))
             self._fillers.append(filler)
 
     def url(self, target="/"):

@@ -27,11 +27,13 @@ def frame(kind, ident, payload=b"", flags=0, fd_count=0, length=None):
 
 
 def profile(ident=1, body_mode=DISCARD, flags=0, total_s=0, body_max=0, reserved=0, header_count=0,
-            headers=b"", unix_path=b"", first_byte_s=0, idle_s=0, interface=b""):
-    fixed = struct.pack("<II7QBBHIHHHHB142xB", 224, flags, 0, 0, 0, int(first_byte_s * 1e9),
+            headers=b"", unix_path=b"", first_byte_s=0, idle_s=0, interface=b"",
+            proxy_http=b""):
+    fixed = struct.pack("<II7QBBHIHHHHB77xH63xB", 224, flags, 0, 0, 0, int(first_byte_s * 1e9),
                         int(idle_s * 1e9), int(total_s * 1e9), body_max, body_mode, 0, header_count,
-                        len(headers), 0, len(unix_path), len(interface), 0, 0, reserved)
-    return frame(PROFILE, ident, fixed + headers + unix_path + interface)
+                        len(headers), 0, len(unix_path), len(interface), 0, 0, len(proxy_http),
+                        reserved)
+    return frame(PROFILE, ident, fixed + headers + unix_path + interface + proxy_http)
 
 
 def batch_begin(ident=1, concurrency=0, max_per_origin=0, flags=0, rate_uhz=0,

@@ -4,7 +4,7 @@ import pytest
 
 from mock_dns import (A, AAAA, CNAME, EMPTY_PACKET, GARBAGE, MockDns, NXDOMAIN, REFUSED, SEQUENCE,
                       SERVFAIL, TRUNCATED, WRONG_ID, WRONG_QUESTION)
-from origin import dead_port
+from origin import BlackHole, dead_port
 from support import assert_fails, assert_succeeds, run_haul
 
 
@@ -152,3 +152,44 @@ def test_connect_to_goes_elsewhere_with_the_host_unchanged(batch, origin):
         batch("--connect-to", f"a.test:{port}:127.0.0.1:{origin.port}",
               f"http://a.test:{port}/x").expect(0)
     assert origin.requests[0].field("Host") == f"a.test:{port}"
+
+
+# --- Happy Eyeballs: x.test is ::1 and 127.0.0.1 ---
+
+@pytest.fixture
+def hole_and_origin(origin):
+    """At the origin's port ::1 swallows what it is sent, and 127.0.0.1 answers."""
+    try:
+        with BlackHole("::1", origin.port):
+            yield origin
+    except OSError as error:
+        pytest.skip(f"no ::1 here to bind to: {error}")
+
+
+@pytest.mark.parametrize("by", ["DNS", "the hosts file"])
+def test_an_address_that_swallows_everything_costs_a_quarter_of_a_second(by, hole_and_origin,
+                                                                       named):
+    rules, hosts = ({"x.test": [AAAA("::1"), A("127.0.0.1")]}, "") if by == "DNS" else \
+        (None, "::1 x.test\n127.0.0.1 x.test\n")
+    _, daemon = named(rules, hosts)
+    record = run_haul("batch", hole_and_origin.url(host="x.test"), daemon=daemon).expect(0).record
+    assert_succeeds(record)
+    assert record["remote_ip"] == "127.0.0.1"
+    assert 0.2 < record["time_connect"] - record["time_namelookup"] < 2, record
+
+
+def test_the_family_that_is_asked_for_is_the_only_one(hole_and_origin, named):
+    _, daemon = named({"x.test": [AAAA("::1"), A("127.0.0.1")]})
+    url = hole_and_origin.url(host="x.test")
+    record = run_haul("batch", "-6", "--connect-timeout", "600ms", url, daemon=daemon) \
+        .expect(1).record
+    assert_fails(record, "timeout/connect")
+    record = run_haul("batch", "-4", url, daemon=daemon).expect(0).record
+    assert record["time_connect"] - record["time_namelookup"] < 0.2, record
+
+
+def test_an_address_that_refuses_costs_nothing(origin, named):
+    _, daemon = named({"x.test": [AAAA("::1"), A("127.0.0.1")]})
+    record = run_haul("batch", origin.url(host="x.test"), daemon=daemon).expect(0).record
+    assert record["remote_ip"] == "127.0.0.1"
+    assert record["time_connect"] - record["time_namelookup"] < 0.2, record

@@ -174,7 +174,7 @@ static struct guest *calls(struct scene *t, const char *host)
     SSL_set_bio(g->server, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     SSL_set_accept_state(g->server);
     address.ipv4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(tls_new(t->meeting.context, span_of_string(host), NULL, &target.tls), 0);
+    assert_int_equal(tls_new(t->meeting.context, span_of_string(host), &target.tls), 0);
     assert_int_equal(conn_open(&t->conns, &target, &events, g, &g->conn), 0);
     return g;
 }

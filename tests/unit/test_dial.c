@@ -1,5 +1,5 @@
 /*
- * From a route to a connection: one address after another, shortages waited out, one outcome.
+ * From a route to a connection: addresses race, shortages are waited out, one outcome.
  */
 #include "dial.h"
 #include "ring_fake.h"
@@ -217,6 +217,7 @@ static void one_timeout_covers_all_addresses(void **state)
 
     fake_connect_result(t->ring, FAKE_NEVER);
     fake_connect_result(t->ring, FAKE_NEVER);
+    fake_connect_result(t->ring, FAKE_NEVER);
     dials(t, "three.test", RESOLVE_ANY);
     waits(t, 6 * S);
     fake_connect_finish(t->ring, fake_fd(1), -ECONNREFUSED);
@@ -224,6 +225,112 @@ static void one_timeout_covers_all_addresses(void **state)
     assert_int_equal(t->failed_count, 0);
     waits(t, 200 * MS);
     fails_with(t, FAULT_TIMEOUT_CONNECT, PHASE_CONNECT);
+    assert_int_equal(fake_open_sockets(t->ring), 0);
+}
+
+/* ---- Happy Eyeballs: three.test is 2001:db8::3, 192.0.2.1, 192.0.2.2 ---- */
+
+static void ipv6_begins_and_the_next_follows_after_a_quarter_of_a_second(void **state)
+{
+    struct scene *t = *state;
+
+    fake_connect_result(t->ring, FAKE_NEVER);
+    dials(t, "three.test", RESOLVE_ANY);
+    assert_int_equal(fake_connected_to(t->ring, fake_fd(1))->sa_family, AF_INET6);
+    waits(t, 249 * MS);
+    assert_int_equal(fake_sockets_made(t->ring), 1);
+    waits(t, 2 * MS);
+    assert_int_equal(t->open_count, 1);
+    went_to(t, 2, 0xc0000201);
+    assert_int_equal(t->conn->remote_family, 4);
+    assert_false(fake_is_open(t->ring, fake_fd(1)));
+    waits(t, S);
+    assert_int_equal(fake_sockets_made(t->ring), 2);
+}
+
+static void who_connects_first_wins_and_the_others_are_closed(void **state)
+{
+    struct scene *t = *state;
+
+    for (unsigned i = 0; i < 3; i++)
+        fake_connect_result(t->ring, FAKE_NEVER);
+    dials(t, "three.test", RESOLVE_ANY);
+    waits(t, 600 * MS);
+    assert_int_equal(fake_sockets_made(t->ring), 3);
+    assert_int_equal(fake_open_sockets(t->ring), 3);
+    fake_connect_finish(t->ring, fake_fd(1), 0);
+    settles(t);
+    assert_int_equal(t->open_count, 1);
+    assert_int_equal(t->conn->remote_family, 6);
+    assert_int_equal(fake_open_sockets(t->ring), 1);
+    assert_true(fake_is_open(t->ring, fake_fd(1)));
+}
+
+static void a_failure_begins_the_next_at_once(void **state)
+{
+    struct scene *t = *state;
+
+    for (unsigned i = 0; i < 3; i++)
+        fake_connect_result(t->ring, FAKE_NEVER);
+    dials(t, "three.test", RESOLVE_ANY);
+    waits(t, 300 * MS);
+    assert_int_equal(fake_sockets_made(t->ring), 2);
+    fake_connect_finish(t->ring, fake_fd(1), -EHOSTUNREACH);
+    settles(t);
+    assert_int_equal(fake_sockets_made(t->ring), 3);
+    fake_connect_finish(t->ring, fake_fd(3), -ECONNREFUSED);
+    settles(t);
+    assert_int_equal(t->failed_count, 0); /* one is still trying */
+    fake_connect_finish(t->ring, fake_fd(2), 0);
+    settles(t);
+    assert_int_equal(t->open_count, 1);
+    went_to(t, 2, 0xc0000201);
+}
+
+static void when_all_have_failed_it_is_over(void **state)
+{
+    struct scene *t = *state;
+
+    for (unsigned i = 0; i < 3; i++)
+        fake_connect_result(t->ring, FAKE_NEVER);
+    dials(t, "three.test", RESOLVE_ANY);
+    waits(t, 600 * MS);
+    fake_connect_finish(t->ring, fake_fd(2), -ECONNREFUSED);
+    fake_connect_finish(t->ring, fake_fd(1), -ENETUNREACH);
+    settles(t);
+    assert_int_equal(t->failed_count, 0);
+    fake_connect_finish(t->ring, fake_fd(3), -ECONNREFUSED);
+    settles(t);
+    fails_with(t, FAULT_CONNECT_REFUSED, PHASE_CONNECT);
+}
+
+static void a_shortage_in_the_race_gives_the_address_another_try(void **state)
+{
+    struct scene *t = *state;
+
+    fake_connect_result(t->ring, FAKE_NEVER);
+    fake_connect_result(t->ring, -EADDRNOTAVAIL);
+    dials(t, "three.test", RESOLVE_ANY);
+    waits(t, 255 * MS);
+    assert_int_equal(fake_sockets_made(t->ring), 2);
+    waits(t, 30 * MS);
+    assert_int_equal(fake_sockets_made(t->ring), 3);
+    went_to(t, 3, 0xc0000201);
+    assert_int_equal(t->open_count, 1);
+}
+
+static void cancelled_in_the_race_it_leaves_nothing(void **state)
+{
+    struct scene *t = *state;
+
+    for (unsigned i = 0; i < 3; i++)
+        fake_connect_result(t->ring, FAKE_NEVER);
+    dials(t, "three.test", RESOLVE_ANY);
+    waits(t, 600 * MS);
+    dial_cancel(&t->dial);
+    waits(t, 20 * S);
+    assert_int_equal(t->open_count + t->failed_count, 0);
+    assert_int_equal(fake_open_sockets(t->ring), 0);
 }
 
 static void a_name_that_nobody_answers_for_times_out(void **state)
@@ -247,7 +354,7 @@ static void a_shortage_that_passes_is_not_noticed(void **state)
     fake_socket_result(t->ring, -EMFILE);
     fake_socket_result(t->ring, -ENFILE);
     fake_connect_result(t->ring, -EADDRNOTAVAIL);
-    dials(t, "three.test", RESOLVE_ANY);
+    dials(t, "three.test", RESOLVE_IPV4);
     assert_int_equal(t->open_count, 0);
     waits(t, 100 * MS);
     assert_int_equal(t->open_count, 1);
@@ -396,6 +503,12 @@ int main(void)
         DIAL(tries_several_addresses_in_turn),
         DIAL(tells_why_the_last_address_failed),
         DIAL(one_timeout_covers_all_addresses),
+        DIAL(ipv6_begins_and_the_next_follows_after_a_quarter_of_a_second),
+        DIAL(who_connects_first_wins_and_the_others_are_closed),
+        DIAL(a_failure_begins_the_next_at_once),
+        DIAL(when_all_have_failed_it_is_over),
+        DIAL(a_shortage_in_the_race_gives_the_address_another_try),
+        DIAL(cancelled_in_the_race_it_leaves_nothing),
         DIAL(a_name_that_nobody_answers_for_times_out),
         DIAL(a_shortage_that_passes_is_not_noticed),
         DIAL(a_lack_of_descriptors_is_ours_not_the_origins),

@@ -62,6 +62,8 @@ static const struct {
     { FAULT_STORAGE_QUOTA, "storage", "quota", 23 },
     { FAULT_STORAGE_CORRUPT, "storage", "corrupt", 23 },
     { FAULT_STORAGE_FAILED, "storage", "failed", 23 },
+    { FAULT_CONNECT_PROXY, "connect", "proxy", 56 },
+    { FAULT_DNS_PROXY, "dns", "proxy", 5 },
 };
 
 static void keeps_the_promised_names_and_curl_numbers(void **state)

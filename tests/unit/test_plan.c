@@ -242,7 +242,7 @@ static void pins_say_where_to_connect(void **state)
         { WORDS("get", "--connect-to", "a:80:b:81"), "a", 80, "b", 81, false },
         { WORDS("get", "--connect-to", "::b:81"), "", 0, "b", 81, false },
         { WORDS("get", "--connect-to", "a:80::81"), "a", 80, "", 81, false },
-        { WORDS("get", "--connect-to", "a:80:[::1]:"), "a", 80, "::1", 0, true },
+        { WORDS("get", "--connect-to", "a:80:[::1]:"), "a", 80, "::1", 0, false },
     };
     struct made made;
 

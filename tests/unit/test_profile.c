@@ -99,11 +99,57 @@ static void the_first_pin_that_matches_wins(void **state)
     config_init_defaults(&config);
     profile = profile_of(&message, &config);
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct message_pin pin = profile_pin(profile, span_of_string(rows[i].host), rows[i].port);
+        struct message_pin pin =
+            profile_pin(profile, PROFILE_PINS_ALL, span_of_string(rows[i].host), rows[i].port);
 
         assert_true(span_equals(pin.to_host, span_of_string(rows[i].to_host)));
         assert_int_equal(pin.to_port, rows[i].to_port);
     }
+    profile_free(profile);
+}
+
+/* --resolve and --connect-to, as a proxy tells them apart. */
+static void pins_of_one_kind_can_be_asked_for(void **state)
+{
+    static const struct message_pin pins[] = {
+        { .to_host = SPAN_LITERAL("10.0.0.1"), .to_is_address = true },
+        { .to_host = SPAN_LITERAL("moved"), .to_port = 81 },
+    };
+    char text[256];
+    struct message_profile message = { .fixed = { .pin_count = 2 } };
+    struct config config;
+    struct profile *profile;
+    struct message_pin pin;
+
+    (void)state;
+    message.pins.data = text;
+    for (unsigned i = 0; i < 2; i++)
+        message.pins.bytes += message_append_pin(text + message.pins.bytes, &pins[i]);
+    config_init_defaults(&config);
+    profile = profile_of(&message, &config);
+    pin = profile_pin(profile, PROFILE_PINS_LOOKUPS, SPAN_LITERAL("a"), 80);
+    assert_true(span_equals(pin.to_host, SPAN_LITERAL("10.0.0.1")));
+    assert_int_equal(pin.to_port, 80);
+    pin = profile_pin(profile, PROFILE_PINS_MOVES, SPAN_LITERAL("a"), 80);
+    assert_true(span_equals(pin.to_host, SPAN_LITERAL("moved")));
+    assert_int_equal(pin.to_port, 81);
+    profile_free(profile);
+}
+
+static void proxies_are_parsed_once(void **state)
+{
+    struct message_profile message = { .proxy_http = SPAN_LITERAL("http://u:p@p:1"),
+                                       .proxy_https = SPAN_LITERAL("socks5://p"),
+                                       .no_proxy = SPAN_LITERAL("*") };
+    struct config config;
+    struct profile *profile;
+
+    (void)state;
+    config_init_defaults(&config);
+    profile = profile_of(&message, &config);
+    assert_string_equal(profile->proxies.http.url.host, "p");
+    assert_non_null(profile->proxies.https.why);
+    assert_true(span_equals(profile->proxies.no_proxy, SPAN_LITERAL("*")));
     profile_free(profile);
 }
 
@@ -128,6 +174,8 @@ int main(void)
         cmocka_unit_test(what_is_not_said_is_the_daemons_default),
         cmocka_unit_test(nothing_lasts_longer_than_the_daemons_ceiling),
         cmocka_unit_test(the_first_pin_that_matches_wins),
+        cmocka_unit_test(pins_of_one_kind_can_be_asked_for),
+        cmocka_unit_test(proxies_are_parsed_once),
         cmocka_unit_test(a_frame_that_is_wrong_makes_no_profile),
     };
 

@@ -70,6 +70,36 @@ static void frames_a_body_by_its_length(void **state)
     assert_written(draft, "DELETE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 }
 
+/* RFC 9112 section 3.2.2; what is the proxy's own comes first. */
+static void tells_a_proxy_the_whole_url(void **state)
+{
+    struct draft *draft = draft_new("", "http://u:p@A.test:8080/x?y#z");
+
+    (void)state;
+    draft->request.to_proxy = true;
+    draft->request.proxy_fields = SPAN_LITERAL("Proxy-Authorization: Basic eHg=\r\n");
+    with_default(draft, "Accept", "*/*");
+    assert_written(draft, "GET http://a.test:8080/x?y HTTP/1.1\r\nHost: a.test:8080\r\n"
+                          "Proxy-Authorization: Basic eHg=\r\nAccept: */*\r\n"
+                          "Authorization: Basic dTpw\r\n\r\n");
+    draft = draft_new("POST", "http://[::1]");
+    draft->request.to_proxy = true;
+    with_header(draft, "Host", "other");
+    with_body(draft, "b");
+    assert_written(draft, "POST http://[::1]/ HTTP/1.1\r\nHost: other\r\n"
+                          "Content-Length: 1\r\n\r\nb");
+}
+
+/* Whatever is there for a proxy is for no one else. */
+static void tells_an_origin_nothing_of_a_proxy(void **state)
+{
+    struct draft *draft = draft_new("", "http://a/");
+
+    (void)state;
+    draft->request.proxy_fields = SPAN_LITERAL("Proxy-Authorization: Basic eHg=\r\n");
+    assert_written(draft, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
 static void merges_the_fields_of_profile_and_item(void **state)
 {
     struct draft *draft = draft_new("", "http://a/");
@@ -279,6 +309,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_the_least_that_is_a_request),
         cmocka_unit_test(frames_a_body_by_its_length),
+        cmocka_unit_test(tells_a_proxy_the_whole_url),
+        cmocka_unit_test(tells_an_origin_nothing_of_a_proxy),
         cmocka_unit_test(merges_the_fields_of_profile_and_item),
         cmocka_unit_test(puts_the_jar_and_the_clients_own_into_one_field),
         cmocka_unit_test(lets_the_client_name_the_host),

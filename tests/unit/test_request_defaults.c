@@ -70,11 +70,11 @@ static void sees_authorization_in_any_case(void **state)
     struct draft *draft = draft_new("", "http://a/");
 
     (void)state;
-    with_default(draft, "Proxy-Authorization", "no");
+    with_default(draft, "X-Authorization", "no");
     assert_false(draft->defaults.has_authorization);
     with_default(draft, "AUTHORIZATION", "Bearer t");
     assert_true(draft->defaults.has_authorization);
-    assert_text(draft, "Proxy-Authorization: no\r\nAUTHORIZATION: Bearer t\r\n");
+    assert_text(draft, "X-Authorization: no\r\nAUTHORIZATION: Bearer t\r\n");
     draft_free(draft);
 }
 

@@ -124,6 +124,7 @@ static void refuses_fields_that_are_not_the_clients(void **state)
         "te",
         "Upgrade",
         "Trailer",
+        "Proxy-Authorization",
         "",
         " Host",
         "Host ",

@@ -56,6 +56,8 @@ static void knows_groups_and_names(void **state)
         { "local", "local/no_descriptors local/no_ports local/no_memory " },
         { "connect/refused", "connect/refused " },
         { "dns/failed", "dns/failed " },
+        { "connect/proxy", "connect/proxy " },
+        { "dns/proxy", "dns/proxy " },
         { "tls/handshake", "tls/handshake " },
         { "timeout/idle", "timeout/idle " },
         { "http/malformed", "http/malformed " },

@@ -321,7 +321,7 @@ static void an_unused_one_is_freed_in_any_state(void **state)
     (void)state;
     tls_free(NULL);
     meeting_init_version(&m, TLS1_3_VERSION);
-    assert_int_equal(tls_new(m.context, SPAN_LITERAL("a.test"), NULL, &tls), 0);
+    assert_int_equal(tls_new(m.context, SPAN_LITERAL("a.test"), &tls), 0);
     tls_notify_close(tls);
     assert_null(tls_take_output(tls));
     tls_free(tls);

@@ -294,10 +294,10 @@ static void a_host_that_no_certificate_can_name_is_refused_before_anything_is_se
     long_host[253] = '.';
     meeting_init(&m, &plan);
     for (unsigned i = 0; i < ROWS(hosts); i++)
-        assert_int_equal(tls_new(m.context, hosts[i], NULL, &tls), -22);
-    assert_int_equal(tls_new(m.context, span_of(long_host, 255), NULL, &tls), -22);
+        assert_int_equal(tls_new(m.context, hosts[i], &tls), -22);
+    assert_int_equal(tls_new(m.context, span_of(long_host, 255), &tls), -22);
     assert_null(tls);
-    assert_int_equal(tls_new(m.context, span_of(long_host, 254), NULL, &tls), 0);
+    assert_int_equal(tls_new(m.context, span_of(long_host, 254), &tls), 0);
     tls_free(tls);
     meeting_deinit(&m);
 }
