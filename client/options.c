@@ -386,6 +386,7 @@ void options_deinit(struct options *options)
 {
     free(options->headers.values);
     free(options->cookies.values);
+    free(options->upload.values);
     free(options->data);
     free(options->resolve.values);
     free(options->connect_to.values);

@@ -86,6 +86,7 @@ struct options {
     bool head;
     bool compressed;
     /* cookies */
+    struct option_list upload;
     struct option_list cookies;
     const char *cookie_jar;
     bool junk_session_cookies;

@@ -201,7 +201,7 @@ def test_wrong_usage_is_2_and_names_what_is_wrong(args, named):
     assert named in done.stderr.decode(), done
 
 
-@pytest.mark.parametrize("flag", ["-T", "--rate=5"])
+@pytest.mark.parametrize("flag", ["--public-only"])
 def test_what_does_not_exist_yet_is_refused_by_name(flag):
     done = run_plain("batch", flag, "http://127.0.0.1:0/")
     assert done.returncode == 2, done
