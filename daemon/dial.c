@@ -18,6 +18,8 @@
  */
 #include "dial.h"
 
+#include "proxy.h"
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -42,43 +44,6 @@ static void dial_end(struct dial *dial)
     dial->resume = NULL;
     timers_disarm(dial->dialer->timers, &dial->timer);
     ring_undefer(&dial->later);
-}
-
-/* Who looks for the cause must not look at the origin. */
-static void dial_blame_proxy(struct fault *fault, bool is_of_lookup)
-{
-    const char *why = NULL;
-
-    switch (fault->code) {
-    case FAULT_DNS_NOT_FOUND:
-        fault->code = FAULT_DNS_PROXY;
-        if (is_of_lookup)
-            fault->why = "there is no host of the proxy's name";
-        break;
-    case FAULT_DNS_FAILED:
-        fault->code = FAULT_DNS_PROXY;
-        fault->why = NULL; /* the code's own words */
-        break;
-    case FAULT_CONNECT_REFUSED:
-        why = "the proxy's host refused the connection";
-        break;
-    case FAULT_CONNECT_UNREACHABLE:
-        why = "the proxy cannot be reached";
-        break;
-    case FAULT_CONNECT_RESET:
-        why = "connection reset while connecting to the proxy";
-        break;
-    case FAULT_TIMEOUT_DNS:
-        why = "the lookup of the proxy's name timed out";
-        break;
-    case FAULT_TIMEOUT_CONNECT:
-        why = "connecting to the proxy timed out";
-        break;
-    default: /* of the machine, or of the tunnel and TLS, which have words of their own */
-        break;
-    }
-    if (!fault->why)
-        fault->why = why;
 }
 
 static void dial_close_racers(struct dial *dial)
@@ -125,7 +90,7 @@ static void dial_win(struct dial *dial, struct conn *conn)
 static void dial_fail(struct dial *dial)
 {
     if (dial->route.is_proxy)
-        dial_blame_proxy(&dial->fault, dial->resolving);
+        proxy_blame(&dial->fault, dial->resolving);
     dial_end(dial);
     dial->events->failed(dial, &dial->fault);
 }

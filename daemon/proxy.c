@@ -212,3 +212,41 @@ size_t proxy_write_connect(const struct url *target, struct span fields, char *o
     memcpy(out + bytes + fields.bytes, "\r\n", 2);
     return bytes + fields.bytes + 2;
 }
+
+/* ---- whose fault it is ---- */
+
+void proxy_blame(struct fault *fault, bool is_of_lookup)
+{
+    const char *why = NULL;
+
+    switch (fault->code) {
+    case FAULT_DNS_NOT_FOUND:
+        fault->code = FAULT_DNS_PROXY;
+        if (is_of_lookup)
+            fault->why = "there is no host of the proxy's name";
+        break;
+    case FAULT_DNS_FAILED:
+        fault->code = FAULT_DNS_PROXY;
+        fault->why = NULL; /* the code's own words */
+        break;
+    case FAULT_CONNECT_REFUSED:
+        why = "the proxy's host refused the connection";
+        break;
+    case FAULT_CONNECT_UNREACHABLE:
+        why = "the proxy cannot be reached";
+        break;
+    case FAULT_CONNECT_RESET:
+        why = "connection reset while connecting to the proxy";
+        break;
+    case FAULT_TIMEOUT_DNS:
+        why = "the lookup of the proxy's name timed out";
+        break;
+    case FAULT_TIMEOUT_CONNECT:
+        why = "connecting to the proxy timed out";
+        break;
+    default: /* of the machine, or of the tunnel and TLS, which have words of their own */
+        break;
+    }
+    if (!fault->why)
+        fault->why = why;
+}

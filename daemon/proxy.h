@@ -52,4 +52,8 @@ bool proxy_list_has(struct span list, const struct url *origin);
 #define PROXY_CONNECT_BYTES_MAX (2 * URL_AUTHORITY_BYTES_MAX + PROXY_FIELDS_BYTES_MAX + 64)
 size_t proxy_write_connect(const struct url *target, struct span fields, char *out, size_t room);
 
+/* A fault of connecting is the proxy's: makes dns/... of a lookup dns/proxy, and gives words that
+ * name the proxy where it has none, for who looks for the cause must not look at the origin. */
+void proxy_blame(struct fault *fault, bool is_of_lookup);
+
 #endif

@@ -456,6 +456,17 @@ def test_a_proxy_that_is_none_ends_the_item_not_the_session(value, daemon, origi
     assert not origin.requests
 
 
+def test_a_unix_path_goes_before_a_proxy(daemon, start_origin):
+    path = f"{daemon.folder}/before"
+    local, other = start_origin(unix_path=path), start_origin()
+    with Session(daemon) as session:
+        session.send(profile(unix_path=path.encode(), proxy_http=through(other).encode()),
+                     batch_begin(), request(7, "http://a.test/x"), batch_end())
+        assert session.results(1)[7].status == 200
+    assert local.targets() == ["/x"]
+    assert not other.requests
+
+
 # --- a real proxy, and curl beside us ---
 
 @pytest.fixture

@@ -228,6 +228,40 @@ static void expect_connect(const char *url, const char *fields, const char *expe
         fail_msg("%.*s", (int)bytes, out);
 }
 
+static void a_fault_on_the_way_to_a_proxy_names_it(void **state)
+{
+    static const struct {
+        enum fault_code code;
+        bool is_of_lookup;
+        enum fault_code expected;
+    } rows[] = {
+        { FAULT_DNS_NOT_FOUND, true, FAULT_DNS_PROXY },
+        { FAULT_DNS_FAILED, true, FAULT_DNS_PROXY },
+        { FAULT_CONNECT_REFUSED, false, FAULT_CONNECT_REFUSED },
+        { FAULT_CONNECT_UNREACHABLE, false, FAULT_CONNECT_UNREACHABLE },
+        { FAULT_CONNECT_RESET, false, FAULT_CONNECT_RESET },
+        { FAULT_TIMEOUT_DNS, true, FAULT_TIMEOUT_DNS },
+        { FAULT_TIMEOUT_CONNECT, false, FAULT_TIMEOUT_CONNECT },
+    };
+    struct fault fault;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        fault = (struct fault){ .code = rows[i].code };
+        proxy_blame(&fault, rows[i].is_of_lookup);
+        assert_int_equal(fault.code, rows[i].expected);
+        assert_non_null(strstr(fault.why ? fault.why : fault_message(fault.code), "proxy"));
+    }
+    fault = (struct fault){ .code = FAULT_TLS_VERIFY, .why = "words" };
+    proxy_blame(&fault, false);
+    assert_int_equal(fault.code, FAULT_TLS_VERIFY);
+    assert_string_equal(fault.why, "words");
+    fault = (struct fault){ .code = FAULT_DNS_NOT_FOUND, .why = "of the other IP version" };
+    proxy_blame(&fault, false); /* a literal: nothing was looked up */
+    assert_int_equal(fault.code, FAULT_DNS_PROXY);
+    assert_string_equal(fault.why, "of the other IP version");
+}
+
 static void connect_names_the_port_always(void **state)
 {
     (void)state;
@@ -274,6 +308,7 @@ int main(void)
         cmocka_unit_test(each_scheme_has_its_proxy),
         cmocka_unit_test(a_login_becomes_a_field),
         cmocka_unit_test(a_proxy_that_is_none_says_why),
+        cmocka_unit_test(a_fault_on_the_way_to_a_proxy_names_it),
         cmocka_unit_test(connect_names_the_port_always),
         cmocka_unit_test(the_longest_head_fits),
     };

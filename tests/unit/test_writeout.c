@@ -521,6 +521,9 @@ static void odd_answers(void **state)
     expect_text(&a, "%{num_connects} %{http_version} %{num_retries} %{num_redirects}", "0 1 2 2");
     a.result.version_major = 2;
     expect_text(&a, "%{http_version}", "2");
+    a.result.connect_status = 200;
+    a.result.flags |= WIRE_RESULT_PROXIED;
+    expect_text(&a, "%{http_connect} %{proxy_used}", "200 1");
     a.result.request_bytes = 2; /* less than the body: it was cut short */
     expect_text(&a, "%{size_upload}", "2");
     a.result.remote_family = 1;
