@@ -14,9 +14,10 @@ from stream import Session  # noqa: E402
 from support import Daemon, find_binary, poll_until, run_haul  # noqa: E402
 
 
-def pytest_configure():
+def pytest_configure(config):
     """A run that is told to stop still ends what it has started, and the servers may have as many
     sockets as the machine allows."""
+    config.addinivalue_line("markers", "alone: measures at an origin; nothing else runs beside it")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     signal.signal(signal.SIGTERM, signal.default_int_handler)

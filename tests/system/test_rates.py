@@ -10,6 +10,8 @@ import pytest
 from origin import answer, expect_request, repeat, reply_with
 from support import end_group, find_binary, poll_until, run_haul, spawn_haul
 
+pytestmark = pytest.mark.alone
+
 AT_ONCE = ["--retry-delay", "20ms"]
 
 
@@ -29,12 +31,11 @@ def most_within(times, span_s):
 
 
 def assert_rate_held(origins, rate, spans_s=(0.2, 0.5, 1.0, 2.0)):
-    """Over any span: rate times span, the burst, and what a loop that wakes late may shift into
-    it."""
+    """Over any span: rate times span, the burst, and what a stall of this machine shifts into it."""
     times = [r.at_s for origin in origins for r in origin.requests]
     for span_s in spans_s:
         most = most_within(times, span_s + 0.000001)
-        late = 1 + rate * 0.03
+        late = 1 + rate * 0.3     # what waits while nobody here gets a core comes at once
         assert most <= rate * span_s + burst_of(rate) + late, \
             f"{most} requests within {span_s} s at {rate}/s"
 
@@ -230,14 +231,17 @@ def test_the_pause_of_an_origin_is_one_for_every_client(status, form, daemon, st
     origin, other = start_origin(asks_for_a_pause_once(value, status)), start_origin()
     # The first client does not even try again; the second asks for something else.
     assert run_haul("batch", origin.url("/first"), daemon=daemon).record["status"] in (429, 503)
-    run_haul("batch", other.url(), daemon=daemon).expect(0)
-    run = run_haul("batch", origin.url("/second"), daemon=daemon).expect(0)
-    assert run.record["status"] == 200
+    run = run_haul("batch", origin.url("/second"), other.url("/third"), daemon=daemon).expect(0)
+    records = run.by_url()
+    second, third = records[origin.url("/second")], records[other.url("/third")]
+    assert second["status"] == third["status"] == 200
     gap_s = origin.requests[1].at_s - origin.requests[0].at_s
-    lowest_s = pause_s - 1.1 if form == "date" else pause_s - 0.05     # a date has whole seconds
-    assert lowest_s <= gap_s <= pause_s + 1.5, gap_s
+    # A date has whole seconds, and the first request may have been read late.
+    lowest_s = pause_s - (1.3 if form == "date" else 0.3)
+    assert lowest_s <= gap_s <= pause_s + 2, gap_s
     assert held_back_by(run) == "an origin that asked for a pause (429, Retry-After)"
-    assert run.record["phases"]["queue"] >= (lowest_s - 0.7) * 1e9, run
+    assert second["phases"]["queue"] > third["phases"]["queue"], run
+    assert other.requests[0].at_s < origin.requests[1].at_s
 
 
 def test_a_503_that_names_no_time_is_an_ordinary_failure(daemon, start_origin):
