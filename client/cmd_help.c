@@ -35,7 +35,7 @@ static void print_flags(unsigned verb, bool want_global)
     for (size_t i = 0; i < option_rows_count; i++) {
         const struct option_row *row = &option_rows[i];
 
-        if (!(row->verbs & verb) || row->kind == OPTION_LATER || row->kind == OPTION_REFUSED)
+        if (!(row->verbs & verb) || row->kind == OPTION_REFUSED)
             continue;
         if ((row->verbs == VERB_ANY) == want_global)
             print_row(row);

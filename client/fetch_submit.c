@@ -8,6 +8,7 @@
 #include "fetch.h"
 
 #include "idn.h"
+#include "plan_upload.h"
 #include "url.h"
 
 #include <errno.h>
@@ -83,14 +84,21 @@ static enum line_source fetch_next_line(struct fetch *fetch, struct span *ret_li
     }
 }
 
-/* "http://" where no scheme is written, and the query of -G before a fragment. */
-static void put_url(struct fetch *fetch, struct text *store, struct span url)
+/* NULL = none, or the item has a body of its own. */
+static const struct plan_upload *fetch_upload(const struct fetch *fetch,
+                                              const struct input_item *in, uint64_t line)
+{
+    return in->has_body
+               ? NULL
+               : plan_find_upload(&fetch->plan, line == 0 ? fetch->words_at - 1 : SIZE_MAX);
+}
+
+/* With the query of -G before a fragment. */
+static void put_query(struct fetch *fetch, struct text *store, struct span url)
 {
     const char *fragment;
     size_t bytes;
 
-    if (!url_has_scheme(url))
-        text_put_literal(store, "http://");
     if (fetch->plan.query.bytes == 0) {
         text_put_span(store, url);
         return;
@@ -103,6 +111,17 @@ static void put_url(struct fetch *fetch, struct text *store, struct span url)
     text_put(store, url.data + bytes, url.bytes - bytes);
 }
 
+/* "http://" where no scheme is written, and what -T or -G add. */
+static void put_url(struct fetch *fetch, struct item *item, struct span url)
+{
+    if (!url_has_scheme(url))
+        text_put_literal(&item->store, "http://");
+    if (item->upload)
+        plan_put_upload_url(&item->store, url, item->upload);
+    else
+        put_query(fetch, &item->store, url);
+}
+
 /* Takes a place for the item; NULL when out of memory. */
 static struct item *fetch_new_item(struct fetch *fetch, const struct input_item *in, uint64_t line)
 {
@@ -113,18 +132,21 @@ static struct item *fetch_new_item(struct fetch *fetch, const struct input_item 
         return NULL;
     item->number = ++fetch->number;
     item->line = line;
+    item->upload = fetch_upload(fetch, in, line);
     item->request_bytes = 0;
     item->upload_bytes = 0;
     item->sent_url_bytes = 0;
     item->implied_bytes = 0;
     if (in->url.bytes) {
         item->implied_bytes = url_has_scheme(in->url) ? 0 : strlen("http://");
-        put_url(fetch, &item->store, in->url);
+        put_url(fetch, item, in->url);
     }
     item->url_bytes = (uint32_t)item->store.bytes;
     text_put_span(&item->store, in->label);
     item->label_bytes = (uint32_t)in->label.bytes;
-    if (method.bytes == 0 && in->has_body)
+    if (method.bytes == 0 && item->upload)
+        method = SPAN_LITERAL("PUT");
+    else if (method.bytes == 0 && in->has_body)
         method = SPAN_LITERAL("POST");
     text_put_span(&item->store, method);
     item->method_bytes = (uint32_t)method.bytes;
@@ -269,7 +291,9 @@ static void fill_request(const struct fetch *fetch, const struct input_item *in,
         .headers = in->fields,
         .body = in->has_body ? in->body : text_span(&plan->body),
     };
-    if (in->has_body || plan->has_body)
+    if (item->upload)
+        request->body = text_span(&item->upload->body);
+    if (in->has_body || plan->has_body || item->upload)
         request->fixed.flags |= WIRE_REQUEST_HAS_BODY;
     if (item->body.kind == BODY_OUTPUT) /* what is printed cannot be taken back */
         request->fixed.flags |= WIRE_REQUEST_KEPT;

@@ -20,6 +20,7 @@ struct item {
     uint32_t url_bytes; /* in store: url, then label, then method */
     uint32_t label_bytes;
     uint32_t method_bytes;
+    const struct plan_upload *upload; /* of -T; NULL = none */
     uint32_t sent_url_bytes; /* behind them: the URL with its host in ASCII; 0 = url is that */
     uint32_t request_bytes;  /* of its frame, for the limit per session */
     uint32_t implied_bytes;  /* of the URL: the "http://" that nobody wrote */

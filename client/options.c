@@ -120,7 +120,7 @@ static const char *nearest_option(struct span name, unsigned verb)
         const struct option_row *row = &option_rows[i];
         unsigned distance;
 
-        if (!(row->verbs & verb) || row->kind == OPTION_LATER || row->kind == OPTION_REFUSED)
+        if (!(row->verbs & verb) || row->kind == OPTION_REFUSED)
             continue;
         distance = name_distance(name, span_of_string(row->name));
         if (distance < best_distance) {
@@ -215,8 +215,6 @@ static bool apply(struct parser *p, const struct option_row *row, const char *va
         return set_number(p, row, value);
     case OPTION_CHOICE:
         return set_choice(p, row, value);
-    case OPTION_LATER:
-        return why_fail(p->why, "--%s: not in this build", row->name);
     case OPTION_REFUSED:
         return why_fail(p->why, "--%s %s", row->name, row->help);
     }
@@ -225,7 +223,7 @@ static bool apply(struct parser *p, const struct option_row *row, const char *va
 
 static bool takes_value(const struct option_row *row)
 {
-    return row->kind != OPTION_FLAG && row->kind != OPTION_LATER && row->kind != OPTION_REFUSED;
+    return row->kind != OPTION_FLAG && row->kind != OPTION_REFUSED;
 }
 
 static bool parse_long(struct parser *p, const char *word)
@@ -261,8 +259,6 @@ static bool parse_letters(struct parser *p, const char *letters)
         if (!row)
             return why_fail(p->why, "-%c is no flag of `haul %s`; see `haul help %s`", *letters,
                             verb_name(p->options->verb), verb_name(p->options->verb));
-        if (row->kind == OPTION_LATER)
-            return why_fail(p->why, "-%c/--%s: not in this build", row->letter, row->name);
         if (row->kind == OPTION_REFUSED)
             return why_fail(p->why, "-%c/--%s %s", row->letter, row->name, row->help);
         if (!takes_value(row)) {
@@ -386,6 +382,7 @@ void options_deinit(struct options *options)
 {
     free(options->headers.values);
     free(options->cookies.values);
+    free(options->upload.values);
     free(options->data);
     free(options->resolve.values);
     free(options->connect_to.values);

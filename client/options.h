@@ -86,6 +86,7 @@ struct options {
     bool head;
     bool compressed;
     /* cookies */
+    struct option_list upload;
     struct option_list cookies;
     const char *cookie_jar;
     bool junk_session_cookies;
@@ -180,7 +181,6 @@ enum option_kind {
     OPTION_BYTES,    /* uint64_t, more than 0 */
     OPTION_DATA,     /* appends to data; sub says the kind */
     OPTION_CHOICE,   /* enum; the words are in choices */
-    OPTION_LATER,    /* named by the contract, not in this build */
     OPTION_REFUSED,  /* never; help says the nearest way */
 };
 

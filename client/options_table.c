@@ -7,10 +7,6 @@
 #include "options.h"
 
 #define AT(member) offsetof(struct options, member)
-#define LATER(long_name, short_letter, for_verbs)                                                  \
-    {                                                                                              \
-        .name = long_name, .letter = short_letter, .verbs = for_verbs, .kind = OPTION_LATER        \
-    }
 #define FLAG(long_name, short_letter, for_verbs, member, text)                                     \
     {                                                                                              \
         .name = long_name, .letter = short_letter, .verbs = for_verbs, .kind = OPTION_FLAG,        \
@@ -42,6 +38,8 @@ const struct option_row option_rows[] = {
     DATA("data-urlencode", 0, DATA_URLENCODE,
          "like -d, percent-encoded: TEXT, =TEXT, NAME=TEXT, @FILE, NAME@FILE"),
     DATA("json", 0, DATA_JSON, "send JSON with POST; @FILE, @-: from there"),
+    VALUE("upload-file", 'T', VERB_FETCH, OPTION_LIST, upload, "FILE",
+          "put FILE (- = standard input) to the URL; one that ends in / gets its name"),
     FLAG("get", 'G', VERB_FETCH, data_in_url, "put the data into the query of a GET"),
     VALUE("user-agent", 'A', VERB_FETCH, OPTION_TEXT, user_agent, "NAME", "User-Agent"),
     VALUE("referer", 'e', VERB_FETCH, OPTION_TEXT, referer, "URL", "Referer"),
@@ -192,7 +190,6 @@ const struct option_row option_rows[] = {
     FLAG("version", 0, VERB_ANY, version, "print the version"),
     FLAG("help", 'h', VERB_ANY, help, "print this help"),
     /* in the contract, not in this build */
-    LATER("upload-file", 'T', VERB_FETCH),
     /* never: the nearest way */
     { .name = "form",
       .letter = 'F',

@@ -38,7 +38,10 @@ struct plan {
     uint16_t field_count;
     uint16_t pin_count;
     bool has_body;
-    struct span method; /* empty = GET */
+    struct plan_upload *uploads; /* owned; of -T, in its order */
+    size_t uploads_count;
+    bool upload_is_for_all; /* of a batch */
+    struct span method;     /* empty = GET */
     enum wire_body_mode body_mode;
     bool wants_head;
     bool has_authorization; /* the user's own: user:password in a URL and netrc yield */

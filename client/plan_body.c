@@ -13,7 +13,6 @@
 #include <errno.h>
 
 #define FILE_BYTES_MAX (16u << 20) /* -d may drop most of it */
-#define TOO_LARGE "a body of more than 768 KiB is not in this build"
 
 const char *plan_data_flag(enum data_kind kind)
 {
@@ -43,7 +42,7 @@ const char *plan_data_file(const struct data_part *part)
     return at && *at == '@' ? at + 1 : NULL;
 }
 
-static void put_percent_encoded(struct text *text, struct span value)
+static void put_encoded(struct text *text, struct span value, const char *space)
 {
     static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                      "0123456789-._~";
@@ -54,10 +53,21 @@ static void put_percent_encoded(struct text *text, struct span value)
         if (c && strchr(unreserved, c))
             text_put_char(text, c);
         else if (c == ' ')
-            text_put_char(text, '+'); /* as forms and curl write it */
+            text_put_string(text, space);
         else
             text_put_format(text, "%%%02X", (unsigned char)c);
     }
+}
+
+void plan_put_percent_encoded(struct text *text, struct span value)
+{
+    put_encoded(text, value, "%20");
+}
+
+/* As forms and curl write it. */
+static void put_form_encoded(struct text *text, struct span value)
+{
+    put_encoded(text, value, "+");
 }
 
 /* NAME=TEXT keeps the name as it is; =TEXT and TEXT have none. */
@@ -69,7 +79,7 @@ static void put_urlencoded(struct text *text, const char *value)
         text_put(text, value, (size_t)(equals - value) + (equals > value));
         value = equals + 1;
     }
-    put_percent_encoded(text, span_of_string(value));
+    put_form_encoded(text, span_of_string(value));
 }
 
 /* As curl: an empty file gives nothing, not even the name. */
@@ -81,7 +91,7 @@ static void put_urlencoded_file(struct text *text, const struct data_part *part,
         text_put(text, part->value, name_bytes);
         text_put_char(text, '=');
     }
-    put_percent_encoded(text, data);
+    put_form_encoded(text, data);
 }
 
 static void put_without_line_ends(struct text *text, struct span data)
@@ -106,8 +116,8 @@ static bool put_file(struct text *body, const struct data_part *part, const char
         text_put_span(body, text_span(&data));
     text_deinit(&data);
     if (r == -EFBIG)
-        return why_fail(why, "%s @%s: more than 16 MiB; " TOO_LARGE, plan_data_flag(part->kind),
-                        path);
+        return why_fail(why, "%s @%s: more than 16 MiB; " PLAN_BODY_TOO_LARGE,
+                        plan_data_flag(part->kind), path);
     return r == 0 || why_fail(why, "%s @%s: %s", plan_data_flag(part->kind), path, strerror(-r));
 }
 
@@ -128,8 +138,8 @@ bool plan_build_body(struct plan *plan, const struct options *options, char **re
         else if (!path)
             text_put_string(&plan->body, part->value);
     }
-    if (plan->body.bytes > WIRE_FRAME_BYTES_MAX - (256u << 10))
-        return why_fail(ret_why, TOO_LARGE);
+    if (plan->body.bytes > PLAN_BODY_BYTES_MAX)
+        return why_fail(ret_why, PLAN_BODY_TOO_LARGE);
     plan->has_body = options->data_count > 0;
     return true;
 }

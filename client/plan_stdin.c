@@ -7,6 +7,7 @@
 
 #include "plan_body.h"
 #include "plan_cookies.h"
+#include "plan_upload.h"
 #include "why.h"
 
 #include <string.h>
@@ -40,6 +41,9 @@ bool plan_check_stdin(const struct options *options, char **ret_why)
     for (size_t i = 0; i < options->data_count; i++)
         add_reader(&readers, plan_data_file(&options->data[i]),
                    plan_data_flag(options->data[i].kind));
+    for (size_t i = 0; i < options->upload.count; i++)
+        if (plan_upload_is_stdin(options->upload.values[i]))
+            add_reader(&readers, "-", "-T -");
     for (size_t i = 0; i < options->headers.count; i++)
         add_reader(&readers, file_of(options->headers.values[i]), "-H @-");
     for (size_t i = 0; i < options->cookies.count; i++)

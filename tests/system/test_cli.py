@@ -201,12 +201,12 @@ def test_wrong_usage_is_2_and_names_what_is_wrong(args, named):
     assert named in done.stderr.decode(), done
 
 
-@pytest.mark.parametrize("flag", ["-T"])
-def test_what_does_not_exist_yet_is_refused_by_name(flag):
-    done = run_plain("batch", flag, "http://127.0.0.1:0/")
+@pytest.mark.parametrize("verb", ["bench", "submit", "top"])
+def test_what_does_not_exist_yet_is_refused_by_name(verb):
+    done = run_plain(verb, "http://127.0.0.1:0/")
     assert done.returncode == 2, done
     assert b"not in this build" in done.stderr, done
-    assert flag.partition("=")[0].encode() in done.stderr, done
+    assert verb.encode() in done.stderr, done
 
 
 @pytest.mark.parametrize("flag,way", [("-F", "--data-binary"), ("-K", "-i"), ("-Z", "batch")])
