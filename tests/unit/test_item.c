@@ -208,6 +208,48 @@ static void unix_sockets_are_the_daemons_own_users_affair(void **state)
     assert_int_equal(origin_conns_seen(t), 1);
 }
 
+static void a_redirect_leads_nowhere_that_the_policy_denies(void **state)
+{
+    static const char *const targets[] = {
+        "http://127.0.0.1:8080/secret",
+        "http://[::ffff:127.0.0.1]:8080/",
+        "http://origin.test:8080/secret",
+        "http://pinned.test:8080/",
+        "//169.254.169.254/",
+        "http://localhost:8080/",
+    };
+    static const struct scene_request plain = { .url = "http://127.0.0.1:8080/open" };
+    const struct message_pin pin = { .host = SPAN_LITERAL("pinned.test"),
+                                     .to_host = SPAN_LITERAL("127.0.0.1"),
+                                     .to_is_address = true };
+    char pins[64], answer[200];
+    const struct message_profile guarded = {
+        .fixed = { .flags = WIRE_PROFILE_FOLLOW | WIRE_PROFILE_PUBLIC_ONLY,
+                   .redirects_max = 5,
+                   .pin_count = 1 },
+        .pins = span_of(pins, message_append_pin(pins, &pin)),
+    };
+    struct scene_request request = { .url = "http://9.9.9.9/", .profile_id = 2 };
+    struct scene *t = *state;
+
+    client_begins(t, 1);
+    client_shares(t, 2, &guarded);
+    client_submits_as(t, 1, &plain);
+    origin_replies(t, 1, HELLO); /* and is kept: it must not serve the others */
+    for (uint64_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+        (void)snprintf(answer, sizeof(answer),
+                       "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
+                       targets[i]);
+        client_submits_as(t, 2 + i, &request);
+        origin_replies(t, 2, answer);
+        client_receives_fault(t, 2 + i, FAULT_POLICY_DENIED, PHASE_CONNECT);
+        assert_int_equal(client_item(t, 2 + i)->result.hops, 1);
+        assert_non_null(strstr(client_item(t, 2 + i)->message, "--public-only"));
+    }
+    assert_int_equal(origin_conns_seen(t), 2);
+    assert_null(memmem(origin_got(t, 1).data, origin_got(t, 1).bytes, "/secret", 7));
+}
+
 /* ---- cancelling and deadlines ---- */
 
 static void cancelled_in_each_state_it_has_one_result(void **state)
@@ -358,6 +400,7 @@ int main(void)
         SCENE(what_cannot_be_sent_ends_its_item_not_the_session),
         SCENE(a_url_over_its_limit_is_too_big),
         SCENE(unix_sockets_are_the_daemons_own_users_affair),
+        SCENE(a_redirect_leads_nowhere_that_the_policy_denies),
         SCENE(cancelled_in_each_state_it_has_one_result),
         SCENE(its_total_time_ends_it_wherever_it_is),
         SCENE(a_plan_moves_the_deadline),
