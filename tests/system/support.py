@@ -326,3 +326,13 @@ def assert_fails(record, *names):
 def assert_succeeds(record, status=200):
     assert (record["error"], record["ok"], record["status"]) == (None, True, status), record
     assert record["exitcode"] == 0, record
+
+
+def most_within(times, span_s):
+    """The most requests that began within any span of that length."""
+    times, first, most = sorted(times), 0, 0
+    for last, at in enumerate(times):
+        while times[first] < at - span_s:
+            first += 1
+        most = max(most, last - first + 1)
+    return most

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from origin import answer, expect_request, repeat, reply_with
-from support import Daemon, run_haul
+from support import Daemon, most_within, run_haul
 from tls_ca import CA
 
 pytestmark = pytest.mark.alone
@@ -25,15 +25,6 @@ def ca(tmp_path_factory):
 def burst_and_late(rate):
     """What may come at once (PROTOCOL.md), and what a stall of this machine shifts into a span."""
     return max(1, rate // 10) + 1 + rate * 0.3
-
-
-def most_within(times, span_s):
-    times, first, most = sorted(times), 0, 0
-    for last, at in enumerate(times):
-        while times[first] < at - span_s:
-            first += 1
-        most = max(most, last - first + 1)
-    return most
 
 
 class Rude:

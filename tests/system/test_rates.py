@@ -8,7 +8,8 @@ import time
 import pytest
 
 from origin import answer, expect_request, repeat, reply_with
-from support import end_group, find_binary, poll_until, run_haul, spawn_haul
+from support import (end_group, find_binary, most_within, poll_until, run_haul,
+                     spawn_haul)
 
 pytestmark = pytest.mark.alone
 
@@ -18,16 +19,6 @@ AT_ONCE = ["--retry-delay", "20ms"]
 def burst_of(rate):
     """What may come at once: a tenth of a second's worth, one at least (PROTOCOL.md)."""
     return max(1, rate // 10)
-
-
-def most_within(times, span_s):
-    """The most requests that began within any span of that length."""
-    times, first, most = sorted(times), 0, 0
-    for last, at in enumerate(times):
-        while times[first] < at - span_s:
-            first += 1
-        most = max(most, last - first + 1)
-    return most
 
 
 def assert_rate_held(origins, rate, spans_s=(0.2, 0.5, 1.0, 2.0)):
