@@ -169,10 +169,10 @@ bool units_parse_duration(struct span text, uint64_t *ret_ns)
 }
 
 /* A rate may be any fraction, so it is counted in millionths of a request per period. */
-static bool take_rate(struct span text, uint64_t *ret_millionths, uint64_t *ret_period_s)
+bool units_parse_rate_uhz(struct span text, uint64_t *ret_uhz)
 {
     struct number number;
-    uint64_t factor;
+    uint64_t factor, millionths, period_s;
     const char *slash;
     size_t name_bytes;
     bool exact;
@@ -185,27 +185,11 @@ static bool take_rate(struct span text, uint64_t *ret_millionths, uint64_t *ret_
                      span_equals, &factor))
         return false;
     span_advance(&text, name_bytes);
-    if (!find_factor(rate_periods, COUNT_OF(rate_periods), text, span_equals, ret_period_s) ||
-        !number_multiply(&number, factor * 1000000, ret_millionths, &exact))
+    if (!find_factor(rate_periods, COUNT_OF(rate_periods), text, span_equals, &period_s) ||
+        !number_multiply(&number, factor * 1000000, &millionths, &exact))
         return false;
-    return exact || *ret_millionths > 0;
-}
-
-bool units_parse_rate(struct span text, double *ret_per_second)
-{
-    uint64_t millionths, period_s;
-
-    if (!take_rate(text, &millionths, &period_s))
-        return false;
-    *ret_per_second = (double)millionths / 1e6 / (double)period_s;
-    return true;
-}
-
-bool units_parse_rate_uhz(struct span text, uint64_t *ret_uhz)
-{
-    uint64_t millionths, period_s;
-
-    if (!take_rate(text, &millionths, &period_s) || (millionths > 0 && millionths < period_s))
+    /* Nothing but zero may come out as zero. */
+    if ((!exact && millionths == 0) || (millionths > 0 && millionths < period_s))
         return false;
     *ret_uhz = millionths / period_s;
     return true;

@@ -16,11 +16,11 @@
 
 #include "span.h"
 
-bool units_parse_count(struct span text, uint64_t *ret_count);   /* 10 10k 1.5M 2G */
-bool units_parse_bytes(struct span text, uint64_t *ret_bytes);   /* 10 100k 1.5M 2GiB */
-bool units_parse_duration(struct span text, uint64_t *ret_ns);   /* 500us 10ms 1.5s 3m 1h 2 */
-bool units_parse_rate(struct span text, double *ret_per_second); /* 100 100/s 6/m 6/min 10k */
-/* The same in microhertz, that is per 10^6 seconds, rounded down: 6/m is 100000, 1/h is 277. */
+bool units_parse_count(struct span text, uint64_t *ret_count); /* 10 10k 1.5M 2G */
+bool units_parse_bytes(struct span text, uint64_t *ret_bytes); /* 10 100k 1.5M 2GiB */
+bool units_parse_duration(struct span text, uint64_t *ret_ns); /* 500us 10ms 1.5s 3m 1h 2 */
+/* 100 100/s 6/m 6/min 10k, in microhertz, that is per 10^6 seconds, rounded down: 6/m is 100000,
+ * 1/h is 277. */
 bool units_parse_rate_uhz(struct span text, uint64_t *ret_uhz);
 
 /* "850 us", "12.3 ms", "1.31 s", "2m46s", "2h46m", "4d04h", "123d", "27y": three significant
