@@ -23,6 +23,7 @@
 
 #include "dial_address.h"
 #include "proxy.h"
+
 #include <assert.h>
 #include <errno.h>
 
@@ -364,22 +365,18 @@ static void dial_on_resolved(struct resolve_query *query, const struct fault *fa
     dial_connect_all(dial);
 }
 
-static bool dial_take_literal(struct dial *dial)
+static bool dial_take_literals(struct dial *dial)
 {
-    struct resolve_address *address = &dial->addresses[0];
-    const char *host = dial->route.host;
-    enum resolve_family family = dial->route.family;
-
-    if (dial->route.unix_path)
-        *address = (struct resolve_address){ .family = 1 };
-    else if (!dial_address_parse(host, address))
-        return false;
-    dial->addresses_count = 1;
-    if ((family == RESOLVE_IPV4 && address->family == 6) ||
-        (family == RESOLVE_IPV6 && address->family == 4)) {
-        dial_note(dial, FAULT_DNS_NOT_FOUND, 0, "the address is not of the wanted IP version");
-        dial->addresses_count = 0;
+    if (dial->route.unix_path) {
+        dial->addresses[0] = (struct resolve_address){ .family = 1 };
+        dial->addresses_count = 1;
+        return true;
     }
+    if (!dial_address_parse_list(dial->route.host, dial->route.family, dial->addresses,
+                                 &dial->addresses_count))
+        return false;
+    if (!dial->addresses_count)
+        dial_note(dial, FAULT_DNS_NOT_FOUND, 0, "the address is not of the wanted IP version");
     return true;
 }
 
@@ -391,7 +388,7 @@ static void dial_begin(struct ring_deferred *deferred)
     int count;
 
     dial->resolving = true;
-    if (dial_take_literal(dial)) {
+    if (dial_take_literals(dial)) {
         dial_connect_all(dial);
         return;
     }

@@ -12,7 +12,7 @@
 
 /* Where a route leads. Strings are copied by dial_start as far as it needs them later. */
 struct dial_route {
-    const char *host; /* to look up, or a literal; NULL with unix_path */
+    const char *host; /* to look up, or literals with a comma between; NULL with unix_path */
     uint16_t port;
     enum resolve_family family;
     enum policy policy;       /* asked of every address just before it is connected to */

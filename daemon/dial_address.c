@@ -6,7 +6,8 @@
 #include <arpa/inet.h>
 #include <assert.h>
 
-bool dial_address_parse(const char *text, struct resolve_address *ret_address)
+/* IPv6 without brackets. */
+static bool parse_literal(const char *text, struct resolve_address *ret_address)
 {
     *ret_address = (struct resolve_address){ 0 };
     if (inet_pton(AF_INET, text, ret_address->bytes) == 1)
@@ -14,6 +15,32 @@ bool dial_address_parse(const char *text, struct resolve_address *ret_address)
     else if (inet_pton(AF_INET6, text, ret_address->bytes) == 1)
         ret_address->family = 6;
     return ret_address->family != 0;
+}
+
+bool dial_address_parse_list(const char *text, enum resolve_family family,
+                             struct resolve_address *ret_addresses, unsigned *ret_count)
+{
+    struct resolve_address address;
+    char literal[INET6_ADDRSTRLEN];
+    unsigned count = 0;
+    size_t bytes;
+
+    for (;; text += bytes + 1) {
+        bytes = strcspn(text, ",");
+        if (bytes >= sizeof(literal))
+            return false;
+        memcpy(literal, text, bytes);
+        literal[bytes] = '\0';
+        if (!parse_literal(literal, &address))
+            return false;
+        if (count < RESOLVE_ADDRESSES_MAX &&
+            (family == RESOLVE_ANY || (family == RESOLVE_IPV4) == (address.family == 4)))
+            ret_addresses[count++] = address;
+        if (text[bytes] == '\0')
+            break;
+    }
+    *ret_count = count;
+    return true;
 }
 
 socklen_t dial_address_of(const struct resolve_address *from, uint16_t port,
@@ -37,7 +64,7 @@ socklen_t dial_address_of_text(const char *text, union conn_address *ret)
 {
     struct resolve_address address;
 
-    return dial_address_parse(text, &address) ? dial_address_of(&address, 0, ret) : 0;
+    return parse_literal(text, &address) ? dial_address_of(&address, 0, ret) : 0;
 }
 
 socklen_t dial_address_of_path(const char *path, union conn_address *ret)

@@ -9,8 +9,10 @@
 #include "conn.h"
 #include "resolve.h"
 
-/* An IP literal, IPv6 without brackets; false for anything else, *ret_address is then undefined. */
-bool dial_address_parse(const char *text, struct resolve_address *ret_address);
+/* One or more literals with a comma between, in their order, as far as they are of the family.
+ * False: text is something else. *ret_count is at most RESOLVE_ADDRESSES_MAX. */
+bool dial_address_parse_list(const char *text, enum resolve_family family,
+                             struct resolve_address *ret_addresses, unsigned *ret_count);
 
 /* For connect and bind: the bytes of *ret that count. */
 socklen_t dial_address_of(const struct resolve_address *from, uint16_t port,

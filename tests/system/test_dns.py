@@ -136,6 +136,27 @@ def test_connect_to_goes_elsewhere_with_the_host_unchanged(batch, origin):
     assert origin.requests[0].field("Host") == f"a.test:{port}"
 
 
+@pytest.mark.parametrize("flags, host", [
+    (["--connect-to", "a.test:81:127.0.0.1:{port}"], "a.test:81"),
+    (["--connect-to", "a.test::127.0.0.1:{port}"], "a.test:81"),
+    (["--connect-to", ":81:127.0.0.1:{port}"], "a.test:81"),
+    (["--connect-to", "::127.0.0.1:{port}"], "a.test:81"),
+    (["--connect-to", "::127.0.0.1:"], "a.test:{port}"),
+    (["--connect-to", "::127.0.0.1"], "a.test:{port}"),
+    (["--connect-to", "a.test:81::{port}", "--resolve", "a.test:{port}:127.0.0.1"], "a.test:81"),
+    (["--connect-to", "b.test:81:127.0.0.9:1", "--connect-to", "::127.0.0.1:{port}"], "a.test:81"),
+    (["--resolve", "a.test:{port}:127.0.0.77,127.0.0.1"], "a.test:{port}"),
+    (["--resolve", "+*:{port}:[::1],127.0.0.1"], "a.test:{port}"),
+    (["--resolve", "a.test:{port}:[::1],127.0.0.1", "-4"], "a.test:{port}"),
+], ids=lambda x: " ".join(x) if isinstance(x, list) else None)
+def test_pins_are_written_as_for_curl(flags, host, batch, origin):
+    host = host.format(port=origin.port)
+    flags = [flag.format(port=origin.port) for flag in flags]
+    record = batch(*flags, f"http://{host}/").expect(0).record
+    assert (record["remote_ip"], record["remote_port"]) == ("127.0.0.1", origin.port)
+    assert origin.requests[0].field("Host") == host
+
+
 # --- Happy Eyeballs: x.test is ::1 and 127.0.0.1 ---
 
 @pytest.fixture

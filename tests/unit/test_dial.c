@@ -180,6 +180,45 @@ static void opens_an_ipv6_literal(void **state)
     assert_int_equal(t->conn->remote_family, 6);
 }
 
+static void several_literals_race_in_their_order(void **state)
+{
+    struct scene *t = *state;
+
+    fake_connect_result(t->ring, -ECONNREFUSED);
+    fake_connect_result(t->ring, -ECONNREFUSED);
+    dials(t, "192.0.2.9,2001:db8::1,192.0.2.7", RESOLVE_ANY);
+    assert_int_equal(t->open_count, 1);
+    went_to(t, 1, 0xc0000209);
+    assert_int_equal(fake_connected_to(t->ring, fake_fd(2))->sa_family, AF_INET6);
+    went_to(t, 3, 0xc0000207);
+    assert_int_equal(resolve_counters(t->resolve)->lookups, 0);
+}
+
+static void of_several_literals_the_wanted_version_counts(void **state)
+{
+    struct scene *t = *state;
+
+    dials(t, "2001:db8::1,192.0.2.7", RESOLVE_IPV4);
+    assert_int_equal(t->open_count, 1);
+    went_to(t, 1, 0xc0000207);
+}
+
+static void what_is_no_list_of_literals_is_a_name(void **state)
+{
+    static const char *const rows[] = { "192.0.2.1,",          ",192.0.2.1",
+                                        "192.0.2.1,,::1",      "192.0.2.1,one.test",
+                                        "192.0.2.1 192.0.2.2", "[::1]" };
+    struct scene *t = *state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        dials(t, rows[i], RESOLVE_ANY);
+        dial_cancel(&t->dial);
+        assert_int_equal(resolve_counters(t->resolve)->lookups, i + 1);
+    }
+    settles(t);
+    assert_int_equal(fake_sockets_made(t->ring), 0);
+}
+
 static void a_literal_of_the_other_family_is_not_found(void **state)
 {
     struct scene *t = *state;
@@ -622,6 +661,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DIAL(opens_a_literal_without_asking),
         DIAL(opens_an_ipv6_literal),
+        DIAL(several_literals_race_in_their_order),
+        DIAL(of_several_literals_the_wanted_version_counts),
+        DIAL(what_is_no_list_of_literals_is_a_name),
         DIAL(a_literal_of_the_other_family_is_not_found),
         DIAL(tries_several_addresses_in_turn),
         DIAL(tells_why_the_last_address_failed),
