@@ -234,6 +234,22 @@ static bool dial_is_denied(struct dial *dial)
     return true;
 }
 
+/* No socket is left for the next address: the oldest attempt gives its own away, once for each
+ * address. At the cap of sockets all dials to an address that swallows everything would otherwise
+ * wait for each other's. */
+static void dial_make_room(struct dial *dial)
+{
+    unsigned oldest = 0;
+
+    if (!dial->racers_count || dial->yielded_for == dial->address_index)
+        return;
+    dial->yielded_for = dial->address_index;
+    while (!dial->racers[oldest])
+        oldest++;
+    conn_close(dial->racers[oldest]);
+    dial_drop_racer(dial, oldest);
+}
+
 /* Begins with the next address, passing over those that fail at once. */
 static void dial_try(struct dial *dial)
 {
@@ -246,8 +262,10 @@ static void dial_try(struct dial *dial)
         if (r == 0)
             break;
         dial_note_refused(dial, -r);
-        if (dial_waits_for_shortage(dial))
+        if (dial_waits_for_shortage(dial)) {
+            dial_make_room(dial);
             return;
+        }
     }
     if (!dial->racers_count) {
         dial_fail(dial);

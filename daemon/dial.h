@@ -61,6 +61,7 @@ struct dial {
     unsigned addresses_count;
     unsigned address_index; /* the next to try */
     unsigned racers_count;
+    unsigned yielded_for;    /* the address that an attempt gave way to last; 0: none */
     uint64_t next_ns;        /* when it is tried, if nothing happens before; UINT64_MAX: never */
     struct dial_route route; /* its strings are the pool's route, which outlives us */
     struct dial_options options;

@@ -361,6 +361,41 @@ static void a_shortage_in_the_race_gives_the_address_another_try(void **state)
     assert_int_equal(t->open_count, 1);
 }
 
+static void without_a_socket_for_the_next_the_oldest_gives_way(void **state)
+{
+    struct scene *t = *state;
+
+    fake_connect_result(t->ring, FAKE_NEVER);
+    dials(t, "three.test", RESOLVE_ANY);
+    waits(t, 245 * MS);
+    fake_socket_result(t->ring, -EMFILE);
+    waits(t, 10 * MS);
+    assert_false(fake_is_open(t->ring, fake_fd(1)));
+    assert_int_equal(t->open_count + t->failed_count, 0);
+    waits(t, 30 * MS);
+    assert_int_equal(t->open_count, 1);
+    went_to(t, 2, 0xc0000201);
+}
+
+static void one_attempt_gives_way_to_one_address(void **state)
+{
+    struct scene *t = *state;
+
+    fake_connect_result(t->ring, FAKE_NEVER);
+    fake_connect_result(t->ring, FAKE_NEVER);
+    dials(t, "three.test", RESOLVE_ANY);
+    waits(t, 495 * MS);
+    assert_int_equal(fake_open_sockets(t->ring), 2);
+    for (unsigned i = 0; i < 5; i++)
+        fake_socket_result(t->ring, -EMFILE);
+    waits(t, 80 * MS);
+    assert_false(fake_is_open(t->ring, fake_fd(1)));
+    assert_true(fake_is_open(t->ring, fake_fd(2)));
+    fake_connect_finish(t->ring, fake_fd(2), 0);
+    settles(t);
+    assert_int_equal(t->open_count, 1);
+}
+
 static void cancelled_in_the_race_it_leaves_nothing(void **state)
 {
     struct scene *t = *state;
@@ -673,6 +708,8 @@ int main(void)
         DIAL(a_failure_begins_the_next_at_once),
         DIAL(when_all_have_failed_it_is_over),
         DIAL(a_shortage_in_the_race_gives_the_address_another_try),
+        DIAL(without_a_socket_for_the_next_the_oldest_gives_way),
+        DIAL(one_attempt_gives_way_to_one_address),
         DIAL(cancelled_in_the_race_it_leaves_nothing),
         DIAL(a_name_that_nobody_answers_for_times_out),
         DIAL(a_shortage_that_passes_is_not_noticed),
