@@ -1,5 +1,5 @@
 /*
- * dial.h - turns a route into an open connection: look up, then one address after another, then the
+ * dial.h - turns a route into an open connection: look up, then race the addresses, then the
  * proxy's tunnel and TLS as far as the route has them.
  */
 #ifndef HAULD_DIAL_H
