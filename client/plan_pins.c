@@ -1,8 +1,9 @@
 /*
  * plan_pins.c - HOST:PORT:ADDR and HOST1:PORT1:HOST2:PORT2, with IPv6 literals in brackets.
  *
- * The last part of --resolve is an address and is taken whole, so brackets are optional there, as
- * with curl.
+ * The last part of --resolve is a list of addresses and is taken whole, so brackets are optional
+ * there, as with curl. So are the '+' before it (it lets the entry grow old, which ours do with the
+ * command) and the last colon of --connect-to.
  */
 #include "plan_pins.h"
 
@@ -11,6 +12,9 @@
 #include "why.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
+
+#define ADDRESSES_MAX 16u /* that a connection tries */
 
 static bool fail(char **why, const char *flag, const char *value, const char *expected)
 {
@@ -81,11 +85,13 @@ static void add_pin(struct plan *plan, const struct message_pin *pin)
     plan->pin_count++;
 }
 
-/* Room for the names of a pin in ASCII. */
+/* Room for the names of a pin in ASCII, and for its addresses without brackets. */
 struct pin_names {
     char host[IDN_NAME_BYTES];
     char to_host[IDN_NAME_BYTES];
+    char addresses[ADDRESSES_MAX * (INET6_ADDRSTRLEN + 1)];
 };
+static_assert(IDN_NAME_BYTES >= INET6_ADDRSTRLEN, "an address may be a name");
 
 static bool convert_name(struct span *name, char *room, const char **ret_why)
 {
@@ -107,11 +113,37 @@ static bool convert_names(struct message_pin *pin, struct pin_names *names, cons
            convert_name(&pin->to_host, names->to_host, ret_why);
 }
 
-static bool parse_resolve(const char *value, struct message_pin *pin)
+/* "192.0.2.1,[2001:db8::1]" */
+static bool parse_addresses(struct span list, char *room, struct span *ret_addresses)
+{
+    struct span address;
+    size_t bytes = 0;
+
+    for (unsigned count = 0; count < ADDRESSES_MAX; count++) {
+        const char *comma = memchr(list.data, ',', list.bytes);
+
+        address =
+            without_brackets(span_of(list.data, comma ? (size_t)(comma - list.data) : list.bytes));
+        if (!is_address(address))
+            return false;
+        memcpy(room + bytes, address.data, address.bytes);
+        bytes += address.bytes;
+        *ret_addresses = span_of(room, bytes);
+        if (!comma)
+            return true;
+        room[bytes++] = ',';
+        span_advance(&list, (size_t)(comma + 1 - list.data));
+    }
+    return false;
+}
+
+static bool parse_resolve(const char *value, struct message_pin *pin, struct pin_names *names)
 {
     struct span rest = span_of_string(value);
     struct span port;
 
+    if (span_starts_with(rest, SPAN_LITERAL("+")))
+        span_advance(&rest, 1);
     if (!take_part(&rest, &pin->host) || !take_part(&rest, &port))
         return false;
     pin->host = without_brackets(pin->host);
@@ -119,9 +151,9 @@ static bool parse_resolve(const char *value, struct message_pin *pin)
         pin->host.bytes = 0;
     else if (pin->host.bytes == 0)
         return false;
-    pin->to_host = without_brackets(rest);
     pin->to_is_address = true;
-    return parse_port(port, &pin->port) && pin->port != 0 && is_address(pin->to_host);
+    return parse_port(port, &pin->port) && pin->port != 0 &&
+           parse_addresses(rest, names->addresses, &pin->to_host);
 }
 
 static bool parse_connect_to(const char *value, struct message_pin *pin)
@@ -129,32 +161,41 @@ static bool parse_connect_to(const char *value, struct message_pin *pin)
     struct span rest = span_of_string(value);
     struct span port, to_port;
 
-    if (!take_part(&rest, &pin->host) || !take_part(&rest, &port) ||
-        !take_part(&rest, &pin->to_host))
+    if (!take_part(&rest, &pin->host) || !take_part(&rest, &port))
         return false;
     to_port = rest;
+    if (!take_part(&to_port, &pin->to_host)) {
+        pin->to_host = rest;
+        to_port = span_of("", 0);
+    }
     pin->host = without_brackets(pin->host);
     pin->to_host = without_brackets(pin->to_host);
     return parse_port(port, &pin->port) && parse_port(to_port, &pin->to_port);
 }
 
 /* Where --connect-to leads may be named by --resolve as well; the daemon follows one pin only. It
- * stays a pin that moves the connection: to_is_address is for what stands for a lookup. */
-static void resolve_target(const struct options *options, struct message_pin *pin)
+ * stays a pin that moves the connection (to_is_address is for what stands for a lookup), to the
+ * first of several addresses. */
+static void resolve_target(const struct options *options, struct message_pin *pin,
+                           struct pin_names *names)
 {
     struct span host = pin->to_host.bytes ? pin->to_host : pin->host;
     uint16_t port = pin->to_port ? pin->to_port : pin->port;
 
     for (size_t i = 0; i < options->resolve.count && !is_address(host); i++) {
         struct message_pin known = { 0 };
-        struct pin_names names;
-        const char *why;
+        struct pin_names known_names;
+        const char *comma, *why;
 
-        if (!parse_resolve(options->resolve.values[i], &known) ||
-            !convert_names(&known, &names, &why) || known.port != port ||
+        if (!parse_resolve(options->resolve.values[i], &known, &known_names) ||
+            !convert_names(&known, &known_names, &why) || known.port != port ||
             (known.host.bytes && !span_equals_nocase(known.host, host)))
             continue;
-        pin->to_host = known.to_host;
+        comma = memchr(known.to_host.data, ',', known.to_host.bytes);
+        if (comma)
+            known.to_host.bytes = (size_t)(comma - known.to_host.data);
+        memcpy(names->to_host, known.to_host.data, known.to_host.bytes);
+        pin->to_host = span_of(names->to_host, known.to_host.bytes);
         pin->to_port = port;
         return;
     }
@@ -175,7 +216,7 @@ bool plan_add_pins(struct plan *plan, const struct options *options, char **ret_
             return fail(ret_why, "--connect-to", value, "HOST1:PORT1:HOST2:PORT2");
         if (!convert_names(&pin, &names, &why))
             return why_fail(ret_why, "--connect-to %s: %s", value, why);
-        resolve_target(options, &pin);
+        resolve_target(options, &pin, &names);
         add_pin(plan, &pin);
     }
     for (size_t i = 0; i < options->resolve.count; i++) {
@@ -184,8 +225,9 @@ bool plan_add_pins(struct plan *plan, const struct options *options, char **ret_
         struct pin_names names;
         const char *why;
 
-        if (!parse_resolve(value, &pin))
-            return fail(ret_why, "--resolve", value, "HOST:PORT:ADDR with one address");
+        if (!parse_resolve(value, &pin, &names))
+            return fail(ret_why, "--resolve", value,
+                        "HOST:PORT:ADDR[,ADDR...] with up to 16 addresses");
         if (!convert_names(&pin, &names, &why))
             return why_fail(ret_why, "--resolve %s: %s", value, why);
         add_pin(plan, &pin);

@@ -68,7 +68,7 @@ static const struct config_key config_keys[] = {
     { COUNT("DNSCacheEntries", dns_cache_entries_max, 16, 1000000), .fallback = "4096" },
     { TEXT("HostsFile", CONFIG_PATH, hosts_path), .fallback = "/etc/hosts" },
     { TEXT("UnixUpstreams", CONFIG_PATHS, unix_upstreams), .fallback = "" },
-    { KEY("DenyAddresses", denies_private, .kind = CONFIG_ADDRESSES), .fallback = "none" },
+    { TEXT("DenyAddresses", CONFIG_DENIALS, denials), .fallback = "none" },
 };
 
 #define KEYS_COUNT (sizeof(config_keys) / sizeof(config_keys[0]))
@@ -280,6 +280,18 @@ bool config_allows_unix_upstream(const struct config *config, struct span path)
 
     while (config_take_until(&rest, " ", &item)) {
         if (!span_is_empty(item) && span_equals(item, path))
+            return true;
+    }
+    return false;
+}
+
+bool config_denies_private(const struct config *config, uint32_t uid)
+{
+    struct span rest = span_of_string(config->denials), item;
+    uint32_t uid_min, uid_max;
+
+    while (config_take_until(&rest, " ", &item)) {
+        if (config_parse_denial(item, &uid_min, &uid_max) && uid >= uid_min && uid <= uid_max)
             return true;
     }
     return false;

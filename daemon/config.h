@@ -47,7 +47,7 @@ struct config {
     char dns_servers[CONFIG_SERVERS_ROOM]; /* "127.0.0.1:5353,[::1]:53"; not set: resolv.conf */
     char hosts_path[CONFIG_PATH_ROOM];
     char unix_upstreams[CONFIG_LIST_ROOM]; /* absolute paths, one space between */
-    bool denies_private; /* addresses that are not public, to all clients (policy.h) */
+    char denials[CONFIG_LIST_ROOM];        /* who gets public addresses only (policy.h), likewise */
 };
 
 /* What is wrong, where, and the cure: one line without a full stop. */
@@ -79,6 +79,9 @@ size_t config_print(const struct config *config, char *out, size_t room);
 
 /* Whether path is one of the paths of unix_upstreams, byte for byte. */
 bool config_allows_unix_upstream(const struct config *config, struct span path);
+
+/* Whether clients of this user get public addresses only. */
+bool config_denies_private(const struct config *config, uint32_t uid);
 
 /* "err", "warning", "notice", "info", "debug" (or 3 to 7) to the number. */
 bool config_parse_level(struct span text, unsigned *ret_level);

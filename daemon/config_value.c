@@ -233,41 +233,100 @@ static bool is_server(struct span text)
            (host.bytes == text.bytes || is_port(rest));
 }
 
+static bool parse_uid(struct span text, uint32_t *ret_uid)
+{
+    uint64_t uid = 0;
+
+    if (span_is_empty(text) || text.bytes > 10)
+        return false;
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+        uid = uid * 10 + (unsigned)(text.data[i] - '0');
+    }
+    *ret_uid = (uint32_t)uid;
+    return uid < UINT32_MAX; /* which is (uid_t)-1, nobody's */
+}
+
+bool config_parse_denial(struct span text, uint32_t *ret_uid_min, uint32_t *ret_uid_max)
+{
+    uint32_t uid_min = 0, uid_max = UINT32_MAX;
+    bool is_for_some = memchr(text.data, ':', text.bytes);
+    bool is_range = memchr(text.data, '-', text.bytes);
+    struct span word, first;
+
+    if (!config_take_until(&text, ":", &word) || !span_equals_nocase(word, SPAN_LITERAL("private")))
+        return false;
+    if (is_for_some) {
+        if (!config_take_until(&text, "-", &first) || !parse_uid(first, &uid_min))
+            return false;
+        uid_max = uid_min;
+        if (is_range && (!parse_uid(text, &uid_max) || uid_max < uid_min))
+            return false;
+    }
+    *ret_uid_min = uid_min;
+    *ret_uid_max = uid_max;
+    return true;
+}
+
+static bool is_path(struct span text)
+{
+    return span_starts_with(text, SPAN_LITERAL("/"));
+}
+
+static bool is_denial(struct span text)
+{
+    uint32_t uid_min, uid_max;
+
+    return config_parse_denial(text, &uid_min, &uid_max);
+}
+
+static const struct {
+    bool (*is_item)(struct span text);
+    const char *expected;
+    const char *separators; /* as written */
+    char separator;         /* as kept */
+    struct span none;       /* takes back what stands before it */
+} list_kinds[] = {
+    [CONFIG_SERVERS] = { is_server,
+                         "expected addresses such as 192.0.2.1, 192.0.2.1:53, ::1 or [::1]:53",
+                         " \t,",
+                         ',',
+                         { 0 } },
+    [CONFIG_PATHS] = { is_path, "expected absolute paths with a space between", " \t", ' ', { 0 } },
+    [CONFIG_DENIALS] = { is_denial, "expected none, private, private:UID or private:UID-UID", " \t",
+                         ' ', SPAN_LITERAL("none") },
+};
+
 /* Appends the items of a list, each behind one separator. */
 static bool read_list(const struct config_type *type, struct span text, char *field,
                       struct config_refusal *ret_refusal)
 {
-    bool servers = type->kind == CONFIG_SERVERS;
     size_t used = strlen(field);
     struct span item;
 
-    while (config_take_until(&text, servers ? " \t," : " \t", &item)) {
+    while (config_take_until(&text, list_kinds[type->kind].separators, &item)) {
         if (span_is_empty(item))
             continue;
         if (!is_plain(item))
             return refuse(ret_refusal, item, "control characters in a list");
-        if (servers && !is_server(item))
-            return refuse(ret_refusal, item,
-                          "expected addresses such as 192.0.2.1, 192.0.2.1:53, ::1 or [::1]:53");
-        if (!servers && item.data[0] != '/')
-            return refuse(ret_refusal, item, "expected absolute paths with a space between");
+        if (list_kinds[type->kind].none.data &&
+            span_equals_nocase(item, list_kinds[type->kind].none)) {
+            used = 0;
+            field[0] = '\0';
+            continue;
+        }
+        if (!list_kinds[type->kind].is_item(item))
+            return refuse(ret_refusal, item, list_kinds[type->kind].expected);
         if (used + item.bytes + 2 > type->room)
             return refuse(ret_refusal, item, "the list is too long");
         if (used > 0)
-            field[used++] = servers ? ',' : ' ';
+            field[used++] = list_kinds[type->kind].separator;
         memcpy(field + used, item.data, item.bytes);
         used += item.bytes;
         field[used] = '\0';
     }
     return true;
-}
-
-static bool read_addresses(struct span text, bool *field, struct config_refusal *ret_refusal)
-{
-    *field = span_equals_nocase(text, SPAN_LITERAL("private"));
-    if (*field || span_equals_nocase(text, SPAN_LITERAL("none")))
-        return true;
-    return refuse(ret_refusal, text, "expected private or none");
 }
 
 bool config_value_read(const struct config_type *type, struct span text, void *field,
@@ -290,9 +349,8 @@ bool config_value_read(const struct config_type *type, struct span text, void *f
         return read_path(type, text, field, ret_refusal);
     case CONFIG_SERVERS:
     case CONFIG_PATHS:
+    case CONFIG_DENIALS:
         return read_list(type, text, field, ret_refusal);
-    case CONFIG_ADDRESSES:
-        return read_addresses(text, field, ret_refusal);
     }
     return false;
 }
@@ -317,8 +375,8 @@ void config_value_format(const struct config_type *type, const void *field, char
     case CONFIG_PATHS:
         (void)snprintf(out, room, "%s", (const char *)field);
         break;
-    case CONFIG_ADDRESSES:
-        (void)snprintf(out, room, "%s", *(const bool *)field ? "private" : "none");
+    case CONFIG_DENIALS:
+        (void)snprintf(out, room, "%s", *(const char *)field ? (const char *)field : "none");
         break;
     }
 }

@@ -11,13 +11,13 @@
 enum config_kind {
     CONFIG_COUNT, /* unsigned or uint64_t, by the room of the field; as the next two */
     CONFIG_BYTES,
-    CONFIG_DURATION,  /* in nanoseconds */
-    CONFIG_RATE,      /* in microhertz; 0 is "no limit" */
-    CONFIG_LEVEL,     /* unsigned: a syslog level */
-    CONFIG_PATH,      /* char[]: an absolute path, or empty */
-    CONFIG_SERVERS,   /* char[]: DNS servers with a comma between */
-    CONFIG_PATHS,     /* char[]: absolute paths with a space between */
-    CONFIG_ADDRESSES, /* bool: "private" or "none" of the classes of addresses */
+    CONFIG_DURATION, /* in nanoseconds */
+    CONFIG_RATE,     /* in microhertz; 0 is "no limit" */
+    CONFIG_LEVEL,    /* unsigned: a syslog level */
+    CONFIG_PATH,     /* char[]: an absolute path, or empty */
+    CONFIG_SERVERS,  /* char[]: DNS servers with a comma between */
+    CONFIG_PATHS,    /* char[]: absolute paths with a space between */
+    CONFIG_DENIALS,  /* char[]: "private", "private:UID", "private:UID-UID", likewise */
 };
 
 struct config_type {
@@ -39,6 +39,9 @@ bool config_value_read(const struct config_type *type, struct span text, void *f
 
 /* As config_value_read reads it back exactly; cut to room. */
 void config_value_format(const struct config_type *type, const void *field, char *out, size_t room);
+
+/* "private" and the users it is for: without a number all. False: text is no such thing. */
+bool config_parse_denial(struct span text, uint32_t *ret_uid_min, uint32_t *ret_uid_max);
 
 /* Takes up to the next of any separator off the front; false at the end. */
 bool config_take_until(struct span *rest, const char *separators, struct span *ret_part);

@@ -21,9 +21,9 @@
  */
 #include "dial.h"
 
+#include "dial_address.h"
 #include "proxy.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 
@@ -160,45 +160,6 @@ static const struct conn_events dial_conn_events = {
     .closed = dial_on_conn_closed,
 };
 
-static bool parse_local_address(const char *text, union conn_address *ret, socklen_t *ret_bytes)
-{
-    *ret = (union conn_address){ 0 };
-    if (inet_pton(AF_INET, text, &ret->ipv4.sin_addr) == 1) {
-        ret->ipv4.sin_family = AF_INET;
-        *ret_bytes = sizeof(ret->ipv4);
-        return true;
-    }
-    if (inet_pton(AF_INET6, text, &ret->ipv6.sin6_addr) == 1) {
-        ret->ipv6.sin6_family = AF_INET6;
-        *ret_bytes = sizeof(ret->ipv6);
-        return true;
-    }
-    return false;
-}
-
-static socklen_t dial_target_address(const struct dial *dial, union conn_address *ret)
-{
-    const struct resolve_address *from = &dial->addresses[dial->address_index];
-
-    *ret = (union conn_address){ 0 };
-    if (dial->route.unix_path) {
-        ret->local.sun_family = AF_UNIX;
-        strncpy(ret->local.sun_path, dial->route.unix_path, sizeof(ret->local.sun_path) - 1);
-        return sizeof(ret->local);
-    }
-    if (from->family == 4) {
-        ret->ipv4.sin_family = AF_INET;
-        ret->ipv4.sin_port = htons(dial->route.port);
-        memcpy(&ret->ipv4.sin_addr, from->bytes, 4);
-        return sizeof(ret->ipv4);
-    }
-    ret->ipv6.sin6_family = AF_INET6;
-    ret->ipv6.sin6_port = htons(dial->route.port);
-    ret->ipv6.sin6_scope_id = from->scope;
-    memcpy(&ret->ipv6.sin6_addr, from->bytes, 16);
-    return sizeof(ret->ipv6);
-}
-
 /* Opens a socket to the address at address_index: 0 or -errno. */
 static int dial_connect(struct dial *dial)
 {
@@ -209,9 +170,13 @@ static int dial_connect(struct dial *dial)
 
     if (dial->route.unix_path && strlen(dial->route.unix_path) >= sizeof(address.local.sun_path))
         return -ENAMETOOLONG;
-    target.address_bytes = dial_target_address(dial, &address);
+    target.address_bytes =
+        dial->route.unix_path
+            ? dial_address_of_path(dial->route.unix_path, &address)
+            : dial_address_of(&dial->addresses[dial->address_index], dial->route.port, &address);
     if (dial->route.interface) {
-        if (!parse_local_address(dial->route.interface, &local, &target.local_bytes))
+        target.local_bytes = dial_address_of_text(dial->route.interface, &local);
+        if (!target.local_bytes)
             return -EINVAL;
         target.local = &local;
     }
@@ -269,6 +234,22 @@ static bool dial_is_denied(struct dial *dial)
     return true;
 }
 
+/* No socket is left for the next address: the oldest attempt gives its own away, once for each
+ * address. At the cap of sockets all dials to an address that swallows everything would otherwise
+ * wait for each other's. */
+static void dial_make_room(struct dial *dial)
+{
+    unsigned oldest = 0;
+
+    if (!dial->racers_count || dial->yielded_for == dial->address_index)
+        return;
+    dial->yielded_for = dial->address_index;
+    while (!dial->racers[oldest])
+        oldest++;
+    conn_close(dial->racers[oldest]);
+    dial_drop_racer(dial, oldest);
+}
+
 /* Begins with the next address, passing over those that fail at once. */
 static void dial_try(struct dial *dial)
 {
@@ -281,8 +262,10 @@ static void dial_try(struct dial *dial)
         if (r == 0)
             break;
         dial_note_refused(dial, -r);
-        if (dial_waits_for_shortage(dial))
+        if (dial_waits_for_shortage(dial)) {
+            dial_make_room(dial);
             return;
+        }
     }
     if (!dial->racers_count) {
         dial_fail(dial);
@@ -400,27 +383,18 @@ static void dial_on_resolved(struct resolve_query *query, const struct fault *fa
     dial_connect_all(dial);
 }
 
-static bool dial_take_literal(struct dial *dial)
+static bool dial_take_literals(struct dial *dial)
 {
-    struct resolve_address *address = &dial->addresses[0];
-    const char *host = dial->route.host;
-    enum resolve_family family = dial->route.family;
-
-    *address = (struct resolve_address){ 0 };
-    if (dial->route.unix_path)
-        address->family = 1;
-    else if (inet_pton(AF_INET, host, address->bytes) == 1)
-        address->family = 4;
-    else if (inet_pton(AF_INET6, host, address->bytes) == 1)
-        address->family = 6;
-    else
-        return false;
-    dial->addresses_count = 1;
-    if ((family == RESOLVE_IPV4 && address->family == 6) ||
-        (family == RESOLVE_IPV6 && address->family == 4)) {
-        dial_note(dial, FAULT_DNS_NOT_FOUND, 0, "the address is not of the wanted IP version");
-        dial->addresses_count = 0;
+    if (dial->route.unix_path) {
+        dial->addresses[0] = (struct resolve_address){ .family = 1 };
+        dial->addresses_count = 1;
+        return true;
     }
+    if (!dial_address_parse_list(dial->route.host, dial->route.family, dial->addresses,
+                                 &dial->addresses_count))
+        return false;
+    if (!dial->addresses_count)
+        dial_note(dial, FAULT_DNS_NOT_FOUND, 0, "the address is not of the wanted IP version");
     return true;
 }
 
@@ -432,7 +406,7 @@ static void dial_begin(struct ring_deferred *deferred)
     int count;
 
     dial->resolving = true;
-    if (dial_take_literal(dial)) {
+    if (dial_take_literals(dial)) {
         dial_connect_all(dial);
         return;
     }

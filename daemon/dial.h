@@ -12,7 +12,7 @@
 
 /* Where a route leads. Strings are copied by dial_start as far as it needs them later. */
 struct dial_route {
-    const char *host; /* to look up, or a literal; NULL with unix_path */
+    const char *host; /* to look up, or literals with a comma between; NULL with unix_path */
     uint16_t port;
     enum resolve_family family;
     enum policy policy;       /* asked of every address just before it is connected to */
@@ -61,6 +61,7 @@ struct dial {
     unsigned addresses_count;
     unsigned address_index; /* the next to try */
     unsigned racers_count;
+    unsigned yielded_for;    /* the address that an attempt gave way to last; 0: none */
     uint64_t next_ns;        /* when it is tried, if nothing happens before; UINT64_MAX: never */
     struct dial_route route; /* its strings are the pool's route, which outlives us */
     struct dial_options options;

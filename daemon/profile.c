@@ -12,7 +12,7 @@ static uint64_t timeout_or(uint64_t asked_ns, uint64_t default_ns, uint64_t ceil
     return ns < ceiling_ns ? ns : ceiling_ns;
 }
 
-struct profile *profile_new(const struct frame *frame, const struct config *config,
+struct profile *profile_new(const struct frame *frame, uint32_t uid, const struct config *config,
                             message_error *ret_error)
 {
     struct profile *profile = malloc(sizeof(*profile) + frame->payload.bytes);
@@ -66,7 +66,7 @@ struct profile *profile_new(const struct frame *frame, const struct config *conf
     };
     tls_options_seal(&profile->tls);
     profile->policy = fixed->flags & WIRE_PROFILE_PUBLIC_ONLY ? POLICY_PUBLIC_ONLY
-                      : config->denies_private                ? POLICY_DENY_PRIVATE
+                      : config_denies_private(config, uid)    ? POLICY_DENY_PRIVATE
                                                               : POLICY_ANY;
     profile->unix_denied = false;
     return profile;

@@ -32,9 +32,9 @@ struct profile {
     char bytes[];
 };
 
-/* A copy of a PROFILE frame; NULL with *ret_error 0 when out of memory, else *ret_error says what
- * is wrong with the frame. */
-struct profile *profile_new(const struct frame *frame, const struct config *config,
+/* A copy of a PROFILE frame of a client that this user runs; NULL with *ret_error 0 when out of
+ * memory, else *ret_error says what is wrong with the frame. */
+struct profile *profile_new(const struct frame *frame, uint32_t uid, const struct config *config,
                             message_error *ret_error);
 void profile_free(struct profile *profile);
 

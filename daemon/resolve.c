@@ -15,8 +15,8 @@
  *
  * localhost comes before the hosts file on purpose: a page must not be able to count on a name that
  * an administrator's file sends elsewhere. Its order is 127.0.0.1, ::1, as most servers on a
- * developer's machine listen on the former; IPv4 comes first everywhere until connections are raced
- * (RFC 8305), because then a machine without IPv6 loses nothing by the order.
+ * developer's machine listen on the former. Elsewhere the families take turns, IPv6 first (RFC 8305
+ * section 4).
  */
 #include "resolve.h"
 
@@ -301,6 +301,11 @@ static void resolve_run(struct ring_deferred *deferred)
     }
 }
 
+static void resolve_on_room(struct resolve_dns *dns)
+{
+    resolve_schedule(container_of(dns, struct resolve, dns));
+}
+
 int resolve_new(struct resolve **ret_resolve, struct ring *ring, struct timers *timers,
                 const struct resolve_options *options)
 {
@@ -326,6 +331,7 @@ int resolve_new(struct resolve **ret_resolve, struct ring *ring, struct timers *
                                                   : CACHE_ENTRIES_DEFAULT,
                        ring_random(ring));
     r = resolve_dns_init(&resolve->dns, ring, timers, options);
+    resolve->dns.on_room = resolve_on_room;
     if (r == 0)
         r = resolve_hosts_init(&resolve->hosts, options->hosts_path && *options->hosts_path
                                                     ? options->hosts_path
@@ -394,5 +400,7 @@ void resolve_check(const struct resolve *resolve)
         for (struct list *link = entry->waiters.next; link != &entry->waiters; link = link->next)
             assert(container_of(link, struct resolve_query, link)->entry == entry);
     }
-    assert(asked == resolve->dns.questions_open && asked <= RESOLVE_DNS_QUESTIONS_MAX);
+    assert(asked == resolve->dns.questions_open && asked <= resolve->dns.calls_open);
+    assert(resolve->dns.young_count <= RESOLVE_DNS_BURST_MAX);
+    assert(resolve->dns.calls_open <= RESOLVE_DNS_CALLS_MAX);
 }

@@ -52,7 +52,7 @@ struct resolve;
 struct resolve_query;
 
 /* Either fault is unset and addresses_count > 0, or fault says why not. The addresses are valid
- * during the call, in the order in which to try them: IPv4 first, then the families in turn. The
+ * during the call, in the order in which to try them: the families in turn. The
  * callback may start and cancel any query, itself included. */
 typedef void (*resolve_done)(struct resolve_query *query, const struct fault *fault,
                              const struct resolve_address *addresses, unsigned addresses_count);

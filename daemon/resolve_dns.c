@@ -16,6 +16,8 @@
  */
 #include "resolve_dns.h"
 
+#include "resolve_answer.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
@@ -26,6 +28,19 @@
 #define CHECK_INTERVAL_NS 1000000000ull
 #define TIMEOUT_NS_DEFAULT 2000000000ull
 #define TRIES_DEFAULT 2
+#define SLOW_NS 250000000ull
+#define ALONE_TTL_SECONDS_MAX 10u /* of IPv4 addresses alone: soon both are asked for again */
+
+/* A question in c-ares: once, or once more for the IPv4 addresses alone. */
+struct dns_search {
+    struct list link; /* linked: young */
+    struct resolve_dns *dns;
+    struct resolve_dns_question *question; /* NULL: it has its answer */
+    enum resolve_family family;
+    uint64_t asked_ns;
+    unsigned calls; /* without an end; > 0 keeps us alive */
+    char host[];
+};
 
 struct dns_socket {
     struct ring_op op;
@@ -100,7 +115,18 @@ static void dns_settle_socket(struct resolve_dns *dns, struct dns_socket *s)
     }
 }
 
-/* Brings polls and timer in line with what c-ares wants now. */
+static void dns_arm_slow_timer(struct resolve_dns *dns)
+{
+    struct list *oldest = list_first(&dns->young);
+
+    if (oldest)
+        timers_arm(dns->timers, &dns->slow_timer,
+                   container_of(oldest, struct dns_search, link)->asked_ns + SLOW_NS);
+    else
+        timers_disarm(dns->timers, &dns->slow_timer);
+}
+
+/* Brings polls and timers in line with what c-ares wants now, and with who is young. */
 static void dns_settle(struct resolve_dns *dns)
 {
     struct timeval left;
@@ -116,6 +142,7 @@ static void dns_settle(struct resolve_dns *dns)
                        (uint64_t)left.tv_usec * 1000);
     else
         timers_disarm(dns->timers, &dns->timer);
+    dns_arm_slow_timer(dns);
 }
 
 static void dns_process(struct resolve_dns *dns, ares_socket_t read_fd, ares_socket_t write_fd)
@@ -157,6 +184,7 @@ static void dns_close_channel(struct resolve_dns *dns)
         return;
     /* Ends open questions with ARES_EDESTRUCTION and reports its sockets as closed. */
     ares_destroy(dns->channel);
+    assert(dns->calls_open == 0 && dns->young_count == 0);
     dns->has_channel = false;
     dns_settle(dns);
 }
@@ -220,117 +248,96 @@ static int dns_open_channel(struct resolve_dns *dns)
     return dns_init_channel(dns, ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP);
 }
 
-/* What a failed question means to the item that waits for it. */
-static void explain(int status, enum resolve_family family, struct resolve_dns_answer *ret_answer)
+static void dns_search_leave_young(struct dns_search *search)
 {
-    static const struct {
-        int status;
-        enum fault_code code;
-        bool is_negative;
-        int error;
-        const char *why;
-    } rows[] = {
-        { ARES_ENOTFOUND, FAULT_DNS_NOT_FOUND, true, 0, "no such host" },
-        { ARES_ENODATA, FAULT_DNS_NOT_FOUND, true, 0, "the name has no address" },
-        { ARES_EBADNAME, FAULT_DNS_NOT_FOUND, true, 0, "the name is not valid in DNS" },
-        { ARES_EFORMERR, FAULT_DNS_FAILED, false, 0, "the DNS server did not take the question" },
-        { ARES_ESERVFAIL, FAULT_DNS_FAILED, false, 0, "the DNS server failed (SERVFAIL)" },
-        { ARES_ENOTIMP, FAULT_DNS_FAILED, false, 0, "the DNS server cannot answer (NOTIMP)" },
-        { ARES_EREFUSED, FAULT_DNS_FAILED, false, 0, "the DNS server refused to answer (REFUSED)" },
-        { ARES_EBADRESP, FAULT_DNS_FAILED, false, 0, "the DNS answer is malformed" },
-        { ARES_ETIMEOUT, FAULT_TIMEOUT_DNS, false, ETIMEDOUT, "no DNS server answered in time" },
-        { ARES_ECONNREFUSED, FAULT_DNS_FAILED, false, 0,
-          "no DNS server could be reached, or each of them failed" },
-        { ARES_ENOMEM, FAULT_LOCAL_NO_MEMORY, false, ENOMEM, NULL },
-        { ARES_ECANCELLED, FAULT_DNS_FAILED, false, 0, "the question was dropped" },
-        { ARES_EDESTRUCTION, FAULT_DNS_FAILED, false, 0, "the question was dropped" },
-    };
-    static const char *const no_address[] = { [RESOLVE_ANY] = "the name has no address",
-                                              [RESOLVE_IPV4] = "the name has no IPv4 address",
-                                              [RESOLVE_IPV6] = "the name has no IPv6 address" };
-
-    ret_answer->fault = (struct fault){ .code = FAULT_DNS_FAILED, .phase = PHASE_DNS };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (rows[i].status != status)
-            continue;
-        ret_answer->fault.code = (uint16_t)rows[i].code;
-        ret_answer->fault.error = rows[i].error;
-        ret_answer->fault.why = status == ARES_ENODATA ? no_address[family] : rows[i].why;
-        ret_answer->is_negative = rows[i].is_negative;
-    }
+    if (!list_is_linked(&search->link))
+        return;
+    list_unlink(&search->link);
+    search->dns->young_count--;
 }
 
-/* Copies up to max addresses of one family, and lowers *ttl to theirs. */
-static unsigned take_family(const struct ares_addrinfo *info, int family,
-                            struct resolve_address *ret_addresses, unsigned max, int *ttl)
+static void dns_search_answer(struct dns_search *search, const struct resolve_dns_answer *answer)
 {
-    unsigned count = 0;
+    struct resolve_dns_question *question = search->question;
 
-    for (const struct ares_addrinfo_node *node = info->nodes; node && count < max;
-         node = node->ai_next) {
-        struct resolve_address *address = &ret_addresses[count];
-
-        if (node->ai_family != family)
-            continue;
-        *address = (struct resolve_address){ .family = family == AF_INET ? 4 : 6 };
-        if (family == AF_INET) {
-            memcpy(address->bytes,
-                   &((const struct sockaddr_in *)(const void *)node->ai_addr)->sin_addr, 4);
-        } else {
-            const struct sockaddr_in6 *six = (const void *)node->ai_addr;
-
-            memcpy(address->bytes, &six->sin6_addr, 16);
-            address->scope = six->sin6_scope_id;
-        }
-        if (node->ai_ttl < *ttl)
-            *ttl = node->ai_ttl;
-        count++;
-    }
-    return count;
+    dns_search_leave_young(search);
+    search->question = NULL;
+    search->dns->questions_open--;
+    question->answered(question, answer);
 }
 
-/* Up to half the room for each family, more when the other needs less. */
-static void take_addresses(const struct ares_addrinfo *info, struct resolve_dns_answer *ret_answer)
+static void dns_search_end_call(struct dns_search *search)
 {
-    struct resolve_address six[RESOLVE_ADDRESSES_MAX];
-    int ttl = INT32_MAX;
-    unsigned fours = take_family(info, AF_INET, ret_answer->addresses, RESOLVE_ADDRESSES_MAX, &ttl);
-    unsigned sixes = take_family(info, AF_INET6, six, RESOLVE_ADDRESSES_MAX, &ttl);
-    unsigned half = RESOLVE_ADDRESSES_MAX / 2;
-
-    if (fours + sixes > RESOLVE_ADDRESSES_MAX) {
-        if (sixes < half)
-            fours = RESOLVE_ADDRESSES_MAX - sixes;
-        else if (fours > half)
-            fours = half;
-        sixes = RESOLVE_ADDRESSES_MAX - fours;
-    }
-    memcpy(ret_answer->addresses + fours, six, sixes * sizeof(six[0]));
-    ret_answer->addresses_count = fours + sixes;
-    for (const struct ares_addrinfo_cname *cname = info->cnames; cname; cname = cname->next) {
-        if (cname->ttl < ttl)
-            ttl = cname->ttl;
-    }
-    ret_answer->ttl_seconds = ttl > 0 ? (uint32_t)ttl : 0;
+    search->dns->calls_open--;
+    if (--search->calls == 0)
+        free(search);
 }
 
 /* c-ares' own. */
 static void dns_on_answer(void *ctx, int status, int timeouts, struct ares_addrinfo *info)
 {
-    struct resolve_dns_question *question = ctx;
+    struct dns_search *search = ctx;
     struct resolve_dns_answer answer = { .addresses_count = 0 };
 
     (void)timeouts; /* of servers that were given up on the way */
     if (status == ARES_SUCCESS) {
-        take_addresses(info, &answer);
+        resolve_answer_take(info, &answer);
         if (answer.addresses_count == 0)
             status = ARES_ENODATA;
     }
     ares_freeaddrinfo(info);
     if (status != ARES_SUCCESS)
-        explain(status, question->family, &answer);
-    question->dns->questions_open--;
-    question->answered(question, &answer);
+        resolve_answer_explain(status, search->family, &answer);
+    if (search->question)
+        dns_search_answer(search, &answer);
+    dns_search_end_call(search);
+}
+
+/* The same for the IPv4 addresses alone: only they count, why there are none is for the other call
+ * to say. */
+static void dns_on_answer_alone(void *ctx, int status, int timeouts, struct ares_addrinfo *info)
+{
+    struct dns_search *search = ctx;
+    struct resolve_dns_answer answer = { .addresses_count = 0 };
+
+    (void)timeouts;
+    if (status == ARES_SUCCESS)
+        resolve_answer_take(info, &answer);
+    ares_freeaddrinfo(info);
+    if (answer.ttl_seconds > ALONE_TTL_SECONDS_MAX)
+        answer.ttl_seconds = ALONE_TTL_SECONDS_MAX;
+    if (search->question && answer.addresses_count > 0)
+        dns_search_answer(search, &answer);
+    dns_search_end_call(search);
+}
+
+static void dns_call(struct dns_search *search, int family, ares_addrinfo_callback done)
+{
+    const struct ares_addrinfo_hints hints = { .ai_family = family,
+                                               .ai_socktype = SOCK_STREAM,
+                                               .ai_flags = ARES_AI_NOSORT };
+
+    search->calls++;
+    search->dns->calls_open++;
+    ares_getaddrinfo(search->dns->channel, search->host, NULL, &hints, done, search);
+}
+
+static void dns_on_slow(struct timer *timer, uint64_t now_ns)
+{
+    struct resolve_dns *dns = container_of(timer, struct resolve_dns, slow_timer);
+    struct list *oldest;
+
+    while ((oldest = list_first(&dns->young))) {
+        struct dns_search *search = container_of(oldest, struct dns_search, link);
+
+        if (search->asked_ns + SLOW_NS > now_ns)
+            break;
+        dns_search_leave_young(search);
+        if (search->family == RESOLVE_ANY && dns->calls_open < RESOLVE_DNS_CALLS_MAX)
+            dns_call(search, AF_INET, dns_on_answer_alone);
+    }
+    dns_settle(dns);
+    dns->on_room(dns);
 }
 
 bool resolve_dns_can_ask(struct resolve_dns *dns)
@@ -340,7 +347,18 @@ bool resolve_dns_can_ask(struct resolve_dns *dns)
         dns_close_channel(dns);
         dns->config_changed = false;
     }
-    return !dns->config_changed && dns->questions_open < RESOLVE_DNS_QUESTIONS_MAX;
+    return !dns->config_changed && dns->young_count < RESOLVE_DNS_BURST_MAX &&
+           dns->calls_open < RESOLVE_DNS_CALLS_MAX;
+}
+
+static void dns_refuse(struct resolve_dns_question *question, int status, const char *why)
+{
+    struct resolve_dns_answer answer = { .addresses_count = 0 };
+
+    resolve_answer_explain(status, RESOLVE_ANY, &answer);
+    if (status != ARES_ENOMEM)
+        answer.fault.why = why;
+    question->answered(question, &answer);
 }
 
 void resolve_dns_ask(struct resolve_dns *dns, struct resolve_dns_question *question,
@@ -349,24 +367,28 @@ void resolve_dns_ask(struct resolve_dns *dns, struct resolve_dns_question *quest
     static const int families[] = {
         [RESOLVE_ANY] = AF_UNSPEC, [RESOLVE_IPV4] = AF_INET, [RESOLVE_IPV6] = AF_INET6
     };
-    const struct ares_addrinfo_hints hints = { .ai_family = families[family],
-                                               .ai_socktype = SOCK_STREAM,
-                                               .ai_flags = ARES_AI_NOSORT };
-    struct resolve_dns_answer answer = { .addresses_count = 0 };
-    int status;
+    int status = dns->has_channel ? ARES_SUCCESS : dns_open_channel(dns);
+    size_t host_bytes = strlen(host) + 1;
+    struct dns_search *search = NULL;
 
     question->dns = dns;
-    question->family = family;
-    status = dns->has_channel ? ARES_SUCCESS : dns_open_channel(dns);
+    if (status == ARES_SUCCESS) {
+        search = malloc(sizeof(*search) + host_bytes);
+        if (!search)
+            status = ARES_ENOMEM;
+    }
     if (status != ARES_SUCCESS) {
-        explain(status, family, &answer);
-        if (status != ARES_ENOMEM)
-            answer.fault.why = "the resolver could not be set up";
-        question->answered(question, &answer);
+        dns_refuse(question, status, "the resolver could not be set up");
         return;
     }
+    *search = (struct dns_search){
+        .dns = dns, .question = question, .family = family, .asked_ns = ring_now_ns(dns->ring)
+    };
+    memcpy(search->host, host, host_bytes);
+    list_link_back(&dns->young, &search->link);
+    dns->young_count++;
     dns->questions_open++;
-    ares_getaddrinfo(dns->channel, host, NULL, &hints, dns_on_answer, question);
+    dns_call(search, families[family], dns_on_answer);
     dns_settle(dns);
 }
 
@@ -379,7 +401,9 @@ int resolve_dns_init(struct resolve_dns *dns, struct ring *ring, struct timers *
     dns->timeout_ms = timeout_ns > 3600000000000 ? 3600000 : (int)((timeout_ns + 999999) / 1000000);
     dns->tries = options->tries > 0 && options->tries < 100 ? (int)options->tries : TRIES_DEFAULT;
     list_init(&dns->sockets);
+    list_init(&dns->young);
     timer_init(&dns->timer, dns_on_timer);
+    timer_init(&dns->slow_timer, dns_on_slow);
     if (options->servers && *options->servers) {
         dns->servers = strdup(options->servers);
         if (!dns->servers)

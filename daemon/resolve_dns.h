@@ -1,7 +1,13 @@
 /*
  * resolve_dns.h - questions to DNS servers: c-ares with its sockets on the ring.
  *
- * The resolver's own. The channel is made with the first question, and made anew when resolv.conf
+ * The resolver's own. A question that has no answer after a quarter of a second is slow: it makes
+ * room for others, and if it is for both versions of IP, the IPv4 addresses are asked for alone as
+ * well, so that servers which are silent about AAAA (RFC 4074) delay a connection and do not
+ * prevent it. What comes first is the answer; with both versions from one question, always, as only
+ * then the search domains of resolv.conf cannot mix two hosts.
+ *
+ * The channel is made with the first question, and made anew when resolv.conf
  * has changed and no question is open.
  */
 #ifndef HAULD_RESOLVE_DNS_H
@@ -14,7 +20,8 @@
 
 #include <ares.h>
 
-#define RESOLVE_DNS_QUESTIONS_MAX 128u /* open at once: a burst would overflow the UDP buffers */
+#define RESOLVE_DNS_BURST_MAX 128u  /* just asked: more would overflow the UDP buffers */
+#define RESOLVE_DNS_CALLS_MAX 2048u /* c-ares has at once, those included nobody waits for */
 
 struct resolve_dns_answer {
     struct fault fault; /* unset: there is at least one address */
@@ -34,7 +41,6 @@ typedef void (*resolve_dns_answered)(struct resolve_dns_question *question,
 struct resolve_dns_question {
     resolve_dns_answered answered;
     struct resolve_dns *dns;
-    enum resolve_family family;
 };
 
 struct resolve_dns {
@@ -46,16 +52,21 @@ struct resolve_dns {
     ares_channel channel;
     bool has_library;
     bool has_channel;
-    unsigned questions_open;
-    struct timer timer;  /* c-ares' next deadline */
-    struct list sockets; /* of c-ares, polled on the ring */
-    uint64_t checked_ns; /* when resolv.conf was looked at last */
+    unsigned questions_open; /* without an answer */
+    unsigned calls_open;     /* of c-ares without an end */
+    unsigned young_count;
+    struct list young;                        /* searches that are not slow yet; the oldest first */
+    struct timer slow_timer;                  /* armed for the oldest */
+    void (*on_room)(struct resolve_dns *dns); /* resolve_dns_can_ask may say true again */
+    struct timer timer;                       /* c-ares' next deadline */
+    struct list sockets;                      /* of c-ares, polled on the ring */
+    uint64_t checked_ns;                      /* when resolv.conf was looked at last */
     bool config_changed;
     ino_t config_inode;
     struct timespec config_modified;
 };
 
-/* 0 or -ENOMEM. */
+/* 0 or -ENOMEM. dns->on_room is for the caller to set. */
 int resolve_dns_init(struct resolve_dns *dns, struct ring *ring, struct timers *timers,
                      const struct resolve_options *options);
 /* Asserts that it is idle. */

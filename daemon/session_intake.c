@@ -51,7 +51,7 @@ static void session_on_profile(struct session *s, const struct frame *frame)
         session_refuse(s, WIRE_ERROR_DUPLICATE, "a profile with this id exists");
         return;
     }
-    profile = profile_new(frame, s->front->config, &error);
+    profile = profile_new(frame, s->peer.uid, s->front->config, &error);
     if (!profile) {
         session_refuse(s, error ? error : WIRE_ERROR_LIMIT,
                        error ? "PROFILE is malformed" : "out of memory");

@@ -149,7 +149,7 @@ struct wire_field {
 static_assert(sizeof(struct wire_field) == 8, "wire layout");
 
 /* One row of --resolve or --connect-to: this, then the texts. A port of 0 or an empty host matches
- * any. With to_is_address the target is an IP literal and stands for a lookup: through a proxy,
+ * any. With to_is_address the target is IP literals and stands for a lookup: through a proxy,
  * which looks up by itself, it counts for the name of the proxy only. */
 struct wire_pin {
     uint16_t host_bytes;

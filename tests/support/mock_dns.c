@@ -28,6 +28,7 @@
 enum trick {
     TRICK_NONE,
     TRICK_SILENT,
+    TRICK_MUTE_SIX,       /* about AAAA only */
     TRICK_TRUNCATE,       /* over UDP, so that TCP is asked */
     TRICK_TRUNCATE_CLOSE, /* and TCP hangs up */
     TRICK_FORGED_ID,      /* a wrong id first, then the right answer */
@@ -60,6 +61,8 @@ static const struct behaviour behaviours[] = {
     { "formerr", .rcode = 1 },
     { "notimp", .rcode = 4 },
     { "silent", .trick = TRICK_SILENT },
+    { "mute", .fours = 1, .ttl = 60, .trick = TRICK_MUTE_SIX },
+    { "mutenone", .trick = TRICK_MUTE_SIX },
     { "tc", .fours = 1, .ttl = 60, .trick = TRICK_TRUNCATE },
     { "tcclose", .fours = 1, .ttl = 60, .trick = TRICK_TRUNCATE_CLOSE },
     { "forged", .fours = 1, .ttl = 60, .trick = TRICK_FORGED_ID },
@@ -177,6 +180,8 @@ static size_t make_answer(const uint8_t *question, size_t question_bytes, bool t
     if (b->trick == TRICK_GARBAGE)
         return 7;
     type = (uint16_t)(question[12 + name_bytes] << 8 | question[13 + name_bytes]);
+    if (type == TYPE_AAAA && b->trick == TRICK_MUTE_SIX)
+        return 0;
     if (!truncated && b->rcode == 0)
         used += put_records(out + used, b, type, &count);
     out[2] = (uint8_t)(0x85 | (truncated ? 2 : 0)); /* answer, authoritative, recursion desired */

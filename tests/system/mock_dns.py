@@ -5,7 +5,7 @@
         assert dns.queries_of("a.test", "A") == 1
 
 A rule is one of: a list of records (those of the asked type are answered; none = an empty NOERROR),
-an rcode, SILENT, GARBAGE, EMPTY_PACKET, WRONG_ID, WRONG_QUESTION, TRUNCATED(records), DELAY(ms,
+an rcode, SILENT, MUTE(type, records) that is silent about one type, GARBAGE, EMPTY_PACKET, WRONG_ID, WRONG_QUESTION, TRUNCATED(records), DELAY(ms,
 rule), or SEQUENCE(rule, rule, ...) whose n-th query of that name and type gets the n-th rule, the
 last one for ever. Unknown names are NXDOMAIN. Names compare without case and trailing dot.
 """
@@ -15,6 +15,7 @@ import random
 import socket
 import struct
 import threading
+from collections import Counter
 from dataclasses import dataclass
 
 TYPES = {1: "A", 28: "AAAA", 5: "CNAME", 6: "SOA"}
@@ -55,6 +56,11 @@ WRONG_ID = Rule("wrong_id")
 WRONG_QUESTION = Rule("wrong_question")
 
 
+def MUTE(kind, records):
+    """Silence about "A" or "AAAA"; the other type is answered."""
+    return Rule("mute", (kind, tuple(records)))
+
+
 def TRUNCATED(records):
     """TC on UDP, the records on TCP."""
     return Rule("truncated", (tuple(records),))
@@ -83,12 +89,13 @@ def decode_name(packet, at):
 
 
 class MockDns:
-    def __init__(self, rules=None):
+    def __init__(self, rules=None, host="127.0.0.1", port=0):
         self.rules = {name.lower().rstrip("."): rule for name, rule in (rules or {}).items()}
         self.queries = []   # (name, type, "udp" or "tcp")
+        self._seen = Counter()
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._udp, self._tcp = self._bind()
+        self._udp, self._tcp = self._bind(host, port)
         self.port = self._udp.getsockname()[1]
         self._threads = [threading.Thread(target=run, daemon=True)
                          for run in (self._serve_udp, self._serve_tcp)]
@@ -96,13 +103,13 @@ class MockDns:
             thread.start()
 
     @staticmethod
-    def _bind():
+    def _bind(host, port):
         while True:  # the port must be free for both
             udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            udp.bind(("127.0.0.1", 0))
+            udp.bind((host, port))
             tcp = socket.socket()
             try:
-                tcp.bind(("127.0.0.1", udp.getsockname()[1]))
+                tcp.bind((host, udp.getsockname()[1]))
             except OSError:
                 udp.close()
                 tcp.close()
@@ -128,7 +135,8 @@ class MockDns:
         name = name.lower()
         with self._lock:
             self.queries.append((name, TYPES.get(kind, str(kind)), transport))
-            seen = sum(1 for n, k, _ in self.queries if (n, k) == (name, TYPES.get(kind)))
+            self._seen[name, kind] += 1
+            seen = self._seen[name, kind]
         rule = self.rules.get(name, NXDOMAIN)
         if isinstance(rule, Rule) and rule.name == "sequence":
             rule = rule.args[min(seen - 1, len(rule.args) - 1)]
@@ -143,6 +151,10 @@ class MockDns:
             return self.message(ident, 0, question, self.matching(rule, kind))
         if rule.name == "rcode":
             return self.message(ident, rule.args[0], question, [])
+        if rule.name == "mute":
+            if TYPES.get(kind) == rule.args[0]:
+                return None
+            return self.message(ident, 0, question, self.matching(rule.args[1], kind))
         if rule.name == "garbage":
             return query[:2] + random.Random(ident).randbytes(60)
         if rule.name == "empty_packet":

@@ -1,12 +1,17 @@
 """CASES E: names. A mock server answers by script; nothing else is ever asked."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from mock_dns import (A, AAAA, CNAME, EMPTY_PACKET, GARBAGE, NXDOMAIN, REFUSED, SEQUENCE,
-                      SERVFAIL, TRUNCATED, WRONG_ID, WRONG_QUESTION)
+from mock_dns import (A, AAAA, CNAME, EMPTY_PACKET, GARBAGE, MUTE, NXDOMAIN, REFUSED, SEQUENCE,
+                      SERVFAIL, SILENT, TRUNCATED, WRONG_ID, WRONG_QUESTION)
 from origin import BlackHole, dead_port
-from support import assert_fails, assert_succeeds, run_haul
+from support import assert_fails, assert_succeeds, fd_count, run_haul
 
+HERE = Path(__file__).resolve().parent
 
 FAILURES = {
     "NXDOMAIN": (NXDOMAIN, ("dns/not_found",)),
@@ -136,6 +141,27 @@ def test_connect_to_goes_elsewhere_with_the_host_unchanged(batch, origin):
     assert origin.requests[0].field("Host") == f"a.test:{port}"
 
 
+@pytest.mark.parametrize("flags, host", [
+    (["--connect-to", "a.test:81:127.0.0.1:{port}"], "a.test:81"),
+    (["--connect-to", "a.test::127.0.0.1:{port}"], "a.test:81"),
+    (["--connect-to", ":81:127.0.0.1:{port}"], "a.test:81"),
+    (["--connect-to", "::127.0.0.1:{port}"], "a.test:81"),
+    (["--connect-to", "::127.0.0.1:"], "a.test:{port}"),
+    (["--connect-to", "::127.0.0.1"], "a.test:{port}"),
+    (["--connect-to", "a.test:81::{port}", "--resolve", "a.test:{port}:127.0.0.1"], "a.test:81"),
+    (["--connect-to", "b.test:81:127.0.0.9:1", "--connect-to", "::127.0.0.1:{port}"], "a.test:81"),
+    (["--resolve", "a.test:{port}:127.0.0.77,127.0.0.1"], "a.test:{port}"),
+    (["--resolve", "+*:{port}:[::1],127.0.0.1"], "a.test:{port}"),
+    (["--resolve", "a.test:{port}:[::1],127.0.0.1", "-4"], "a.test:{port}"),
+], ids=lambda x: " ".join(x) if isinstance(x, list) else None)
+def test_pins_are_written_as_for_curl(flags, host, batch, origin):
+    host = host.format(port=origin.port)
+    flags = [flag.format(port=origin.port) for flag in flags]
+    record = batch(*flags, f"http://{host}/").expect(0).record
+    assert (record["remote_ip"], record["remote_port"]) == ("127.0.0.1", origin.port)
+    assert origin.requests[0].field("Host") == host
+
+
 # --- Happy Eyeballs: x.test is ::1 and 127.0.0.1 ---
 
 @pytest.fixture
@@ -175,3 +201,56 @@ def test_an_address_that_refuses_costs_nothing(origin, named):
     record = run_haul("batch", origin.url(host="x.test"), daemon=daemon).expect(0).record
     assert record["remote_ip"] == "127.0.0.1"
     assert record["time_connect"] - record["time_namelookup"] < 0.2, record
+
+
+# --- servers that do not answer, names by the thousand, another resolv.conf ---
+
+def test_a_server_that_is_silent_about_AAAA_delays_and_does_not_prevent(named, origin):
+    mock, daemon = named({"x.test": MUTE("AAAA", [A("127.0.0.1")])})
+    record = run_haul("batch", origin.url(host="x.test"), daemon=daemon).expect(0).record
+    assert_succeeds(record)
+    assert 0.2 < record["phases"]["dns"] / 1e9 < 2, record
+    assert mock.queries_of("x.test", "A") == 2
+
+
+def test_a_silent_server_is_a_timeout(named):
+    _, daemon = named({"x.test": SILENT})
+    record = run_haul("batch", "--dns-timeout", "600ms", "http://x.test/", daemon=daemon) \
+        .expect(1).record
+    assert_fails(record, "timeout/dns")
+    assert 0.5 < record["phases"]["dns"] / 1e9 < 1.5, record
+
+
+def test_a_thousand_names_of_which_many_are_never_answered(named, origin):
+    """If those that wait had to wait for a place, c-ares' six seconds would pass four times."""
+    silent = {f"s{i}.test": SILENT for i in range(500)}
+    good = {f"g{i}.test": [A("127.0.0.1")] for i in range(500)}
+    mock, daemon = named(silent | good)
+    before = fd_count(daemon.pid)
+    urls = "\n".join(origin.url(host=host) for host in [*silent, *good])
+    run = run_haul("batch", "-c", "1000", "--dns-timeout", "15s", "-i", "-", daemon=daemon,
+                   stdin=urls, timeout=60)
+    for record in run.records:
+        if record["url"].startswith("http://s"):
+            assert_fails(record, "timeout/dns")
+        else:
+            assert_succeeds(record)
+    assert len(run.records) == 1000
+    assert all(mock.queries_of(host, "A") >= 1 for host in list(good)[:20])
+    # One socket per server, not one per name; the origin's connections may be kept.
+    assert fd_count(daemon.pid) - before < 40 + origin.open_connections
+
+
+def may_have_own_resolv_conf():
+    return subprocess.run(["unshare", "-Urnm", sys.executable, HERE / "own_net.py", "/bin/true"],
+                          capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not may_have_own_resolv_conf(),
+                    reason="no user, mount and network namespaces here")
+def test_resolv_conf_is_read_again_when_it_changes(tmp_path):
+    done = subprocess.run(["unshare", "-Urnm", sys.executable, HERE / "own_net.py", sys.executable,
+                           "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp",
+                           tmp_path / "own", HERE / "own_resolv_conf.py"],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-20000:] + done.stderr

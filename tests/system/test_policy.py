@@ -3,6 +3,7 @@
 Every origin here is on loopback, so what is allowed needs a network of its own with public
 addresses on its lo: own_policy.py has those tests, and the last one here runs them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -212,7 +213,17 @@ def test_a_wrong_class_stops_the_daemon(tmp_path):
     done = subprocess.run([find_binary("hauld"), "--check-config", "--config", tmp_path / "conf"],
                           capture_output=True, text=True, timeout=30)
     assert done.returncode == 78
-    assert "expected private or none" in done.stderr
+    assert "expected none, private, " in done.stderr
+
+
+def test_the_daemon_can_deny_them_to_some_users(start_daemon, start_origin):
+    uid, origin = os.geteuid(), start_origin()
+    denying = start_daemon(config=f"DenyAddresses=private:{uid}\n")
+    assert_denied(run_haul("batch", origin.url(), daemon=denying).expect(1).record, "127.0.0.1",
+                  "DenyAddresses=private")
+    assert origin.connections_count == 0
+    others = start_daemon(config=f"DenyAddresses=private:{uid + 1}-{uid + 9}\n")
+    assert_succeeds(run_haul("batch", origin.url(), daemon=others).expect(0).record)
 
 
 # --- what is allowed

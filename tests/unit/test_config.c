@@ -61,7 +61,7 @@ static void defaults_are_those_of_the_design(void **state)
     assert_string_equal(config.socket_path, "");
     assert_string_equal(config.dns_servers, "");
     assert_string_equal(config.unix_upstreams, "");
-    assert_false(config.denies_private);
+    assert_string_equal(config.denials, "");
 }
 
 static void reads_comments_sections_blanks_and_any_case(void **state)
@@ -120,20 +120,80 @@ static void second_file_overrides_the_first(void **state)
     assert_int_equal(config.concurrency_default, 7);
 }
 
-static void denies_addresses_when_told_and_until_told_otherwise(void **state)
+static void denies_addresses_to_all_or_to_user_ids(void **state)
 {
-    struct config config = parsed("DenyAddresses=Private\n");
+    static const struct {
+        const char *text;
+        uint32_t uid;
+        bool is_denied;
+    } rows[] = {
+        { "", 0, false },
+        { "DenyAddresses=Private\n", 0, true },
+        { "DenyAddresses=private\n", UINT32_MAX, true },
+        { "DenyAddresses=none\n", 7, false },
+        { "DenyAddresses=private\nDenyAddresses=none\n", 7, false },
+        { "DenyAddresses=private\nDenyAddresses=\n", 7, false },
+        { "DenyAddresses=private:7 None private:8\n", 7, false },
+        { "DenyAddresses=private:7 None private:8\n", 8, true },
+        { "DenyAddresses=private:1000\n", 999, false },
+        { "DenyAddresses=private:1000\n", 1000, true },
+        { "DenyAddresses=private:1000\n", 1001, false },
+        { "DenyAddresses=private:1000-1010\n", 999, false },
+        { "DenyAddresses=private:1000-1010\n", 1000, true },
+        { "DenyAddresses=private:1000-1010\n", 1010, true },
+        { "DenyAddresses=private:1000-1010\n", 1011, false },
+        { "DenyAddresses=private:0\tprivate:7\nDenyAddresses=private:9-9\n", 0, true },
+        { "DenyAddresses=private:0\tprivate:7\nDenyAddresses=private:9-9\n", 8, false },
+        { "DenyAddresses=private:0\tprivate:7\nDenyAddresses=private:9-9\n", 9, true },
+        { "DenyAddresses=private:0-4294967294\n", 4294967294, true },
+    };
     struct config_trouble trouble;
 
     (void)state;
-    assert_true(config.denies_private);
-    assert_int_equal(config_parse(&config, SPAN_LITERAL("DenyAddresses=both\n"), "b", &trouble),
-                     CONFIG_BAD);
-    assert_true(config.denies_private); /* as it was */
-    config = parsed("DenyAddresses=private\nDenyAddresses=none\n");
-    assert_false(config.denies_private);
-    config = parsed("DenyAddresses=private\nDenyAddresses=\n");
-    assert_false(config.denies_private);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct config config = parsed(rows[i].text);
+
+        if (config_denies_private(&config, rows[i].uid) != rows[i].is_denied)
+            fail_msg("row %zu", i);
+        assert_int_equal(config_parse(&config, SPAN_LITERAL("DenyAddresses=both\n"), "b", &trouble),
+                         CONFIG_BAD);
+        assert_int_equal(config_denies_private(&config, rows[i].uid), rows[i].is_denied);
+    }
+}
+
+static void what_names_nobody_denies_nothing(void **state)
+{
+    static const char *const rows[] = { "public",
+                                        "privat",
+                                        "privates",
+                                        "private:",
+                                        "private:x",
+                                        "private:-1",
+                                        "private:1-",
+                                        "private:-",
+                                        "private:2-1",
+                                        "private:1-2-3",
+                                        "private:1,private:2",
+                                        "private:+1",
+                                        "private-1",
+                                        "private:0x10",
+                                        "private:4294967295",
+                                        "private:1-9999999999",
+                                        "private:99999999999",
+                                        "private 10.0.0.0/8",
+                                        ":1000",
+                                        "none:1",
+                                        "private:1:2" };
+    struct config_trouble trouble;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[80];
+
+        (void)snprintf(text, sizeof(text), "DenyAddresses=%s", rows[i]);
+        if (!strstr(refused(text, &trouble), "expected none, private, private:UID or private:UID"))
+            fail_msg("%s: %s", rows[i], trouble.text);
+    }
 }
 
 static void unix_upstreams_match_whole_paths_only(void **state)
@@ -197,10 +257,9 @@ static void refuses_with_the_place_and_the_cure(void **state)
           "test.conf:1: Socket=/a?b: control characters in a path" },
         { "DNSServers=dns.test", "test.conf:1: DNSServers=dns.test: expected addresses such as "
                                  "192.0.2.1, 192.0.2.1:53, ::1 or [::1]:53" },
-        { "DenyAddresses=public", "test.conf:1: DenyAddresses=public: expected private or none" },
-        { "DenyAddresses=privat", "test.conf:1: DenyAddresses=privat: expected private or none" },
         { "DenyAddresses=10.0.0.0/8",
-          "test.conf:1: DenyAddresses=10.0.0.0/8: expected private or none" },
+          "test.conf:1: DenyAddresses=10.0.0.0/8: expected none, private, "
+          "private:UID or private:UID-UID" },
         { "UnixUpstreams=/a b", "test.conf:1: UnixUpstreams=b: expected absolute paths with a "
                                 "space between" },
         { "MaxPerOrigin=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
@@ -341,7 +400,7 @@ static void printed_settings_read_back_the_same(void **state)
                                   "SinkTimeout=1234567ns\nWriterQueue=1500k\nLogLevel=4\n"
                                   "DNSServers=127.0.0.1:5353 ::1\nUnixUpstreams=/a /b\n"
                                   "Socket=/run/x\nMaxItemTime=36h\nRatePerOrigin=6/m\n"
-                                  "DenyAddresses=private\n");
+                                  "DenyAddresses=private:7 private:100-200\n");
     char text[16384], small[40];
     struct config again;
     size_t bytes = config_print(&config, text, sizeof(text));
@@ -403,7 +462,8 @@ int main(void)
         cmocka_unit_test(last_line_counts_and_empty_is_the_default_again),
         cmocka_unit_test(lists_grow_line_by_line_and_empty_clears_them),
         cmocka_unit_test(second_file_overrides_the_first),
-        cmocka_unit_test(denies_addresses_when_told_and_until_told_otherwise),
+        cmocka_unit_test(denies_addresses_to_all_or_to_user_ids),
+        cmocka_unit_test(what_names_nobody_denies_nothing),
         cmocka_unit_test(unix_upstreams_match_whole_paths_only),
         cmocka_unit_test(refuses_with_the_place_and_the_cure),
         cmocka_unit_test(takes_servers_as_addresses_with_or_without_a_port),

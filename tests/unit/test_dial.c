@@ -180,6 +180,45 @@ static void opens_an_ipv6_literal(void **state)
     assert_int_equal(t->conn->remote_family, 6);
 }
 
+static void several_literals_race_in_their_order(void **state)
+{
+    struct scene *t = *state;
+
+    fake_connect_result(t->ring, -ECONNREFUSED);
+    fake_connect_result(t->ring, -ECONNREFUSED);
+    dials(t, "192.0.2.9,2001:db8::1,192.0.2.7", RESOLVE_ANY);
+    assert_int_equal(t->open_count, 1);
+    went_to(t, 1, 0xc0000209);
+    assert_int_equal(fake_connected_to(t->ring, fake_fd(2))->sa_family, AF_INET6);
+    went_to(t, 3, 0xc0000207);
+    assert_int_equal(resolve_counters(t->resolve)->lookups, 0);
+}
+
+static void of_several_literals_the_wanted_version_counts(void **state)
+{
+    struct scene *t = *state;
+
+    dials(t, "2001:db8::1,192.0.2.7", RESOLVE_IPV4);
+    assert_int_equal(t->open_count, 1);
+    went_to(t, 1, 0xc0000207);
+}
+
+static void what_is_no_list_of_literals_is_a_name(void **state)
+{
+    static const char *const rows[] = { "192.0.2.1,",          ",192.0.2.1",
+                                        "192.0.2.1,,::1",      "192.0.2.1,one.test",
+                                        "192.0.2.1 192.0.2.2", "[::1]" };
+    struct scene *t = *state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        dials(t, rows[i], RESOLVE_ANY);
+        dial_cancel(&t->dial);
+        assert_int_equal(resolve_counters(t->resolve)->lookups, i + 1);
+    }
+    settles(t);
+    assert_int_equal(fake_sockets_made(t->ring), 0);
+}
+
 static void a_literal_of_the_other_family_is_not_found(void **state)
 {
     struct scene *t = *state;
@@ -319,6 +358,41 @@ static void a_shortage_in_the_race_gives_the_address_another_try(void **state)
     waits(t, 30 * MS);
     assert_int_equal(fake_sockets_made(t->ring), 3);
     went_to(t, 3, 0xc0000201);
+    assert_int_equal(t->open_count, 1);
+}
+
+static void without_a_socket_for_the_next_the_oldest_gives_way(void **state)
+{
+    struct scene *t = *state;
+
+    fake_connect_result(t->ring, FAKE_NEVER);
+    dials(t, "three.test", RESOLVE_ANY);
+    waits(t, 245 * MS);
+    fake_socket_result(t->ring, -EMFILE);
+    waits(t, 10 * MS);
+    assert_false(fake_is_open(t->ring, fake_fd(1)));
+    assert_int_equal(t->open_count + t->failed_count, 0);
+    waits(t, 30 * MS);
+    assert_int_equal(t->open_count, 1);
+    went_to(t, 2, 0xc0000201);
+}
+
+static void one_attempt_gives_way_to_one_address(void **state)
+{
+    struct scene *t = *state;
+
+    fake_connect_result(t->ring, FAKE_NEVER);
+    fake_connect_result(t->ring, FAKE_NEVER);
+    dials(t, "three.test", RESOLVE_ANY);
+    waits(t, 495 * MS);
+    assert_int_equal(fake_open_sockets(t->ring), 2);
+    for (unsigned i = 0; i < 5; i++)
+        fake_socket_result(t->ring, -EMFILE);
+    waits(t, 80 * MS);
+    assert_false(fake_is_open(t->ring, fake_fd(1)));
+    assert_true(fake_is_open(t->ring, fake_fd(2)));
+    fake_connect_finish(t->ring, fake_fd(2), 0);
+    settles(t);
     assert_int_equal(t->open_count, 1);
 }
 
@@ -622,6 +696,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DIAL(opens_a_literal_without_asking),
         DIAL(opens_an_ipv6_literal),
+        DIAL(several_literals_race_in_their_order),
+        DIAL(of_several_literals_the_wanted_version_counts),
+        DIAL(what_is_no_list_of_literals_is_a_name),
         DIAL(a_literal_of_the_other_family_is_not_found),
         DIAL(tries_several_addresses_in_turn),
         DIAL(tells_why_the_last_address_failed),
@@ -631,6 +708,8 @@ int main(void)
         DIAL(a_failure_begins_the_next_at_once),
         DIAL(when_all_have_failed_it_is_over),
         DIAL(a_shortage_in_the_race_gives_the_address_another_try),
+        DIAL(without_a_socket_for_the_next_the_oldest_gives_way),
+        DIAL(one_attempt_gives_way_to_one_address),
         DIAL(cancelled_in_the_race_it_leaves_nothing),
         DIAL(a_name_that_nobody_answers_for_times_out),
         DIAL(a_shortage_that_passes_is_not_noticed),

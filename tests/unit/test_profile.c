@@ -12,6 +12,8 @@
 
 #define S UINT64_C(1000000000)
 
+#define UID 1000u
+
 static struct profile *profile_of(const struct message_profile *message,
                                   const struct config *config)
 {
@@ -19,7 +21,7 @@ static struct profile *profile_of(const struct message_profile *message,
     size_t count = message_encode_profile(bytes, 7, message);
     struct frame frame = frame_of_bytes(bytes, count - sizeof(struct wire_header));
     message_error error;
-    struct profile *profile = profile_new(&frame, config, &error);
+    struct profile *profile = profile_new(&frame, UID, config, &error);
 
     memset(bytes, 0xee, sizeof(bytes)); /* it has a copy */
     assert_int_equal(error, 0);
@@ -84,7 +86,11 @@ static void its_policy_is_the_clients_else_the_daemons(void **state)
     assert_int_equal(profile->policy, POLICY_PUBLIC_ONLY);
     profile_free(profile);
 
-    config.denies_private = true;
+    strcpy(config.denials, "private:1-999 private:1001");
+    profile = profile_of(&plain, &config);
+    assert_int_equal(profile->policy, POLICY_ANY); /* it is about others */
+    profile_free(profile);
+    strcpy(config.denials, "private:1-999 private:1000");
     profile = profile_of(&plain, &config);
     assert_int_equal(profile->policy, POLICY_DENY_PRIVATE);
     profile_free(profile);
@@ -189,7 +195,7 @@ static void a_frame_that_is_wrong_makes_no_profile(void **state)
     (void)state;
     config_init_defaults(&config);
     frame.payload.bytes = 40;
-    assert_null(profile_new(&frame, &config, &error));
+    assert_null(profile_new(&frame, UID, &config, &error));
     assert_int_equal(error, WIRE_ERROR_MALFORMED);
 }
 

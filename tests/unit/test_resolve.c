@@ -250,6 +250,66 @@ static void silent_server_is_a_timeout(void **state)
     scene_end(&scene);
 }
 
+static void a_server_that_is_silent_about_aaaa_costs_a_quarter_of_a_second(void **state)
+{
+    struct scene scene;
+    struct asker asker;
+    uint64_t begin_ns, taken_ns;
+    char text[2048];
+
+    (void)state;
+    scene_begin(&scene);
+    begin_ns = ring_clock_ns(scene.ring);
+    asker = asked(&scene, "mute.test", RESOLVE_ANY);
+    taken_ns = ring_clock_ns(scene.ring) - begin_ns;
+    assert_int_equal(asker.fault.code, FAULT_NONE);
+    assert_string_equal(text_of(asker.addresses, asker.count, text), "192.0.2.1");
+    assert_true(taken_ns >= 245 * MS && taken_ns < 1900 * MS);
+    assert_knows(&scene, "mute.test", RESOLVE_ANY, "192.0.2.1");
+    asker = asked(&scene, "ok.test", RESOLVE_ANY); /* while the other question is still open */
+    assert_int_equal(asker.count, 1);
+    scene_end(&scene);
+}
+
+static void of_ipv4_addresses_alone_only_the_addresses_count(void **state)
+{
+    struct scene scene;
+    struct asker asker;
+
+    (void)state;
+    scene_begin_with(&scene, "", (struct resolve_options){ .timeout_ns = 400 * MS, .tries = 1 });
+    asker = asked(&scene, "mutenone.test", RESOLVE_ANY);
+    assert_int_equal(asker.fault.code, FAULT_TIMEOUT_DNS); /* there may be IPv6 ones */
+    scene_end(&scene);
+}
+
+static void names_without_an_answer_do_not_hold_up_the_others(void **state)
+{
+    enum {
+        SILENT = 300
+    };
+    static struct asker askers[SILENT];
+    struct asker last;
+    struct scene scene;
+    uint64_t begin_ns;
+    char host[32];
+
+    (void)state;
+    scene_begin(&scene); /* a silent name takes 6 s */
+    begin_ns = ring_clock_ns(scene.ring);
+    for (unsigned i = 0; i < SILENT; i++) {
+        (void)snprintf(host, sizeof(host), "%u-silent.test", i);
+        asker_starts(&scene, &askers[i], host, RESOLVE_IPV4);
+    }
+    asker_starts(&scene, &last, "ok.test", RESOLVE_IPV4);
+    asker_waits(&last, 1);
+    assert_int_equal(last.fault.code, FAULT_NONE);
+    assert_true(ring_clock_ns(scene.ring) - begin_ns >= 490 * MS); /* in bursts all the same */
+    assert_true(ring_clock_ns(scene.ring) - begin_ns < 1900 * MS);
+    assert_int_equal(askers[0].done_count, 0);
+    scene_end(&scene);
+}
+
 static void unreachable_server_fails_at_once(void **state)
 {
     struct scene scene;
@@ -641,6 +701,9 @@ int main(void)
         cmocka_unit_test(answers_become_addresses_or_a_fault_with_its_reason),
         cmocka_unit_test(broken_answers_end_in_a_fault),
         cmocka_unit_test(silent_server_is_a_timeout),
+        cmocka_unit_test(a_server_that_is_silent_about_aaaa_costs_a_quarter_of_a_second),
+        cmocka_unit_test(of_ipv4_addresses_alone_only_the_addresses_count),
+        cmocka_unit_test(names_without_an_answer_do_not_hold_up_the_others),
         cmocka_unit_test(unreachable_server_fails_at_once),
         cmocka_unit_test(second_server_answers_when_the_first_does_not),
         cmocka_unit_test(bad_list_of_servers_is_a_fault_not_a_crash),
