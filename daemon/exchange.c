@@ -6,9 +6,10 @@
  *      +----------+----------+----------+-----------+   (a fault, a cancel; no body left to hand
  * on)
  *
- * The request's half is a flag, the response's half is the parser's state: a final response may
- * come before the request is sent, and then ends both. The exchange follows no redirect and knows
- * no retry; it says what happened, and whether a reused connection had gone stale before a byte.
+ * The request's half has a state of its own (exchange_send.c), the response's half is the parser's:
+ * a final response may come before the request is sent, and then ends both. The exchange follows no
+ * redirect and knows no retry; it says what happened, and whether a reused connection had gone
+ * stale before a byte.
  *
  * A body that is being decoded can hold more than its bytes: while there is more to come of those
  * received (body_has_more), the conn is paused and the parser is not asked, not even whether the
@@ -20,7 +21,7 @@
  * One timer serves all limits. Progress only moves deadline_ns; the timer, when it fires too
  * early, is armed again. So a fast request touches the wheel twice.
  */
-#include "exchange.h"
+#include "exchange_internal.h"
 
 #include "redirect.h"
 
@@ -52,9 +53,9 @@ static enum phase exchange_phase(const struct exchange *x)
     case EXCHANGE_OPEN:
         if (x->sink_full)
             return PHASE_DELIVER;
-        if (x->response.any_byte)
+        if (response_has_begun(&x->response))
             return PHASE_RECEIVE;
-        return x->request_sent ? PHASE_WAIT : PHASE_SEND;
+        return x->request_state == REQUEST_SENT ? PHASE_WAIT : PHASE_SEND;
     case EXCHANGE_DELIVERING:
     case EXCHANGE_DONE:
         break;
@@ -62,17 +63,19 @@ static enum phase exchange_phase(const struct exchange *x)
     return PHASE_DELIVER;
 }
 
-/* The outcome is complete; it is told outside the caller's stack. */
+/* The outcome is complete; it is told outside the caller's stack, when nothing is read for the
+ * request any more. */
 static void exchange_finish(struct exchange *x)
 {
     exchange_enter(x, EXCHANGE_DONE);
     ring_undefer(&x->more);
     timers_disarm(x->env->timers, &x->timer);
-    ring_defer(x->env->ring, &x->later);
+    if (exchange_stop_reading(x))
+        ring_defer(x->env->ring, &x->later);
 }
 
 /* With progress it moves away, and the timer is left to find that out; it never fires too late. */
-static void exchange_set_deadline(struct exchange *x, uint64_t deadline_ns)
+void exchange_set_deadline(struct exchange *x, uint64_t deadline_ns)
 {
     x->deadline_ns = deadline_ns;
     if (timer_is_armed(&x->timer) && deadline_ns < x->timer.deadline_ns)
@@ -90,8 +93,8 @@ static void exchange_leave_conn(struct exchange *x, bool reuse)
     pool_release(x->env->pool, &x->lease, conn, reuse);
 }
 
-static void exchange_fail(struct exchange *x, enum fault_code code, enum phase phase, int error,
-                          const char *why)
+void exchange_fail(struct exchange *x, enum fault_code code, enum phase phase, int error,
+                   const char *why)
 {
     if (x->state == EXCHANGE_DONE)
         return;
@@ -113,7 +116,7 @@ static void exchange_fail(struct exchange *x, enum fault_code code, enum phase p
     exchange_finish(x);
 }
 
-static void exchange_fail_with(struct exchange *x, const struct fault *fault)
+void exchange_fail_with(struct exchange *x, const struct fault *fault)
 {
     exchange_fail(x, fault->code, fault->phase, fault->error, fault->why);
 }
@@ -157,10 +160,11 @@ static void exchange_on_head(struct exchange *x)
     x->result.version_minor = response->version_minor;
     x->result.head_bytes = response->section_bytes;
     x->drops_body =
-        retry_on_has_status(&x->drops, response->status) ||
+        (retry_on_has_status(&x->drops, response->status) && exchange_can_be_repeated(x)) ||
         (x->follows && redirect_is_followed(response->status) && response_location(response).data);
     body_set_codings(&x->body, &codings);
-    if (!x->wants_head)
+    exchange_on_final_status(x);
+    if (!x->wants_head || x->result.was_not_to_expect)
         return;
     head.reason = response_reason(response);
     head.fields = response_fields(response, &head.fields_count);
@@ -208,6 +212,8 @@ static void exchange_read(struct exchange *x, struct span bytes)
     while (exchange_may_read(x, bytes)) {
         switch (response_feed(&x->response, &bytes, &body)) {
         case RESPONSE_NEED_MORE:
+            if (x->response.continues)
+                exchange_on_continue(x);
             if (x->sink_full)
                 conn_pause(x->conn, bytes);
             return;
@@ -220,8 +226,8 @@ static void exchange_read(struct exchange *x, struct span bytes)
         case RESPONSE_COMPLETE:
             /* Answered before we had finished asking, or with bytes left over: the conn carries
              * a stream we no longer understand. */
-            exchange_complete(x, x->response.keep_alive && x->request_sent && !x->close_after &&
-                                     span_is_empty(bytes));
+            exchange_complete(x, x->response.keep_alive && x->request_state == REQUEST_SENT &&
+                                     !x->close_after && span_is_empty(bytes));
             return;
         case RESPONSE_BAD:
             exchange_fail_with(x, &x->response.fault);
@@ -240,20 +246,9 @@ static void exchange_on_conn_bytes(void *ctx, struct conn *conn, struct span byt
     if (!x->result.first_byte_ns)
         x->result.first_byte_ns = now_ns;
     x->result.last_byte_ns = now_ns;
-    exchange_set_deadline(x, now_ns + x->idle_timeout_ns);
+    if (!exchange_is_held_up(x))
+        exchange_set_deadline(x, now_ns + x->idle_timeout_ns);
     exchange_read(x, bytes);
-}
-
-static void exchange_on_conn_sent(void *ctx, struct conn *conn, uint64_t sent_ns)
-{
-    struct exchange *x = ctx;
-
-    (void)conn;
-    x->request_sent = true;
-    if (!x->result.sent_ns)
-        x->result.sent_ns = sent_ns;
-    if (!x->response.any_byte)
-        exchange_set_deadline(x, sent_ns + x->first_byte_timeout_ns);
 }
 
 static void exchange_on_conn_closed(void *ctx, struct conn *conn, int error, bool while_sending)
@@ -307,10 +302,8 @@ static void exchange_open(struct exchange *x, struct conn *conn)
     x->result.tls_ns = x->lease.tls_ns;
     x->result.connect_status = x->lease.connect_status;
     x->result.resumed = x->lease.resumed;
-    x->result.request_bytes = x->request->bytes;
     conn_adopt(conn, &exchange_conn_events, x);
-    conn_send(conn, x->request);
-    x->request = NULL;
+    exchange_send_head(x);
     /* Until the request is sent the limit is that of silence, on our side of the wire. */
     x->deadline_ns = now_ns + x->idle_timeout_ns;
     timers_arm(x->env->timers, &x->timer,
@@ -362,7 +355,7 @@ static void exchange_on_timer(struct timer *timer, uint64_t now_ns)
 
     if (now_ns < x->deadline_ns)
         timers_arm(x->env->timers, timer, x->deadline_ns);
-    else
+    else if (!exchange_ends_wait(x))
         exchange_fail(x, timeout_code(phase), phase, ETIMEDOUT, NULL);
 }
 
@@ -405,6 +398,7 @@ static void exchange_on_later(struct ring_deferred *deferred)
 
     assert(x->state == EXCHANGE_DONE);
     x->result.body_bytes = x->body.bytes;
+    x->result.upload_read = x->source && x->source->has_read;
     x->result.decoded = body_is_decoded(&x->body);
     x->result.held_by = x->lease.held_by ? x->lease.held_by : x->ticket.held_by;
     x->result.content_type = response_content_type(&x->response);
@@ -430,6 +424,7 @@ void exchange_init(struct exchange *x, struct exchange_env *env, const struct at
     x->env = env;
     x->id = attempt->id;
     x->request = attempt->request;
+    x->upload = attempt->upload;
     x->later.run = exchange_on_later;
     x->more.run = exchange_on_more;
     x->first_byte_timeout_ns = attempt->first_byte_timeout_ns;
@@ -457,6 +452,7 @@ void exchange_deinit(struct exchange *x)
 {
     assert(x->state == EXCHANGE_DONE && !x->conn);
     block_free(x->request);
+    exchange_forget_source(x);
     free(x->words);
     response_deinit(&x->response);
     body_deinit(&x->body);
@@ -495,6 +491,7 @@ void exchange_check(const struct exchange *x)
     assert(x->state != EXCHANGE_OPEN || timer_is_armed(&x->timer));
     assert(!fault_is_set(&x->result.fault) || x->state == EXCHANGE_DONE);
     assert(x->state == EXCHANGE_OPEN || !x->more.pending);
+    assert(x->state != EXCHANGE_OPEN || x->is_sending || x->request_state != REQUEST_BEGUN);
     body_check(&x->body);
     if (x->state == EXCHANGE_OPEN)
         response_check(&x->response);

@@ -9,6 +9,7 @@
 #include "pool.h"
 #include "response.h"
 #include "sink.h"
+#include "source.h"
 
 struct exchange;
 
@@ -18,6 +19,15 @@ enum exchange_state {
     EXCHANGE_OPEN,       /* conn leased; request and response in progress, each by itself */
     EXCHANGE_DELIVERING, /* response whole, conn gone; the sink has not handed on all of it */
     EXCHANGE_DONE,       /* outcome known; on its way to the front */
+};
+
+/* The request's half of OPEN; drawn in exchange_send.c. */
+enum exchange_request {
+    REQUEST_BEGUN,     /* the head is being sent, and the body if it is in the same block */
+    REQUEST_HELD,      /* the body waits for 100 (Continue) */
+    REQUEST_BODY,      /* the body is being sent, piece by piece */
+    REQUEST_SENT,      /* all of it */
+    REQUEST_ABANDONED, /* the answer came first, and wants no body */
 };
 
 /* What exchanges of an engine share. */
@@ -40,8 +50,11 @@ struct exchange {
     uint64_t id;
     struct governor_ticket ticket; /* the engine's */
     struct pool_lease lease;
-    struct conn *conn;     /* leased iff OPEN */
-    struct block *request; /* ours until sent */
+    struct conn *conn;           /* leased iff OPEN */
+    struct block *request;       /* ours until sent */
+    const struct upload *upload; /* the front's; NULL: request is all of it */
+    struct source *source;       /* owned, reads from it; NULL before the first piece */
+    size_t piece_payload;        /* of the body, in what is being sent */
     struct response_limits limits;
     struct response response;
     struct sink sink;
@@ -55,7 +68,8 @@ struct exchange {
     struct attempt_result result;
     char *words;   /* owned: the why of a fault whose words are the connection's or the dial's */
     uint8_t state; /* enum exchange_state */
-    bool request_sent;
+    uint8_t request_state; /* enum exchange_request */
+    bool is_sending;       /* the conn has a piece of the request */
     bool wants_head;
     bool close_after;
     bool sink_full;

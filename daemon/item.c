@@ -89,6 +89,7 @@ struct item *item_new(struct front *front, const struct item_options *options)
 void item_free(struct item *item)
 {
     assert(item->state == ITEM_FINISHED && item->blocks_count == 0 && !item->file);
+    upload_free(item->upload);
     block_free(item->request);
     block_free(item->hop_url);
     free(item->words);
@@ -131,6 +132,8 @@ static void item_on_file_written(void *ctx, int error, size_t bytes)
 /* A file is written out first. */
 void item_conclude(struct item *item)
 {
+    upload_free(item->upload);
+    item->upload = NULL;
     if (!item->file) {
         item_finish(item);
         return;
@@ -151,6 +154,16 @@ void item_take_file(struct item *item, int fd)
     ring_close(item->front->ring, fd);
     fault_set(&item->result.fault, FAULT_SINK_WRITE, PHASE_DELIVER, -r,
               "the descriptor is not a regular file open for writing");
+}
+
+void item_take_upload(struct item *item, int fd)
+{
+    bool expects = item->fixed.flags & WIRE_REQUEST_EXPECT;
+    int r = upload_new(fd, expects, &item->upload);
+
+    if (r < 0)
+        fault_set(&item->result.fault, FAULT_INPUT_ARGUMENT, PHASE_INPUT, -r,
+                  "the request's body is in no file or pipe open for reading");
 }
 
 void item_start(struct item *item)

@@ -77,6 +77,7 @@ struct item {
     struct timer pause;        /* armed iff PAUSED */
     uint64_t first_attempt_ns; /* when the first attempt was begun */
     struct writer_file *file;
+    struct upload *upload;        /* NULL: the request's body, if any, is in body */
     struct attempt_result result; /* of the last attempt; content_type points into content_type[] */
     enum wire_cap held_by;
     uint16_t cancelled; /* enum fault_code, once asked to end: no further attempt is made */
@@ -112,6 +113,9 @@ void item_free(struct item *item); /* FINISHED */
 /* Gives it the file its body goes to; fd is taken over in every case. A descriptor that cannot
  * serve is remembered and fails the item when it starts. */
 void item_take_file(struct item *item, int fd);
+
+/* Gives it the file or pipe its request's body comes from; likewise. */
+void item_take_upload(struct item *item, int fd);
 
 /* Starts the first attempt, or finishes it when the request cannot be sent. */
 void item_start(struct item *item);

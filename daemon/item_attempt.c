@@ -150,6 +150,25 @@ static enum fault_code item_choose_route(const struct item *item, const struct u
     return item_choose_tunnel(item, url, proxy, route, ret_why);
 }
 
+/* What follows the head. */
+static const struct upload *item_upload(const struct item *item)
+{
+    return item->upload && item->upload->bytes > 0 && !item->has_lost_body ? item->upload : NULL;
+}
+
+static void item_describe_body(const struct item *item, struct request *request)
+{
+    if (!(item->fixed.flags & WIRE_REQUEST_HAS_BODY) || item->has_lost_body)
+        return;
+    request->has_body = true;
+    request->body = item->body;
+    request->body_bytes = item->body.bytes;
+    if (!item->upload)
+        return;
+    request->body_bytes = item->upload->is_stream ? REQUEST_BYTES_UNKNOWN : item->upload->bytes;
+    request->expects = item->upload->expects && item->upload->bytes > 0;
+}
+
 /* Hands the attempt to the engine. The spans of url and route are read during the call. */
 static void item_post(struct item *item, const struct url *url, const struct item_route *route,
                       struct block *request)
@@ -177,6 +196,7 @@ static void item_post(struct item *item, const struct url *url, const struct ite
         .unix_path = profile->message.unix_path,
         .tls = url->scheme == URL_HTTPS ? &profile->tls : NULL,
         .request = request,
+        .upload = item_upload(item),
         .is_head_request = span_equals(item->method, SPAN_LITERAL("HEAD")),
         .wants_head = fixed->flags & WIRE_PROFILE_HEAD,
         .wants_cookies = item->batch->cookies != NULL,
@@ -239,8 +259,6 @@ void item_begin_attempt(struct item *item)
         .method = item->method,
         .defaults = &item->profile->defaults,
         .fields = item->headers,
-        .body = item->has_lost_body ? span_of("", 0) : item->body,
-        .has_body = item->fixed.flags & WIRE_REQUEST_HAS_BODY && !item->has_lost_body,
         .close = item->profile->message.fixed.flags & WIRE_PROFILE_NO_REUSE,
         .is_led_away = item->is_led_away,
         .has_lost_body = item->has_lost_body,
@@ -252,6 +270,7 @@ void item_begin_attempt(struct item *item)
     struct url url;
 
     request.url = &url;
+    item_describe_body(item, &request);
     code = item_parse(item, &url, &why);
     if (code == FAULT_NONE && item->hops)
         item_take_userinfo(item, &url);

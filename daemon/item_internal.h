@@ -49,6 +49,9 @@ int item_find_cookie(const struct item *item, const struct url *url, struct span
 /* What an answer to item->url sets (attempt_result). */
 void item_take_cookies(struct item *item, struct span set_cookies);
 
+/* item_outcome.c: the body of its request is there as it was for the first attempt. */
+bool item_can_send_again(const struct item *item);
+
 /* item_retry.c: an attempt is over. Pauses the item until it is tried again, or returns false. */
 bool item_retry(struct item *item, const struct attempt_result *result);
 void item_on_pause(struct timer *timer, uint64_t now_ns);

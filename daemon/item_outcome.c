@@ -4,6 +4,8 @@
  * A kept connection that the server had closed before it said a byte is not an answer: a request
  * that may be sent twice is sent again, once, on a new connection (RFC 9112 section 9.3.1).
  *
+ * A body that was read from a pipe is gone: no attempt that would need it again is made.
+ *
  * A redirect is followed from the URL that answered (RFC 9110 section 15.4). What it leads to is
  * judged like any URL of a user. Whatever goes wrong with it, the result carries the answer that
  * sent us there.
@@ -51,9 +53,14 @@ static void item_fail(struct item *item, enum fault_code code, enum phase phase,
 
 /* ---- a connection that had gone stale ---- */
 
+bool item_can_send_again(const struct item *item)
+{
+    return !item->upload || item->has_lost_body || upload_is_whole(item->upload);
+}
+
 static bool item_may_replay(const struct item *item)
 {
-    return !item->fresh_conn &&
+    return !item->fresh_conn && item_can_send_again(item) &&
            (request_is_idempotent(item->method) || item->fixed.flags & WIRE_REQUEST_REPLAYABLE);
 }
 
@@ -71,6 +78,18 @@ static void item_replay(struct item *item)
     } else {
         item_conclude(item);
     }
+}
+
+/* ---- a server that does not know Expect (RFC 9110 section 15.5.18) ---- */
+
+static void item_ask_without_expect(struct item *item)
+{
+    if (item->cancelled) {
+        item_fail(item, item->cancelled, item->result.fault.phase, NULL);
+        return;
+    }
+    item->upload->expects = false;
+    item_begin_again(item);
 }
 
 /* ---- redirects ---- */
@@ -155,6 +174,11 @@ static void item_follow(struct item *item, struct span location)
         item->method = SPAN_LITERAL("GET");
         item->has_lost_body = true;
     }
+    if (!item_can_send_again(item)) {
+        item_fail(item, FAULT_IO_SEND, PHASE_SEND,
+                  "the redirect asks for the body again, and a pipe can be read only once");
+        return;
+    }
     item->hops++;
     item->fresh_conn = false;
     item_begin_again(item);
@@ -166,9 +190,13 @@ void item_on_done(void *ctx, uint64_t id, const struct attempt_result *result)
 
     (void)ctx; /* the front; the item knows it */
     item_keep_result(item, result);
+    if (item->upload && item->upload->is_stream)
+        item->upload->is_spent |= result->upload_read;
     item_take_cookies(item, result->set_cookies);
     if (result->replayable)
         item_replay(item);
+    else if (result->was_not_to_expect)
+        item_ask_without_expect(item);
     else if (item_is_led_on(item, result) && item->cancelled)
         item_fail(item, item->cancelled, PHASE_RECEIVE, NULL);
     else if (item_is_led_on(item, result))
@@ -204,6 +232,14 @@ static uint8_t result_flags(const struct item *item)
     if (r->decoded)
         flags |= WIRE_RESULT_DECODED;
     return flags;
+}
+
+/* A body in the frame leaves in one piece with its head. */
+static uint64_t item_upload_bytes(const struct item *item)
+{
+    if (item->fixed.flags & WIRE_REQUEST_BODY_FD)
+        return item->result.upload_bytes;
+    return item->result.sent_ns && !item->has_lost_body ? item->body.bytes : 0;
 }
 
 struct message_result item_result(const struct item *item, uint64_t delivered_ns)
@@ -242,6 +278,7 @@ struct message_result item_result(const struct item *item, uint64_t delivered_ns
             .attempt_ns = item->attempt_ns ? offset_ns(item->attempt_ns, t0_ns) : 0,
             .head_bytes = item->head_bytes,
             .connect_status = r->connect_status,
+            .upload_bytes = item_upload_bytes(item),
         },
         .content_type = span_of(item->content_type, item->content_type_bytes),
     };

@@ -39,7 +39,7 @@ bool item_retry(struct item *item, const struct attempt_result *result)
     struct retry_moment moment = { .now_ns = ring_now_ns(front->ring) };
     uint64_t at_ns;
 
-    if (policy.retries_max == 0)
+    if (policy.retries_max == 0 || !item_can_send_again(item))
         return false;
     policy.all_methods |= item->fixed.flags & WIRE_REQUEST_REPLAYABLE;
     moment.wall_now_ns = ring_wall_ns(front->ring);

@@ -16,6 +16,7 @@
 #include "retry_on.h"
 #include "span.h"
 #include "tls_context.h"
+#include "upload.h"
 #include "wire.h"
 
 /* Where a body goes, as an engine sees it. */
@@ -46,6 +47,7 @@ struct attempt {
     struct span unix_path;
     const struct tls_options *tls; /* sealed; lives until done; NULL: plain */
     struct block *request;         /* head and body; the engine's from here on */
+    const struct upload *upload;   /* what follows it; lives until done; NULL: nothing does */
     bool is_head_request;          /* the response has no body */
     bool wants_head;               /* post head */
     bool wants_cookies;            /* say what it sets */
@@ -83,9 +85,11 @@ struct attempt_result {
     uint8_t version_minor;
     bool complete; /* a response was received whole */
     bool reused;
-    bool decoded;    /* its body, as far as it came */
-    bool resumed;    /* its TLS session was */
-    bool replayable; /* a reused connection went stale before any byte of an answer */
+    bool decoded;           /* its body, as far as it came */
+    bool resumed;           /* its TLS session was */
+    bool replayable;        /* a reused connection went stale before any byte of an answer */
+    bool was_not_to_expect; /* 417: what was asked for with Expect is to be asked for without */
+    bool upload_read;       /* bytes of the upload were read */
     uint8_t remote_family;
     uint16_t remote_port;
     uint16_t connect_status; /* of a proxy's answer to the CONNECT made for it; 0 = none */
@@ -93,8 +97,9 @@ struct attempt_result {
     uint64_t wire_bytes; /* of the body, as received */
     uint64_t body_bytes; /* handed to the sink */
     uint64_t request_bytes;
-    uint32_t head_bytes; /* received, interim responses and trailers included */
-    uint64_t started_ns; /* left the queue */
+    uint64_t upload_bytes; /* of the upload, sent, without framing */
+    uint32_t head_bytes;   /* received, interim responses and trailers included */
+    uint64_t started_ns;   /* left the queue */
     uint64_t resolved_ns;
     uint64_t connected_ns;
     uint64_t tls_ns;

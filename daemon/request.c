@@ -2,9 +2,9 @@
  * request.c - writes a request that cannot be taken for another one, or says why it will not.
  *
  * The order of the head is fixed: request line, Host, a proxy's fields, the profile's fields, the
- * item's fields, Cookie, Authorization from the URL, Content-Length, Connection. What is sent
- * besides the given fields is only what frames the message; User-Agent and Accept are the client's,
- * in its profile.
+ * item's fields, Cookie, Authorization from the URL, what frames the body, Expect, Connection. What
+ * is sent besides the given fields is only what frames the message; User-Agent and Accept are the
+ * client's, in its profile.
  *
  * A field of the profile is left out when the item has one of the same name, so that a client
  * overrides a default by naming it. What is wrong in a profile is wrong all the same. Without
@@ -19,6 +19,7 @@
 #include "fields.h"
 #include "message.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 /* The fields to send, profile first: a cursor that leaves out what the item replaces, and what a
@@ -179,12 +180,21 @@ static void sheet_put_basic(struct sheet *sheet, const struct url *url)
     sheet_put(sheet, SPAN_LITERAL("\r\n"));
 }
 
-static void sheet_put_length(struct sheet *sheet, size_t bytes)
+/* RFC 9112 section 6, RFC 9110 section 10.1.1. */
+static void sheet_put_framing(struct sheet *sheet, const struct request *request)
 {
     char text[48];
-    int length = snprintf(text, sizeof(text), "Content-Length: %zu\r\n", bytes);
+    int length;
 
-    sheet_put(sheet, span_of(text, (size_t)length));
+    if (request->body_bytes == REQUEST_BYTES_UNKNOWN) {
+        sheet_put(sheet, SPAN_LITERAL("Transfer-Encoding: chunked\r\n"));
+    } else {
+        length =
+            snprintf(text, sizeof(text), "Content-Length: %" PRIu64 "\r\n", request->body_bytes);
+        sheet_put(sheet, span_of(text, (size_t)length));
+    }
+    if (request->expects)
+        sheet_put(sheet, SPAN_LITERAL("Expect: 100-continue\r\n"));
 }
 
 static void sheet_put_request_line(struct sheet *sheet, const struct request *request)
@@ -279,7 +289,7 @@ size_t request_write(const struct request *request, char *out, size_t room)
     if (!sheet_put_fields(&sheet, request) && basic_is_given(request->url))
         sheet_put_basic(&sheet, request->url);
     if (request->has_body)
-        sheet_put_length(&sheet, request->body.bytes);
+        sheet_put_framing(&sheet, request);
     if (request->close)
         sheet_put(&sheet, SPAN_LITERAL("Connection: close\r\n"));
     sheet_put(&sheet, SPAN_LITERAL("\r\n"));

@@ -4,8 +4,8 @@
  * Pure. Whatever a client gives as method, target, field name or value is checked here, before any
  * I/O, so that it can never split or smuggle a request (RFC 9110 section 5.5, 9.1; RFC 9112
  * section 3). The Host field comes from the URL unless the client gives one; Content-Length from
- * the body; Connection, Transfer-Encoding, Content-Length, Expect, TE, Upgrade and Trailer of the
- * client are refused with the reason.
+ * the body, or Transfer-Encoding; Connection, Transfer-Encoding, Content-Length, Expect, TE,
+ * Upgrade and Trailer of the client are refused with the reason.
  */
 #ifndef HAULD_REQUEST_H
 #define HAULD_REQUEST_H
@@ -15,16 +15,20 @@
 #include "span.h"
 #include "url.h"
 
+#define REQUEST_BYTES_UNKNOWN UINT64_MAX
+
 struct request {
     struct span method; /* empty = GET */
     const struct url *url;
     const struct request_defaults *defaults; /* the profile's fields */
-    struct span fields; /* of this item, in wire form (a wire_field list, already bounds-checked);
-                           one with the same name replaces the profile's */
-    struct span cookie; /* of the jar; goes into one Cookie field with the client's own */
-    struct span body;
-    bool has_body; /* send Content-Length, even 0 */
-    bool close;    /* send Connection: close */
+    struct span fields;  /* of this item, in wire form (a wire_field list, already bounds-checked);
+                            one with the same name replaces the profile's */
+    struct span cookie;  /* of the jar; goes into one Cookie field with the client's own */
+    struct span body;    /* what of it is sent with the head */
+    uint64_t body_bytes; /* of all of it, or REQUEST_BYTES_UNKNOWN: it follows in chunks */
+    bool has_body;       /* send Content-Length, even 0, or Transfer-Encoding */
+    bool expects;        /* send Expect: 100-continue */
+    bool close;          /* send Connection: close */
     bool to_proxy; /* the target is the whole URL (RFC 9112 section 3.2.2); never with https */
     struct span proxy_fields; /* with it: lines for the proxy alone */
     bool is_led_away;   /* a redirect led to another origin: Authorization, Cookie and Host of the

@@ -135,6 +135,7 @@ static bool response_end_interim(struct response *response)
     }
     if (response->parser.flags & F_CONNECTION_CLOSE)
         response->closes = true;
+    response->continues |= response->parser.status_code == HTTP_STATUS_CONTINUE;
     response_tokens_begin(response);
     return true;
 }
@@ -434,6 +435,11 @@ enum response_verdict response_finish(struct response *response)
         break;
     }
     return RESPONSE_BAD;
+}
+
+bool response_has_begun(const struct response *response)
+{
+    return response->head_began || response->status != 0;
 }
 
 bool response_ends_with_connection(const struct response *response)

@@ -62,6 +62,7 @@ struct response {
     bool wants_cookies;     /* keep all Set-Cookie fields; set it after init */
     bool keep_alive;        /* after COMPLETE: the connection may serve again */
     bool any_byte;          /* at least one byte of a response was seen */
+    bool continues;         /* a 100 (Continue) was */
     uint64_t content_bytes; /* Content-Length of the final head, or UINT64_MAX */
     uint64_t body_bytes;    /* delivered so far, without framing */
     char *head;             /* owned: reason and fields with wants_head, else a Location, or NULL */
@@ -135,6 +136,9 @@ struct decode_list response_codings(const struct response *response);
 /* With wants_head: reason phrase, and the fields in wire form (message.h, wire_field). */
 struct span response_reason(const struct response *response);
 struct span response_fields(const struct response *response, uint16_t *ret_count);
+
+/* A byte of the final response was seen, or of one that may be it. */
+bool response_has_begun(const struct response *response);
 
 /* The body goes on until the connection ends: nothing else says that it is whole. */
 bool response_ends_with_connection(const struct response *response);

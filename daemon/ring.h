@@ -141,6 +141,9 @@ void ring_recv(struct ring *ring, struct ring_op *op, int fd, void *buffer, size
 void ring_accept(struct ring *ring, struct ring_op *op, int fd); /* once; result: SOCK_CLOEXEC fd */
 void ring_poll(struct ring *ring, struct ring_op *op, int fd, unsigned events); /* once */
 void ring_read(struct ring *ring, struct ring_op *op, int fd, void *buffer, size_t bytes);
+/* The same of a regular file, whose own offset stays where it is (pread(2)). */
+void ring_read_at(struct ring *ring, struct ring_op *op, int fd, void *buffer, size_t bytes,
+                  uint64_t offset);
 /* Asks op to end; its own last event still comes (usually -ECANCELED). No-op when not in flight. */
 void ring_cancel(struct ring *ring, struct ring_op *op);
 

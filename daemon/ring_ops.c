@@ -2,7 +2,8 @@
  * ring_ops.c - arming: one submission entry per op, and the asking to end.
  *
  * user_data is the address of the op, which lives until its last completion; entries whose
- * completion interests nobody (cancels) carry 0. Nothing here needs a worker thread of the kernel.
+ * completion interests nobody (cancels) carry 0. Nothing here needs a worker thread of the kernel,
+ * but for the read of a file whose file system cannot say that it would wait (overlayfs, FUSE).
  *
  * A cancel is found in the queue behind the op it means and before any op armed later, so it can
  * never hit a successor at the same address.
@@ -161,16 +162,21 @@ void ring_poll(struct ring *ring, struct ring_op *op, int fd, unsigned events)
     ring_fault_arm(ring, op, sqe);
 }
 
-void ring_read(struct ring *ring, struct ring_op *op, int fd, void *buffer, size_t bytes)
+void ring_read_at(struct ring *ring, struct ring_op *op, int fd, void *buffer, size_t bytes,
+                  uint64_t offset)
 {
     struct io_uring_sqe *sqe;
 
     ring_begin_op(op, RING_READ, fd);
     sqe = ring_take_sqe(ring);
-    /* Offset -1: from where the file stands. */
-    io_uring_prep_read(sqe, fd, buffer, bytes < INT_MAX ? (unsigned)bytes : INT_MAX, UINT64_MAX);
+    io_uring_prep_read(sqe, fd, buffer, bytes < INT_MAX ? (unsigned)bytes : INT_MAX, offset);
     io_uring_sqe_set_data(sqe, op);
     ring_fault_arm(ring, op, sqe);
+}
+
+void ring_read(struct ring *ring, struct ring_op *op, int fd, void *buffer, size_t bytes)
+{
+    ring_read_at(ring, op, fd, buffer, bytes, UINT64_MAX); /* from where the file stands */
 }
 
 void ring_cancel(struct ring *ring, struct ring_op *op)

@@ -121,16 +121,58 @@ static void session_on_cookie(struct session *s, const struct frame *frame)
                           ring_wall_ns(s->front->ring) / UINT64_C(1000000000));
 }
 
+/* What came with a REQUEST; -1 = none. */
+struct session_fds {
+    int upload; /* its body's */
+    int file;   /* for the body of the response */
+};
+
+static void session_close_fds(const struct session_fds *fds)
+{
+    if (fds->upload >= 0)
+        (void)close(fds->upload); /* nobody has used them */
+    if (fds->file >= 0)
+        (void)close(fds->file);
+}
+
+/* False: they are not those that the frame declares, and the session has been refused. */
+static bool session_claim_fds(struct session *s, const struct frame *frame,
+                              const struct item_options *options, struct session_fds *ret_fds)
+{
+    const struct wire_request *fixed = &options->message->fixed;
+    bool from_fd = fixed->flags & WIRE_REQUEST_BODY_FD;
+    bool to_file = fixed->body_mode == WIRE_BODY_FD ||
+                   (fixed->body_mode == WIRE_BODY_OF_PROFILE &&
+                    options->profile->message.fixed.body_mode == WIRE_BODY_FD);
+    struct session_fds fds = { -1, -1 };
+
+    if (frame->header.fd_count != from_fd + to_file) {
+        session_refuse(s, WIRE_ERROR_FDS, "flags, body mode and descriptors do not agree");
+        return false;
+    }
+    if (from_fd)
+        fds.upload = session_take_fd(s);
+    if (to_file)
+        fds.file = session_take_fd(s);
+    if ((from_fd && fds.upload < 0) || (to_file && fds.file < 0)) {
+        session_close_fds(&fds);
+        session_refuse(s, WIRE_ERROR_FDS, "a descriptor was declared and did not come");
+        return false;
+    }
+    *ret_fds = fds;
+    return true;
+}
+
 /* The request is well formed and its ids are known: from here on it is an item. */
-static void session_admit(struct session *s, const struct item_options *options, int fd)
+static void session_admit(struct session *s, const struct item_options *options,
+                          const struct session_fds *fds)
 {
     struct item *item = item_new(s->front, options);
 
     if (!item || table_insert(&s->items, options->frame->header.id, item) < 0) {
         /* Without an item there is no one to carry the fault; without memory the client had better
          * start again. */
-        if (fd >= 0)
-            (void)close(fd);
+        session_close_fds(fds);
         if (item) {
             item->state = ITEM_FINISHED;
             timers_disarm(s->front->timers, &item->deadline);
@@ -141,8 +183,10 @@ static void session_admit(struct session *s, const struct item_options *options,
     }
     s->request_bytes += item_request_bytes(item);
     batch_admit(options->batch, item);
-    if (fd >= 0)
-        item_take_file(item, fd);
+    if (fds->upload >= 0)
+        item_take_upload(item, fds->upload);
+    if (fds->file >= 0)
+        item_take_file(item, fds->file);
     if (s->draining)
         item_cancel(item, FAULT_ADMISSION_DRAINING);
     session_wake(s);
@@ -153,8 +197,7 @@ static void session_on_request(struct session *s, const struct frame *frame)
     struct message_request message;
     struct item_options options = { .frame = frame, .message = &message };
     message_error error = message_decode_request(frame, &message);
-    bool to_file;
-    int fd = -1;
+    struct session_fds fds;
 
     if (error) {
         session_refuse(s, error, "REQUEST is malformed");
@@ -175,21 +218,8 @@ static void session_on_request(struct session *s, const struct frame *frame)
         session_refuse(s, WIRE_ERROR_SLOTS, "more requests than slots, or 64 MiB of them");
         return;
     }
-    to_file = message.fixed.body_mode == WIRE_BODY_FD ||
-              (message.fixed.body_mode == WIRE_BODY_OF_PROFILE &&
-               options.profile->message.fixed.body_mode == WIRE_BODY_FD);
-    if (frame->header.fd_count != (to_file ? 1 : 0)) {
-        session_refuse(s, WIRE_ERROR_FDS, "body mode and descriptors do not agree");
-        return;
-    }
-    if (to_file) {
-        fd = session_take_fd(s);
-        if (fd < 0) {
-            session_refuse(s, WIRE_ERROR_FDS, "a descriptor was declared and did not come");
-            return;
-        }
-    }
-    session_admit(s, &options, fd);
+    if (session_claim_fds(s, frame, &options, &fds))
+        session_admit(s, &options, &fds);
 }
 
 static void session_on_cancel(struct session *s, const struct frame *frame)

@@ -21,7 +21,9 @@
      WIRE_PROFILE_PUBLIC_ONLY)
 #define BATCH_FLAGS_KNOWN (WIRE_BATCH_COOKIES | WIRE_BATCH_COOKIES_BACK)
 #define COOKIE_FLAGS_KNOWN (WIRE_COOKIE_HOST_ONLY | WIRE_COOKIE_SECURE | WIRE_COOKIE_HTTP_ONLY)
-#define REQUEST_FLAGS_KNOWN (WIRE_REQUEST_HAS_BODY | WIRE_REQUEST_REPLAYABLE | WIRE_REQUEST_KEPT)
+#define REQUEST_FLAGS_KNOWN                                                                        \
+    (WIRE_REQUEST_HAS_BODY | WIRE_REQUEST_REPLAYABLE | WIRE_REQUEST_KEPT | WIRE_REQUEST_BODY_FD |  \
+     WIRE_REQUEST_EXPECT)
 #define RESULT_FLAGS_KNOWN                                                                         \
     (WIRE_RESULT_REUSED | WIRE_RESULT_RESUMED | WIRE_RESULT_TRUNCATED | WIRE_RESULT_DECODED |      \
      WIRE_RESULT_COMPLETE | WIRE_RESULT_PROXIED)
@@ -275,6 +277,17 @@ message_error message_decode_batch_end(const struct frame *frame)
     return fixed.reserved != 0 ? WIRE_ERROR_RESERVED : 0;
 }
 
+/* At most one body, and what is said of it is said of one that is there. */
+static bool request_body_is_one(const struct wire_request *fixed)
+{
+    if (!(fixed->flags & WIRE_REQUEST_HAS_BODY))
+        return fixed->body_bytes == 0 &&
+               !(fixed->flags & (WIRE_REQUEST_BODY_FD | WIRE_REQUEST_EXPECT));
+    if (fixed->flags & WIRE_REQUEST_BODY_FD)
+        return fixed->body_bytes == 0;
+    return !(fixed->flags & WIRE_REQUEST_EXPECT);
+}
+
 message_error message_decode_request(const struct frame *frame, struct message_request *ret)
 {
     struct span rest = frame->payload;
@@ -287,7 +300,7 @@ message_error message_decode_request(const struct frame *frame, struct message_r
         return WIRE_ERROR_RESERVED;
     if (!body_mode_is_known(fixed->body_mode) && fixed->body_mode != WIRE_BODY_OF_PROFILE)
         return WIRE_ERROR_MALFORMED;
-    if (fixed->body_bytes > 0 && !(fixed->flags & WIRE_REQUEST_HAS_BODY))
+    if (!request_body_is_one(fixed))
         return WIRE_ERROR_MALFORMED;
     if (!span_take(&rest, fixed->method_bytes, &request.method) ||
         !span_take(&rest, fixed->url_bytes, &request.url) ||

@@ -29,7 +29,7 @@
 #define WIRE_BODY_WINDOW_BYTES (4u << 20) /* HEAD and DATA payload not yet credited back */
 #define WIRE_PROFILES_PER_SESSION 256u
 #define WIRE_BATCHES_PER_SESSION 256u
-#define WIRE_FRAME_FDS_MAX 1u           /* descriptors one frame can take */
+#define WIRE_FRAME_FDS_MAX 2u           /* descriptors one frame can take */
 #define WIRE_FDS_PER_SESSION 1024u      /* descriptors held for one session */
 #define WIRE_RETRIES_MAX 1000u          /* of an item */
 #define WIRE_PEM_BYTES_MAX (256u << 10) /* CA, certificate and key of a profile together */
@@ -228,6 +228,10 @@ static_assert(sizeof(struct wire_request) == 56, "wire layout");
 #define WIRE_REQUEST_HAS_BODY 0x1u   /* set whenever body_bytes > 0; with 0: Content-Length: 0 */
 #define WIRE_REQUEST_REPLAYABLE 0x2u /* the user says: safe to send twice */
 #define WIRE_REQUEST_KEPT 0x4u       /* what was delivered cannot be taken back: no RESTART */
+#define WIRE_REQUEST_BODY_FD                                                                       \
+    0x8u                          /* with HAS_BODY: the body is in the first descriptor of the     \
+                                     frame, and body_bytes 0 */
+#define WIRE_REQUEST_EXPECT 0x10u /* with BODY_FD: it waits for 100 (Continue), at most 1 s */
 
 struct wire_credit {
     uint32_t fixed_bytes;
@@ -289,7 +293,8 @@ struct wire_result {
         url_bytes; /* after the content type: the URL that answered, when redirects led there */
     uint32_t head_bytes;     /* of the heads received over all hops */
     uint16_t connect_status; /* of a proxy's answer to this item's CONNECT; 0 = none was sent */
-    uint8_t reserved2[14];   /* zero */
+    uint8_t reserved2[6];    /* zero */
+    uint64_t upload_bytes;   /* of the request's body, sent by the last attempt, without framing */
 };
 static_assert(sizeof(struct wire_result) == 192, "wire layout");
 

@@ -42,6 +42,7 @@ void with_default(struct draft *draft, const char *name, const char *value)
 void with_body(struct draft *draft, const char *body)
 {
     draft->request.body = span_of_string(body);
+    draft->request.body_bytes = draft->request.body.bytes;
     draft->request.has_body = true;
 }
 

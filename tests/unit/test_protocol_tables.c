@@ -153,6 +153,7 @@ static const struct {
     FIELD("RESULT", wire_result, head_bytes),
     FIELD("RESULT", wire_result, connect_status),
     FIELD("RESULT", wire_result, reserved2),
+    FIELD("RESULT", wire_result, upload_bytes),
     FIELD("BATCH_DONE", wire_batch_done, fixed_bytes),
     FIELD("BATCH_DONE", wire_batch_done, reserved),
     FIELD("BATCH_DONE", wire_batch_done, items),

@@ -70,6 +70,24 @@ static void frames_a_body_by_its_length(void **state)
     assert_written(draft, "DELETE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 }
 
+static void tells_of_a_body_that_follows(void **state)
+{
+    struct draft *draft = draft_new("PUT", "http://a/");
+
+    (void)state;
+    draft->request.has_body = true;
+    draft->request.body_bytes = UINT64_C(5000000000);
+    assert_written(draft, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000000\r\n\r\n");
+
+    draft = draft_new("PUT", "http://a/");
+    draft->request.has_body = true;
+    draft->request.expects = true;
+    draft->request.close = true;
+    draft->request.body_bytes = REQUEST_BYTES_UNKNOWN;
+    assert_written(draft, "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+                          "Expect: 100-continue\r\nConnection: close\r\n\r\n");
+}
+
 /* RFC 9112 section 3.2.2; what is the proxy's own comes first. */
 static void tells_a_proxy_the_whole_url(void **state)
 {
@@ -309,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_the_least_that_is_a_request),
         cmocka_unit_test(frames_a_body_by_its_length),
+        cmocka_unit_test(tells_of_a_body_that_follows),
         cmocka_unit_test(tells_a_proxy_the_whole_url),
         cmocka_unit_test(tells_an_origin_nothing_of_a_proxy),
         cmocka_unit_test(merges_the_fields_of_profile_and_item),
