@@ -50,7 +50,8 @@ void client_close(struct client *client)
 
 bool client_has_room(const struct client *client, size_t frame_bytes)
 {
-    return client->slots_used < client->slots && client->request_bytes_free >= frame_bytes;
+    return client->slots_used < client->slots && client->request_bytes_free >= frame_bytes &&
+           client->fds_count + WIRE_FRAME_FDS_MAX <= CLIENT_FDS_MAX;
 }
 
 static int client_send_fixed(struct client *client, enum wire_type type, uint8_t flags, uint64_t id,
@@ -77,22 +78,29 @@ int client_end_batch(struct client *client, uint64_t id)
     return client_send_fixed(client, WIRE_BATCH_END, 0, id, &end, sizeof(end));
 }
 
+/* The descriptor goes with the frame that is about to be put; -1 does not. */
+static uint16_t client_put_fd(struct client *client, int fd)
+{
+    if (fd < 0)
+        return 0;
+    client->fds[client->fds_count++] = (struct client_fd){ .fd = fd, .at = client->output.bytes };
+    return 1;
+}
+
 int client_request(struct client *client, uint64_t id, const struct message_request *request,
-                   int fd)
+                   const struct client_request_fds *fds)
 {
     size_t bytes = message_request_bytes(request);
+    uint16_t fds_count;
     char *room;
 
     assert(client_has_room(client, bytes));
-    if (fd >= 0 && client->fds_count >= CLIENT_FDS_MAX)
-        return -EAGAIN;
     room = text_reserve(&client->output, bytes);
     if (!room)
         return -ENOMEM;
-    if (fd >= 0)
-        client->fds[client->fds_count++] =
-            (struct client_fd){ .fd = fd, .at = client->output.bytes };
-    client->output.bytes += message_encode_request(room, id, request, fd >= 0);
+    fds_count = client_put_fd(client, fds->body);
+    fds_count = (uint16_t)(fds_count + client_put_fd(client, fds->file));
+    client->output.bytes += message_encode_request(room, id, request, fds_count);
     client->slots_used++;
     client->request_bytes_free -= bytes;
     return 0;
@@ -285,39 +293,50 @@ int client_receive(struct client *client)
     return client_take_bytes(client, span_of(room, (size_t)got));
 }
 
-/* One sendmsg: up to the next frame with a descriptor, or that descriptor and what follows. */
+/* How many descriptors go with the next byte. */
+static unsigned client_fds_now(const struct client *client)
+{
+    unsigned count = 0;
+
+    while (count < client->fds_count && client->fds[count].at == 0)
+        count++;
+    return count;
+}
+
+/* One sendmsg: up to the next frame with descriptors, or those descriptors and what follows. */
 static ssize_t client_send_once(struct client *client)
 {
     union {
-        char bytes[CMSG_SPACE(sizeof(int))];
+        char bytes[CMSG_SPACE(WIRE_FRAME_FDS_MAX * sizeof(int))];
         struct cmsghdr aligned;
     } control = { 0 };
     struct iovec iov = { .iov_base = client->output.data, .iov_len = client->output.bytes };
     struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
-    bool has_fd = client->fds_count > 0 && client->fds[0].at == 0;
+    unsigned count = client_fds_now(client);
     struct cmsghdr *header;
 
-    if (client->fds_count > has_fd)
-        iov.iov_len = client->fds[has_fd].at;
-    if (has_fd) {
+    if (client->fds_count > count)
+        iov.iov_len = client->fds[count].at;
+    if (count > 0) {
         message.msg_control = control.bytes;
-        message.msg_controllen = sizeof(control.bytes);
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
         header = CMSG_FIRSTHDR(&message);
         header->cmsg_level = SOL_SOCKET;
         header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(header), &client->fds[0].fd, sizeof(int));
+        header->cmsg_len = CMSG_LEN(count * sizeof(int));
+        for (unsigned i = 0; i < count; i++)
+            memcpy(CMSG_DATA(header) + i * sizeof(int), &client->fds[i].fd, sizeof(int));
     }
     return sendmsg(client->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* sent bytes are gone, and with the first of them the descriptor that stood before it. */
+/* sent bytes are gone, and with the first of them the descriptors that stood before it. */
 static void client_drop_sent(struct client *client, size_t sent)
 {
-    if (client->fds_count > 0 && client->fds[0].at == 0) {
-        client->fds_count--;
-        memmove(client->fds, client->fds + 1, client->fds_count * sizeof(client->fds[0]));
-    }
+    unsigned count = client_fds_now(client);
+
+    client->fds_count -= count;
+    memmove(client->fds, client->fds + count, client->fds_count * sizeof(client->fds[0]));
     for (unsigned i = 0; i < client->fds_count; i++)
         client->fds[i].at -= sent;
     text_drop(&client->output, sent);

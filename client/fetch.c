@@ -12,6 +12,7 @@
 #include "fetch.h"
 
 #include "interrupt.h"
+#include "plan_body.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,6 +107,8 @@ bool fetch_init(struct fetch *fetch, const struct options *options, struct say *
         fetch->window = FETCH_WINDOW_MIN;
     if (fetch->window > WIRE_SLOTS_PER_SESSION)
         fetch->window = WIRE_SLOTS_PER_SESSION;
+    if (plan_has_large_body(&fetch->plan) && fetch->window > FETCH_UPLOADS_MAX)
+        fetch->window = FETCH_UPLOADS_MAX;
     if (options->verb == VERB_GET || options->serial)
         fetch->window = 1;
     items_init(&fetch->items, fetch->window + 1);

@@ -22,6 +22,7 @@
 
 #define FETCH_WINDOW_MIN 256u         /* items outstanding, whatever -c */
 #define FETCH_LINES_SAID_MAX 20u      /* bad input lines with a message each */
+#define FETCH_UPLOADS_MAX 1000u       /* descriptors of bodies that the daemon holds for us */
 #define FETCH_LINES_PER_TURN 4096u    /* skipped and refused items take no room in the window */
 #define FETCH_HUMAN_LINES_MAX 1000u   /* items with a line each on a terminal; then failures only */
 #define FETCH_CANCEL_NS 2000000000ull /* for the results of a cancelled batch to come */
@@ -159,7 +160,7 @@ void fetch_write_out(struct fetch *fetch, const struct outcome *item);
 
 /* -v of get. */
 void fetch_show_request(struct fetch *fetch, const struct url *url,
-                        const struct message_request *request);
+                        const struct message_request *request, uint64_t body_bytes);
 void fetch_show_head(struct fetch *fetch, const struct message_head *head);
 
 #endif

@@ -8,6 +8,7 @@
 #include "fetch.h"
 
 #include "idn.h"
+#include "plan_body.h"
 #include "plan_upload.h"
 #include "url.h"
 
@@ -134,7 +135,6 @@ static struct item *fetch_new_item(struct fetch *fetch, const struct input_item 
     item->line = line;
     item->upload = fetch_upload(fetch, in, line);
     item->request_bytes = 0;
-    item->upload_bytes = 0;
     item->sent_url_bytes = 0;
     item->implied_bytes = 0;
     if (in->url.bytes) {
@@ -270,10 +270,20 @@ static bool fetch_ensure_daemon(struct fetch *fetch)
     return r == 0;
 }
 
+/* The body of its request, if that is one for a descriptor; else NULL. */
+static const struct large_body *large_body(const struct fetch *fetch, const struct input_item *in,
+                                           const struct item *item)
+{
+    const struct large_body *body = item->upload ? &item->upload->large : &fetch->plan.large_body;
+
+    return !in->has_body && body->is_there ? body : NULL;
+}
+
 static void fill_request(const struct fetch *fetch, const struct input_item *in,
                          const struct item *item, struct message_request *request)
 {
     const struct plan *plan = &fetch->plan;
+    const struct large_body *large = large_body(fetch, in, item);
     uint8_t body_mode = WIRE_BODY_OF_PROFILE;
 
     if (item->body.kind == BODY_DAEMON_FILE)
@@ -295,6 +305,10 @@ static void fill_request(const struct fetch *fetch, const struct input_item *in,
         request->body = text_span(&item->upload->body);
     if (in->has_body || plan->has_body || item->upload)
         request->fixed.flags |= WIRE_REQUEST_HAS_BODY;
+    if (large) {
+        request->fixed.flags |= WIRE_REQUEST_BODY_FD;
+        request->fixed.flags |= plan_expects(plan, large) ? WIRE_REQUEST_EXPECT : 0;
+    }
     if (item->body.kind == BODY_OUTPUT) /* what is printed cannot be taken back */
         request->fixed.flags |= WIRE_REQUEST_KEPT;
 }
@@ -303,8 +317,12 @@ static void fill_request(const struct fetch *fetch, const struct input_item *in,
 static bool fetch_send_item(struct fetch *fetch, struct item *item, const struct input_item *in,
                             const struct url *url, struct fault *ret_fault, const char **ret_why)
 {
+    const struct large_body *large = large_body(fetch, in, item);
+    const struct client_request_fds fds = {
+        .body = large ? large->fd : -1,
+        .file = item->body.kind == BODY_DAEMON_FILE ? item->body.file.fd : -1,
+    };
     struct message_request request;
-    int fd = item->body.kind == BODY_DAEMON_FILE ? item->body.file.fd : -1;
     size_t bytes;
     int r;
 
@@ -318,16 +336,15 @@ static bool fetch_send_item(struct fetch *fetch, struct item *item, const struct
         *ret_why = "URL, fields and body together have more than 1 MiB";
         return false;
     }
-    r = item->store.failed ? -ENOMEM : client_request(&fetch->client, item->id, &request, fd);
+    r = item->store.failed ? -ENOMEM : client_request(&fetch->client, item->id, &request, &fds);
     if (r < 0) {
         fault_set(ret_fault, FAULT_LOCAL_NO_MEMORY, PHASE_INPUT, -r, NULL);
         *ret_why = "out of memory";
         return false;
     }
     item->request_bytes = (uint32_t)bytes;
-    item->upload_bytes = (uint32_t)request.body.bytes;
     if (fetch->options->verb == VERB_GET && fetch->options->verbose && url)
-        fetch_show_request(fetch, url, &request);
+        fetch_show_request(fetch, url, &request, large ? large->bytes : request.body.bytes);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "url.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 static enum exit_code fetch_write_reports(struct fetch *fetch, int argc, char **argv)
 {
@@ -88,7 +89,7 @@ static bool has_field(struct span fields, struct span name)
 
 /* The daemon writes the request; this is what it makes of ours. */
 void fetch_show_request(struct fetch *fetch, const struct url *url,
-                        const struct message_request *request)
+                        const struct message_request *request, uint64_t body_bytes)
 {
     struct span profile = text_span(&fetch->plan.fields);
     struct span method = request->method.bytes ? request->method : SPAN_LITERAL("GET");
@@ -109,8 +110,12 @@ void fetch_show_request(struct fetch *fetch, const struct url *url,
     }
     put_fields(text, "> ", profile);
     put_fields(text, "> ", request->headers);
-    if (request->fixed.flags & WIRE_REQUEST_HAS_BODY)
-        text_put_format(text, "> Content-Length: %zu\n", request->body.bytes);
+    if (body_bytes == LARGE_BODY_UNKNOWN)
+        text_put_literal(text, "> Transfer-Encoding: chunked\n");
+    else if (request->fixed.flags & WIRE_REQUEST_HAS_BODY)
+        text_put_format(text, "> Content-Length: %" PRIu64 "\n", body_bytes);
+    if (request->fixed.flags & WIRE_REQUEST_EXPECT)
+        text_put_literal(text, "> Expect: 100-continue\n");
     text_put_literal(text, ">\n");
     say_verbose(fetch->say, text_span(text));
 }

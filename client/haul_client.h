@@ -73,12 +73,17 @@ static inline bool client_has_output(const struct client *client)
 /* True when a request of frame_bytes may be sent now. */
 bool client_has_room(const struct client *client, size_t frame_bytes);
 
-/* Each queues one frame; 0 or -ENOMEM. The fd of a request stays the caller's and must stay open
- * until its result; -1 = none. -EAGAIN when too many descriptors wait: flush first. */
+/* What goes with a request; the caller's, to stay open until its result. -1 = none. */
+struct client_request_fds {
+    int body; /* WIRE_REQUEST_BODY_FD: read from */
+    int file; /* WIRE_BODY_FD: written to */
+};
+
+/* Each queues one frame; 0 or -ENOMEM. */
 int client_begin_batch(struct client *client, uint64_t id, const struct wire_batch_begin *batch);
 int client_end_batch(struct client *client, uint64_t id);
 int client_request(struct client *client, uint64_t id, const struct message_request *request,
-                   int fd);
+                   const struct client_request_fds *fds);
 int client_cancel_batch(struct client *client, uint64_t id);
 int client_ping(struct client *client, uint64_t id);
 

@@ -24,7 +24,6 @@ struct item {
     uint32_t sent_url_bytes; /* behind them: the URL with its host in ASCII; 0 = url is that */
     uint32_t request_bytes;  /* of its frame, for the limit per session */
     uint32_t implied_bytes;  /* of the URL: the "http://" that nobody wrote */
-    uint32_t upload_bytes;   /* of the request's body */
     bool is_skipped;         /* its file is there already */
     struct body body;
     enum resume_verdict resume; /* of the response; only if body.offset is not 0 */

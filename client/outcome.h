@@ -25,10 +25,9 @@ struct outcome {
     struct fault fault; /* ours (-f, a sink that failed) or the daemon's */
     struct span message; /* what happened, in words */
     struct span content_type;
-    const char *output;    /* the file written, or found there; NULL = none */
-    const char *path;      /* the file the body was meant for, or NULL */
-    uint64_t upload_bytes; /* of the request's body */
-    const char *hash;      /* "sha256:HEX", or NULL */
+    const char *output; /* the file written, or found there; NULL = none */
+    const char *path;   /* the file the body was meant for, or NULL */
+    const char *hash;   /* "sha256:HEX", or NULL */
     bool has_headers;
     struct span headers; /* wire form */
     bool has_body;

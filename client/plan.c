@@ -270,7 +270,7 @@ bool plan_init(struct plan *plan, const struct options *options, char **ret_why)
     *plan = (struct plan){ 0 };
     fits = plan_check_stdin(options, ret_why) && plan_build_body(plan, options, ret_why) &&
            build_method(plan, options, ret_why) && plan_read_uploads(plan, options, ret_why) &&
-           plan_add_headers(plan, options, ret_why) &&
+           plan_add_headers(plan, options, ret_why) && plan_place_bodies(plan, ret_why) &&
            plan_add_credentials(plan, options, ret_why) && add_range(plan, options, ret_why) &&
            build_unix_path(plan, options, ret_why) && plan_add_pins(plan, options, ret_why) &&
            choose_body_mode(plan, options, ret_why) && choose_hash(plan, options, ret_why) &&
@@ -299,6 +299,7 @@ void plan_deinit(struct plan *plan)
     netrc_deinit(&plan->netrc);
     free(plan->note);
     text_deinit(&plan->body);
+    large_body_close(&plan->large_body);
     text_deinit(&plan->query);
     plan_free_uploads(plan);
     text_deinit(&plan->unix_path);

@@ -7,6 +7,7 @@
 #ifndef HAUL_PLAN_H
 #define HAUL_PLAN_H
 
+#include "large_body.h"
 #include "message.h"
 #include "netrc.h"
 #include "options.h"
@@ -19,11 +20,20 @@
 #define PLAN_INLINE_BYTES_MAX (64ull << 20)   /* of a body that goes into a record */
 #define PLAN_CONCURRENCY 100u                 /* of batch, when -c does not say */
 
+/* Which bodies wait for 100 (Continue). */
+enum plan_expect {
+    PLAN_EXPECT_LARGE,  /* those of more than 1 MiB, or of unknown length */
+    PLAN_EXPECT_NEVER,  /* -H 'Expect:' */
+    PLAN_EXPECT_ALWAYS, /* -H 'Expect: 100-continue' */
+};
+
 struct plan {
     struct text fields;       /* wire form: user's fields and the defaults they left */
     struct text header_lines; /* all of -H, files too, each ended by NUL */
     struct text pins;
-    struct text body;
+    struct text body; /* unless it is large */
+    struct large_body large_body;
+    enum plan_expect expect;
     struct text query;     /* of -G, without '?' */
     struct text unix_path; /* absolute */
     struct text cookies;   /* COOKIE frames for the batch's jar */

@@ -7,12 +7,13 @@
  */
 #include "plan_body.h"
 
+#include "plan_upload.h"
 #include "slurp.h"
 #include "why.h"
 
 #include <errno.h>
 
-#define FILE_BYTES_MAX (16u << 20) /* -d may drop most of it */
+#define EXPECT_BYTES_MIN (1u << 20) /* as curl: below, the wait costs more than it can save */
 
 const char *plan_data_flag(enum data_kind kind)
 {
@@ -107,7 +108,7 @@ static bool put_file(struct text *body, const struct data_part *part, const char
     int r;
 
     text_init(&data);
-    r = slurp(path, FILE_BYTES_MAX, &data);
+    r = slurp(path, PLAN_BODY_BYTES_MAX, &data);
     if (r == 0 && part->kind == DATA_FORM)
         put_without_line_ends(body, text_span(&data));
     else if (r == 0 && part->kind == DATA_URLENCODE)
@@ -116,8 +117,7 @@ static bool put_file(struct text *body, const struct data_part *part, const char
         text_put_span(body, text_span(&data));
     text_deinit(&data);
     if (r == -EFBIG)
-        return why_fail(why, "%s @%s: more than 16 MiB; " PLAN_BODY_TOO_LARGE,
-                        plan_data_flag(part->kind), path);
+        return why_fail(why, "%s @%s: " PLAN_BODY_TOO_LARGE, plan_data_flag(part->kind), path);
     return r == 0 || why_fail(why, "%s @%s: %s", plan_data_flag(part->kind), path, strerror(-r));
 }
 
@@ -138,8 +138,42 @@ bool plan_build_body(struct plan *plan, const struct options *options, char **re
         else if (!path)
             text_put_string(&plan->body, part->value);
     }
-    if (plan->body.bytes > PLAN_BODY_BYTES_MAX)
-        return why_fail(ret_why, PLAN_BODY_TOO_LARGE);
+    if (plan->body.failed)
+        return why_fail(ret_why, "out of memory");
     plan->has_body = options->data_count > 0;
     return true;
+}
+
+static bool place_body(const struct plan *plan, struct text *body, struct large_body *large,
+                       char **why)
+{
+    bool must_wait = plan->expect == PLAN_EXPECT_ALWAYS && body->bytes > 0;
+    int r;
+
+    if (large->is_there || (!must_wait && body->bytes <= PLAN_BODY_FRAME_MAX))
+        return true;
+    r = large_body_take_text(body, large);
+    return r == 0 || why_fail(why, "the body: %s", strerror(-r));
+}
+
+bool plan_place_bodies(struct plan *plan, char **ret_why)
+{
+    for (size_t i = 0; i < plan->uploads_count; i++)
+        if (!place_body(plan, &plan->uploads[i].body, &plan->uploads[i].large, ret_why))
+            return false;
+    return place_body(plan, &plan->body, &plan->large_body, ret_why);
+}
+
+bool plan_has_large_body(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->uploads_count; i++)
+        if (plan->uploads[i].large.is_there)
+            return true;
+    return plan->large_body.is_there;
+}
+
+bool plan_expects(const struct plan *plan, const struct large_body *body)
+{
+    return plan->expect == PLAN_EXPECT_ALWAYS ||
+           (plan->expect == PLAN_EXPECT_LARGE && body->bytes > EXPECT_BYTES_MIN);
 }

@@ -6,12 +6,23 @@
 
 #include "plan.h"
 
-#define PLAN_BODY_BYTES_MAX (WIRE_FRAME_BYTES_MAX - (256u << 10))
-#define PLAN_BODY_TOO_LARGE "a body of more than 768 KiB is not in this build"
+/* Larger ones are passed by a descriptor. */
+#define PLAN_BODY_FRAME_MAX (WIRE_FRAME_BYTES_MAX - (256u << 10))
+#define PLAN_BODY_BYTES_MAX (1ull << 30) /* of what is read into memory */
+#define PLAN_BODY_TOO_LARGE "more than 1 GiB; -T sends a file of any size"
 
 /* Reads the files that are named and fills body and has_body. False: *ret_why is one line for the
  * user, malloc'd. */
 bool plan_build_body(struct plan *plan, const struct options *options, char **ret_why);
+
+/* How the bodies travel, when all of them are known: those too large for a frame, or which are to
+ * wait for 100 (Continue), by descriptor. */
+bool plan_place_bodies(struct plan *plan, char **ret_why);
+
+bool plan_has_large_body(const struct plan *plan);
+
+/* Whether a request with this body says Expect: 100-continue, and waits. */
+bool plan_expects(const struct plan *plan, const struct large_body *body);
 
 /* The file that a part is read from, "-" = standard input; NULL when it is the text itself. */
 const char *plan_data_file(const struct data_part *part);

@@ -43,6 +43,21 @@ static bool refuse(const struct header_line *line, const char *problem, char **w
     return why_fail(why, "-H '%s': %s", line->text, problem);
 }
 
+/* Expect is ours to send, and to wait for: what -H says of it is whether. False: it is for the
+ * daemon to judge. */
+static bool set_expect(struct plan *plan, struct span name, struct span value)
+{
+    if (!span_equals_nocase(name, SPAN_LITERAL("Expect")))
+        return false;
+    if (value.bytes == 0)
+        plan->expect = PLAN_EXPECT_NEVER;
+    else if (span_equals_nocase(value, SPAN_LITERAL("100-continue")))
+        plan->expect = PLAN_EXPECT_ALWAYS;
+    else
+        return false;
+    return true;
+}
+
 /* "Name: value" adds, "Name:" removes a default, "Name;" sends the name with nothing. */
 static bool add_line(struct plan *plan, const struct header_line *line, char **why)
 {
@@ -64,6 +79,8 @@ static bool add_line(struct plan *plan, const struct header_line *line, char **w
     bytes = strlen(rest);
     while (bytes && (rest[bytes - 1] == ' ' || rest[bytes - 1] == '\t'))
         bytes--;
+    if (set_expect(plan, name, span_of(rest, bytes)))
+        return true;
     if (bytes)
         plan_add_field(plan, name, span_of(rest, bytes));
     else if (span_equals_nocase(name, SPAN_LITERAL("Host")) ||

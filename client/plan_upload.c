@@ -1,11 +1,9 @@
 /*
  * plan_upload.c - the files of -T, and the URLs they go to.
  *
- * They are read before anything is sent, like those of -d and with the same limit: the bodies of
- * requests travel in their frames.
- *
- * Standard input is read to its end, so its length is sent. Rejected: chunks, as curl sends them:
- * servers that want a length refuse those.
+ * A file that fits a frame is read before anything is sent; a larger one is opened, and the daemon
+ * reads it. What is no file (a pipe, a FIFO, a terminal) is sent as it comes, in chunks, as curl
+ * does; for all URLs of a batch it must be read to its end first.
  */
 #include "plan_upload.h"
 
@@ -16,6 +14,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 bool plan_upload_is_stdin(const char *path)
 {
@@ -38,10 +37,31 @@ static bool check_others(const struct plan *plan, const struct options *options,
     return true;
 }
 
-static bool read_upload(struct plan_upload *upload, char **why)
+/* fd is at the beginning of what is to be sent. */
+static int take_upload(struct plan_upload *upload, int fd, bool is_for_all)
+{
+    struct large_body large = large_body_of(fd, fd != STDIN_FILENO);
+    bool is_stream = large.bytes == LARGE_BODY_UNKNOWN;
+    int r = large_body_check(&large);
+
+    if (r < 0) {
+        large_body_close(&large);
+        return r;
+    }
+    if (is_stream ? !is_for_all : large.bytes > PLAN_BODY_FRAME_MAX) {
+        upload->large = large;
+        return 0;
+    }
+    r = slurp_rest(fd, PLAN_BODY_BYTES_MAX, &upload->body);
+    large_body_close(&large);
+    return r;
+}
+
+static bool read_upload(struct plan_upload *upload, bool is_for_all, char **why)
 {
     const char *path = plan_upload_is_stdin(upload->path) ? "-" : upload->path;
-    int r = slurp(path, PLAN_BODY_BYTES_MAX, &upload->body);
+    int fd = slurp_open(path);
+    int r = fd < 0 ? fd : take_upload(upload, fd, is_for_all);
 
     if (r == -EFBIG)
         return why_fail(why, "-T %s: " PLAN_BODY_TOO_LARGE, upload->path);
@@ -66,7 +86,7 @@ bool plan_read_uploads(struct plan *plan, const struct options *options, char **
 
         upload->path = options->upload.values[i];
         text_init(&upload->body);
-        if (*upload->path && !read_upload(upload, ret_why))
+        if (*upload->path && !read_upload(upload, plan->upload_is_for_all, ret_why))
             return false;
     }
     return true;
@@ -74,8 +94,10 @@ bool plan_read_uploads(struct plan *plan, const struct options *options, char **
 
 void plan_free_uploads(struct plan *plan)
 {
-    for (size_t i = 0; i < plan->uploads_count; i++)
+    for (size_t i = 0; i < plan->uploads_count; i++) {
         text_deinit(&plan->uploads[i].body);
+        large_body_close(&plan->uploads[i].large);
+    }
     free(plan->uploads);
     plan->uploads = NULL;
     plan->uploads_count = 0;

@@ -8,14 +8,15 @@
 
 struct plan_upload {
     const char *path; /* points into argv; "" = none: this URL is fetched */
-    struct text body;
+    struct text body; /* unless it is large */
+    struct large_body large;
 };
 
 /* "-", and "." as curl has it. */
 bool plan_upload_is_stdin(const char *path);
 
-/* Reads the files. Body, query and method of the other flags are known already. False: *ret_why is
- * one line for the user, malloc'd. */
+/* Reads or opens the files. Body, query and method of the other flags are known already. False:
+ * *ret_why is one line for the user, malloc'd. */
 bool plan_read_uploads(struct plan *plan, const struct options *options, char **ret_why);
 void plan_free_uploads(struct plan *plan);
 

@@ -34,17 +34,37 @@ static int read_to_end(int fd, size_t bytes_max, struct text *text)
     return 0;
 }
 
+int slurp_open(const char *path)
+{
+    sigset_t held;
+    int fd;
+
+    if (strcmp(path, "-") == 0)
+        return STDIN_FILENO;
+    interrupt_let_in(&held); /* a FIFO without a writer keeps us here */
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = fd < 0 ? -errno : fd;
+    interrupt_hold(&held);
+    return fd;
+}
+
+int slurp_rest(int fd, size_t bytes_max, struct text *text)
+{
+    sigset_t held;
+    int r;
+
+    interrupt_let_in(&held);
+    r = read_to_end(fd, bytes_max, text);
+    interrupt_hold(&held);
+    return r;
+}
+
 int slurp(const char *path, size_t bytes_max, struct text *text)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
-    sigset_t held;
-    int fd, r;
+    int fd = slurp_open(path);
+    int r = fd < 0 ? fd : slurp_rest(fd, bytes_max, text);
 
-    interrupt_let_in(&held); /* a FIFO without a writer keeps us in open */
-    fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    r = fd < 0 ? -errno : read_to_end(fd, bytes_max, text);
-    interrupt_hold(&held);
-    if (fd >= 0 && !is_stdin)
+    if (fd > STDIN_FILENO)
         (void)close(fd); /* only read from */
     return r;
 }

@@ -11,4 +11,9 @@
  * grown by part of it. */
 int slurp(const char *path, size_t bytes_max, struct text *text);
 
+/* The two halves of it: opens path as slurp does (the descriptor, for "-" that of standard input;
+ * or -errno), and reads what is left of an open one. */
+int slurp_open(const char *path);
+int slurp_rest(int fd, size_t bytes_max, struct text *text);
+
 #endif

@@ -66,14 +66,6 @@ static uint64_t download_bytes(const struct outcome *item)
     return result->flags & WIRE_RESULT_DECODED ? result->wire_bytes : result->body_bytes;
 }
 
-/* The request leaves as one piece: head, then body. */
-static uint64_t upload_bytes(const struct outcome *item)
-{
-    uint64_t sent = item->result->request_bytes;
-
-    return sent < item->upload_bytes ? sent : item->upload_bytes;
-}
-
 int64_t writeout_number(enum writeout_number which, const struct outcome *item)
 {
     const struct wire_result *r = item->result;
@@ -113,13 +105,13 @@ int64_t writeout_number(enum writeout_number which, const struct outcome *item)
         value = r->request_bytes;
         break;
     case NUMBER_UPLOAD:
-        value = upload_bytes(item);
+        value = r->upload_bytes;
         break;
     case NUMBER_DOWNLOAD_SPEED:
         value = speed_of(download_bytes(item), item->timing.response_ns);
         break;
     case NUMBER_UPLOAD_SPEED:
-        value = speed_of(upload_bytes(item), item->timing.response_ns);
+        value = speed_of(r->upload_bytes, item->timing.response_ns);
         break;
     case NUMBER_POSITION:
         value = item->number - 1;

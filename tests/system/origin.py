@@ -52,6 +52,16 @@ def expect_request():
     return Step("expect_request")
 
 
+def expect_head():
+    """Reads the head of a request and records it; expect_body() adds what follows."""
+    return Step("expect_head")
+
+
+def expect_body():
+    """The body of the last request: Content-Length bytes, or chunks."""
+    return Step("expect_body")
+
+
 def expect_eof(within_s=5.0):
     """The peer must close without another byte."""
     return Step("expect_eof", (within_s,))
@@ -226,18 +236,40 @@ class Connection:
                 raise ScriptEnd
             self.unread += data
 
-    def do_expect_request(self):
+    def read_head(self):
         self.read_until(lambda data: b"\r\n\r\n" in data)
         head, _, rest = self.unread.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         fields = [tuple(p.strip() for p in line.partition(":")[::2]) for line in lines[1:]]
         method, target, version = (lines[0].split(" ", 2) + ["", ""])[:3]
-        length = int(next((v for n, v in fields if n.lower() == "content-length"), 0))
         self.unread = rest
-        self.read_until(lambda data: len(data) >= length)
-        body, self.unread = self.unread[:length], self.unread[length:]
-        self.request = Request(method, target, version, fields, body, head, self.index,
+        self.request = Request(method, target, version, fields, b"", head, self.index,
                                time.monotonic())
+
+    def do_expect_head(self):
+        self.read_head()
+        self.origin.record(self.request)
+
+    def take(self, count):
+        self.read_until(lambda data: len(data) >= count)
+        taken, self.unread = self.unread[:count], self.unread[count:]
+        return taken
+
+    def take_chunk(self):
+        self.read_until(lambda data: b"\r\n" in data)
+        size, _, self.unread = self.unread.partition(b"\r\n")
+        return self.take(int(size, 16) + 2)[:-2]
+
+    def do_expect_body(self):
+        if self.request.field("Transfer-Encoding") != "chunked":
+            self.request.body = self.take(int(self.request.field("Content-Length") or 0))
+            return
+        while chunk := self.take_chunk():
+            self.request.body += chunk
+
+    def do_expect_request(self):
+        self.read_head()
+        self.do_expect_body()
         self.origin.record(self.request)
 
     def do_tunnel_to(self, ports, head):

@@ -42,6 +42,8 @@ http {
         ssl_certificate @cert@;
         ssl_certificate_key @key@;
         root @files@;
+        client_max_body_size 8m;
+        client_body_buffer_size 8m;
         location = /ready { return 204; }
         location = /204 { return 204; }
         location ~ ^/status/(?<code>404|410|418|500|502|503)$ {
@@ -75,6 +77,7 @@ http {
         location = /flushes { echo -n "a"; echo_flush; echo_sleep 0.05; echo -n "b"; }
         location = /close { keepalive_timeout 0; return 200 "closed"; }
         location = /gzip { gzip on; try_files /text =404; }
+        location = /small { client_max_body_size 1m; echo_read_request_body; echo "taken"; }
         location = /echo {
             echo_read_request_body;
             echo "$request_method $request_uri";
@@ -171,6 +174,7 @@ def files(tmp_path_factory):
     (folder / "empty").write_bytes(b"")
     (folder / "one").write_bytes(b"1")
     (folder / "1m").write_bytes(bytes(range(256)) * 4096)
+    (folder / "large").write_bytes(bytes(range(255)) * 12345)
     (folder / "sub").mkdir()
     (folder / "sub" / "a b").write_bytes(b"with a space")
     for path in (folder, folder / "sub"):
@@ -230,6 +234,9 @@ CASES = [
     ("/text", ["-w", "%{http_code} %{size_download} %{content_type} %{num_redirects}"]),
     ("/hop/1", ["-L", "-w", "%{http_code} %{url_effective} %{num_redirects} %{redirect_url}"]),
     ("/hop/1", ["-w", "%{http_code} %{redirect_url}"]),
+    *[(path, flags) for path in ("/echo", "/small", "/to/307", "/to/303", "/none")
+      for flags in (["-L", "-T", "FILES/large"], ["-L", "-T", "FILES/large", "-H", "Expect:"],
+                    ["-L", "--data-binary", "@FILES/large"])],
 ]
 AGENT = ["-A", "someone"]
 

@@ -47,13 +47,14 @@ def test_a_file_is_the_body_of_every_item_that_has_none(batch, sink, tmp_path):
         ("/1", b"of the file\n"), ("/2", b"of the file\n"), ("/own", b"its own")}
 
 
-def test_a_body_too_large_for_a_frame_is_refused(get, sink, tmp_path):
-    (tmp_path / "large").write_bytes(b"x" * (768 * 1024 + 1))
-    run = get("--data-binary", "@large", sink.url(), cwd=tmp_path).expect(2)
-    assert "more than 768 KiB" in run.err, run
-    (tmp_path / "large").write_bytes(b"x" * (768 * 1024))
-    get("--data-binary", "@large", sink.url(), cwd=tmp_path).expect(0)
-    assert len(sink.requests[0].body) == 768 * 1024
+@pytest.mark.parametrize("flag", ["-d", "--data-binary", "--json"])
+def test_a_body_may_be_larger_than_any_frame(flag, get, sink, tmp_path):
+    (tmp_path / "large").write_bytes(b"0123456789abcde\n" * (1 << 17))
+    get(flag, "@large", "-H", "Expect:", sink.url(), sink.url("/2"), cwd=tmp_path).expect(0)
+    data = (tmp_path / "large").read_bytes()
+    expected = data.replace(b"\n", b"") if flag == "-d" else data
+    assert [(r.method, r.target, r.body == expected) for r in sink.requests] == [
+        ("POST", "/", True), ("POST", "/2", True)]
 
 
 @pytest.mark.parametrize("args", [["-d", "@-"], ["-H", "@-"], ["-d", "@fifo"]], ids=" ".join)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -19,6 +20,8 @@
 #define REPLY(slots)                                                                               \
     "{\"parameters\":{\"version\":1,\"features\":[],\"slots\":" slots                              \
     ",\"body_window\":4096,\"frame_bytes_max\":1048576}}"
+
+static const struct client_request_fds no_fds = { -1, -1 };
 
 struct scene {
     struct client client;
@@ -86,8 +89,9 @@ static void daemon_sends(struct scene *scene, const char *frame, size_t bytes)
     assert_int_equal(write(scene->daemon, frame, bytes), bytes);
 }
 
-/* Reads what the client has sent since; the Varlink call is skipped by the caller. */
-static size_t daemon_reads(struct scene *scene, char *bytes, size_t room, int *ret_fd)
+/* Reads what the client has sent since; the Varlink call is skipped by the caller. -1 in the place
+ * of what did not come. */
+static size_t daemon_reads_fds(struct scene *scene, char *bytes, size_t room, int ret_fds[2])
 {
     union {
         char bytes[CMSG_SPACE(4 * sizeof(int))];
@@ -100,12 +104,22 @@ static size_t daemon_reads(struct scene *scene, char *bytes, size_t room, int *r
     ssize_t got = recvmsg(scene->daemon, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     struct cmsghdr *header = got >= 0 ? CMSG_FIRSTHDR(&message) : NULL;
 
-    *ret_fd = -1;
+    ret_fds[0] = ret_fds[1] = -1;
     if (header) {
-        assert_int_equal(header->cmsg_len, CMSG_LEN(sizeof(int)));
-        memcpy(ret_fd, CMSG_DATA(header), sizeof(int));
+        assert_true(header->cmsg_len <= CMSG_LEN(2 * sizeof(int)));
+        memcpy(ret_fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
     }
     return got < 0 ? 0 : (size_t)got;
+}
+
+static size_t daemon_reads(struct scene *scene, char *bytes, size_t room, int *ret_fd)
+{
+    int fds[2];
+    size_t got = daemon_reads_fds(scene, bytes, room, fds);
+
+    assert_int_equal(fds[1], -1);
+    *ret_fd = fds[0];
+    return got;
 }
 
 static void opens_a_stream_and_reads_frames_behind_the_reply(void **state)
@@ -166,8 +180,8 @@ static void never_sends_more_requests_than_slots(void **state)
 
     (void)state;
     assert_int_equal(client_opens(&scene, span_of(REPLY("2"), sizeof(REPLY("2")))), 0);
-    assert_int_equal(client_request(&scene.client, 1, &request, -1), 0);
-    assert_int_equal(client_request(&scene.client, 2, &request, -1), 0);
+    assert_int_equal(client_request(&scene.client, 1, &request, &no_fds), 0);
+    assert_int_equal(client_request(&scene.client, 2, &request, &no_fds), 0);
     assert_false(client_has_room(&scene.client, bytes));
     client_release(&scene.client, bytes);
     assert_true(client_has_room(&scene.client, bytes));
@@ -187,19 +201,21 @@ static void a_descriptor_comes_with_the_first_byte_of_its_frame(void **state)
     struct message_request request = request_of("http://a/");
     size_t bytes = message_request_bytes(&request);
     char read_bytes[4096];
+    struct client_request_fds with_file = no_fds;
     struct scene scene;
     int pipe_fds[2];
     int fd;
 
     (void)state;
     assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+    with_file.file = pipe_fds[1];
     assert_int_equal(client_opens(&scene, span_of(REPLY("9"), sizeof(REPLY("9")))), 0);
     (void)daemon_reads(&scene, read_bytes, sizeof(read_bytes), &fd);
     assert_int_equal(fd, -1);
-    assert_int_equal(client_request(&scene.client, 1, &request, -1), 0);
-    assert_int_equal(client_request(&scene.client, 2, &request, pipe_fds[1]), 0);
-    assert_int_equal(client_request(&scene.client, 3, &request, -1), 0);
-    assert_int_equal(client_request(&scene.client, 4, &request, pipe_fds[1]), 0);
+    assert_int_equal(client_request(&scene.client, 1, &request, &no_fds), 0);
+    assert_int_equal(client_request(&scene.client, 2, &request, &with_file), 0);
+    assert_int_equal(client_request(&scene.client, 3, &request, &no_fds), 0);
+    assert_int_equal(client_request(&scene.client, 4, &request, &with_file), 0);
     assert_int_equal(client_flush(&scene.client), 0);
     assert_false(client_has_output(&scene.client));
     assert_int_equal(daemon_reads(&scene, read_bytes, bytes, &fd), bytes);
@@ -213,6 +229,52 @@ static void a_descriptor_comes_with_the_first_byte_of_its_frame(void **state)
     scene_ends(&scene);
     (void)close(pipe_fds[0]);
     (void)close(pipe_fds[1]);
+}
+
+static bool is_same_file(int a, int b)
+{
+    struct stat of_a, of_b;
+
+    assert_int_equal(fstat(a, &of_a), 0);
+    assert_int_equal(fstat(b, &of_b), 0);
+    return of_a.st_ino == of_b.st_ino && of_a.st_dev == of_b.st_dev;
+}
+
+static void sends_the_descriptor_of_a_body_before_that_of_a_file(void **state)
+{
+    struct message_request request = request_of("http://a/");
+    size_t bytes = message_request_bytes(&request);
+    struct client_request_fds both;
+    char read_bytes[4096];
+    struct scene scene;
+    int body[2], file[2];
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(pipe2(body, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(file, O_CLOEXEC), 0);
+    both = (struct client_request_fds){ .body = body[0], .file = file[1] };
+    assert_int_equal(client_opens(&scene, span_of(REPLY("99"), sizeof(REPLY("99")))), 0);
+    (void)daemon_reads_fds(&scene, read_bytes, sizeof(read_bytes), fds);
+    for (uint64_t id = 1; id <= CLIENT_FDS_MAX / 2; id++) {
+        assert_true(client_has_room(&scene.client, bytes));
+        assert_int_equal(client_request(&scene.client, id, &request, &both), 0);
+    }
+    assert_false(client_has_room(&scene.client, bytes)); /* before some have been sent */
+    assert_int_equal(client_flush(&scene.client), 0);
+    assert_true(client_has_room(&scene.client, bytes));
+    for (unsigned i = 0; i < CLIENT_FDS_MAX / 2; i++) {
+        assert_int_equal(daemon_reads_fds(&scene, read_bytes, sizeof(read_bytes), fds), bytes);
+        assert_int_equal(((struct wire_header *)(void *)read_bytes)->fd_count, 2);
+        assert_true(is_same_file(fds[0], body[0]) && is_same_file(fds[1], file[1]));
+        (void)close(fds[0]);
+        (void)close(fds[1]);
+    }
+    scene_ends(&scene);
+    for (unsigned i = 0; i < 2; i++) {
+        (void)close(body[i]);
+        (void)close(file[i]);
+    }
 }
 
 static void gives_the_body_window_back_in_portions(void **state)
@@ -294,6 +356,7 @@ int main(void)
         cmocka_unit_test(refuses_answers_that_are_no_stream),
         cmocka_unit_test(never_sends_more_requests_than_slots),
         cmocka_unit_test(a_descriptor_comes_with_the_first_byte_of_its_frame),
+        cmocka_unit_test(sends_the_descriptor_of_a_body_before_that_of_a_file),
         cmocka_unit_test(gives_the_body_window_back_in_portions),
         cmocka_unit_test(says_why_the_session_ended),
         cmocka_unit_test(items_are_found_only_while_they_live),

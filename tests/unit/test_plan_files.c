@@ -1,7 +1,8 @@
 /*
  * test_plan_files.c - -d @FILE, -H @FILE and their kin: what is in the file becomes the request.
  */
-#include "plan.h"
+#include "plan_body.h"
+#include "plan_upload.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -123,35 +124,52 @@ static void data_of_a_file_can_go_into_the_query(void **state)
     user_is_done(&made);
 }
 
-static void a_body_ends_at_what_a_frame_holds(void **state)
+static void a_body_that_no_frame_holds_is_passed_by_descriptor(void **state)
 {
-    const size_t bytes_max = 768u << 10;
-    char *data = malloc((16u << 20) + 1);
+    const size_t frame_max = 768u << 10;
+    char *data = malloc(2u << 20);
     const struct {
         const char *command;
         size_t bytes;
         char filler;
-        const char *part; /* of why, NULL = taken */
+        size_t large_bytes; /* 0 = it is in the frame */
+        bool expects;
     } rows[] = {
-        { "get --data-binary @FILE u", bytes_max, 'x', NULL },
-        { "get --data-binary @FILE u", bytes_max + 1, 'x', "more than 768 KiB" },
-        { "get --data-urlencode @FILE u", bytes_max / 2, '&', "more than 768 KiB" },
-        { "get -d @FILE u", bytes_max + 1, '\n', NULL },
-        { "get -d @FILE u", 16u << 20, '\n', NULL },
-        { "get -d @FILE u", (16u << 20) + 1, '\n', "more than 16 MiB" },
+        { "get --data-binary @FILE u", frame_max, 'x', 0, false },
+        { "get --data-binary @FILE u", frame_max + 1, 'x', frame_max + 1, false },
+        { "get --data-binary @FILE u", 1u << 20, 'x', 1u << 20, false },
+        { "get --data-binary @FILE u", (1u << 20) + 1, 'x', (1u << 20) + 1, true },
+        { "get --data-binary @FILE -H Expect: u", 2u << 20, 'x', 2u << 20, false },
+        { "get --data-urlencode @FILE u", frame_max / 2, '&', frame_max / 2 * 3, true },
+        { "get -d @FILE u", frame_max + 1, '\n', 0, false }, /* nothing is left of it */
+        { "get -d @FILE -H Expect:100-Continue u", 3, 'x', 3, true },
+        { "get -T FILE u", frame_max, 'x', 0, false },
+        { "get -T FILE u", frame_max + 1, 'x', frame_max + 1, false },
+        { "batch -T FILE u", 2u << 20, 'x', 2u << 20, true },
+        { "get -T FILE -H expect:100-continue u", 3, 'x', 3, true },
     };
 
     (void)state;
     assert_non_null(data);
     for (size_t i = 0; i < ROWS(rows); i++) {
+        const struct large_body *large;
         struct made made;
 
         memset(data, rows[i].filler, rows[i].bytes);
         user_types(&made, rows[i].command, span_of(data, rows[i].bytes));
-        if (made.is_made == (rows[i].part != NULL))
-            fail_msg("row %zu: %s", i, made.why ? made.why : "taken");
-        if (rows[i].part)
-            assert_non_null(strstr(made.why, rows[i].part));
+        if (!made.is_made)
+            fail_msg("row %zu: %s", i, made.why);
+        large = made.plan.uploads ? &made.plan.uploads[0].large : &made.plan.large_body;
+        if (large->is_there != (rows[i].large_bytes > 0) || large->bytes != rows[i].large_bytes)
+            fail_msg("row %zu: %zu bytes by descriptor", i, (size_t)large->bytes);
+        assert_int_equal(plan_has_large_body(&made.plan), large->is_there);
+        if (large->is_there) {
+            char first;
+
+            assert_int_equal(pread(large->fd, &first, 1, 0), 1);
+            assert_int_equal(lseek(large->fd, 0, SEEK_CUR), 0); /* where the daemon begins */
+            assert_int_equal(plan_expects(&made.plan, large), rows[i].expects);
+        }
         user_is_done(&made);
     }
     free(data);
@@ -398,7 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_of_data_reads_a_file_its_own_way),
         cmocka_unit_test(data_of_a_file_can_go_into_the_query),
-        cmocka_unit_test(a_body_ends_at_what_a_frame_holds),
+        cmocka_unit_test(a_body_that_no_frame_holds_is_passed_by_descriptor),
         cmocka_unit_test(lines_of_a_file_are_lines_of_H),
         cmocka_unit_test(refuses_a_line_by_its_number),
         cmocka_unit_test(bounds_fields_of_a_file),

@@ -2,6 +2,7 @@
  * test_plan_upload.c - -T: which file goes to which URL, under which name, and with what it does
  * not go together.
  */
+#include "plan_body.h"
 #include "plan_upload.h"
 
 #include <setjmp.h>
@@ -139,19 +140,32 @@ static void with_batch_one_file_is_for_all(void **state)
     user_is_done(&made);
 }
 
-static void a_file_ends_at_what_a_frame_holds(void **state)
+static void what_is_no_file_is_streamed_by_get_and_read_by_batch(void **state)
 {
+    int saved = dup(STDIN_FILENO);
     struct made made;
+    int fds[2];
 
     (void)state;
-    user_types(&made, "get -T FILE u", 768u << 10);
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(write(fds[1], "abc", 3), 3);
+    assert_int_equal(close(fds[1]), 0);
+    assert_int_equal(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
+    user_types(&made, "get -T - u", 0);
     assert_true(made.is_made);
-    assert_int_equal(plan_find_upload(&made.plan, 0)->body.bytes, 768u << 10);
+    assert_true(made.plan.uploads[0].large.is_there);
+    assert_int_equal(made.plan.uploads[0].large.fd, STDIN_FILENO);
+    assert_true(made.plan.uploads[0].large.bytes == LARGE_BODY_UNKNOWN);
+    assert_true(plan_expects(&made.plan, &made.plan.uploads[0].large));
+    user_is_done(&made); /* nothing was read, and it is still open */
+    user_types(&made, "batch -T - u", 0);
+    assert_true(made.is_made);
+    assert_false(made.plan.uploads[0].large.is_there);
+    assert_int_equal(made.plan.uploads[0].body.bytes, 3);
     user_is_done(&made);
-    user_types(&made, "get -T FILE u", (768u << 10) + 1);
-    assert_false(made.is_made);
-    assert_non_null(strstr(made.why, "more than 768 KiB"));
-    user_is_done(&made);
+    assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
+    (void)close(saved);
+    (void)close(fds[0]);
 }
 
 static void refuses_what_does_not_go_together(void **state)
@@ -194,7 +208,7 @@ int main(void)
         cmocka_unit_test(a_url_without_a_file_gets_the_name_of_ours),
         cmocka_unit_test(with_get_each_url_has_its_file),
         cmocka_unit_test(with_batch_one_file_is_for_all),
-        cmocka_unit_test(a_file_ends_at_what_a_frame_holds),
+        cmocka_unit_test(what_is_no_file_is_streamed_by_get_and_read_by_batch),
         cmocka_unit_test(refuses_what_does_not_go_together),
     };
 

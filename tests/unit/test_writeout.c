@@ -45,6 +45,7 @@ static void server_answers(struct answer *a)
                     .remote_port = 8080,
                     .body_bytes = 6,
                     .request_bytes = 141,
+                    .upload_bytes = 3,
                     .head_bytes = 191 },
         .item = { .number = 2,
                   .url = SPAN_LITERAL("http://me:pw@h.test:8080/d/../a?x=1#f"),
@@ -59,7 +60,7 @@ static void server_answers(struct answer *a)
                               .starttransfer_ns = 5123456 },
                   .content_type = SPAN_LITERAL("text/plain"),
                   .path = "dir/file",
-                  .upload_bytes = 3 },
+},
     };
     a->item.result = &a->result;
     server_sends(a, "Content-Type", "text/plain");
@@ -524,8 +525,6 @@ static void odd_answers(void **state)
     a.result.connect_status = 200;
     a.result.flags |= WIRE_RESULT_PROXIED;
     expect_text(&a, "%{http_connect} %{proxy_used}", "200 1");
-    a.result.request_bytes = 2; /* less than the body: it was cut short */
-    expect_text(&a, "%{size_upload}", "2");
     a.result.remote_family = 1;
     expect_text(&a, "%{remote_ip} %{remote_port}", "/run/s 8080");
     a.item.is_ok = false;
