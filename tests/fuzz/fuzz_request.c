@@ -204,6 +204,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (line.bytes > 0 && line.data[0] == '>') {
             draft.request.body = span_of(line.data + 1, line.bytes - 1);
+            draft.request.body_bytes = draft.request.body.bytes;
             draft.request.has_body = true;
         } else {
             draft_add(&draft, line);
