@@ -258,16 +258,23 @@ void batch_release(struct batch *batch, struct item *item)
     item_free(item);
 }
 
-void batch_cancel(struct batch *batch, enum fault_code code)
+void batch_cancel_waiting(struct batch *batch, enum fault_code code)
 {
-    struct list *at, *next;
     struct item *planned;
+    struct list *at;
 
     /* One that waits finishes at once, and may be released by it. */
     while ((planned = batch_first_planned(batch)))
         item_cancel(batch_activate(batch, planned), code);
     while ((at = list_first(&batch->waiting)))
         item_cancel(batch_activate(batch, container_of(at, struct item, link)), code);
+}
+
+void batch_cancel(struct batch *batch, enum fault_code code)
+{
+    struct list *at, *next;
+
+    batch_cancel_waiting(batch, code);
     while ((at = list_first(&batch->held)))
         item_cancel(container_of(at, struct item, link), code); /* unholds it */
     for (at = batch->active.next; at != &batch->active; at = next) {

@@ -68,6 +68,7 @@ uint64_t batch_next_planned_ns(const struct batch *batch); /* UINT64_MAX: none *
 void batch_release(struct batch *batch, struct item *item);
 
 void batch_cancel(struct batch *batch, enum fault_code code);
+void batch_cancel_waiting(struct batch *batch, enum fault_code code); /* those not begun */
 
 /* Ended and every item released: BATCH_DONE is due. */
 bool batch_is_done(const struct batch *batch);

@@ -224,17 +224,20 @@ static void session_on_request(struct session *s, const struct frame *frame)
 
 static void session_on_cancel(struct session *s, const struct frame *frame)
 {
+    bool only_waiting = frame->header.flags & WIRE_CANCEL_WAITING;
     struct batch *batch;
     struct item *item;
 
     /* What has ended meanwhile is past cancelling: no error. */
     if (frame->header.flags & WIRE_CANCEL_BATCH) {
         batch = session_find_batch(s, frame->header.id);
-        if (batch)
+        if (batch && only_waiting)
+            batch_cancel_waiting(batch, FAULT_CANCELLED_CLIENT);
+        else if (batch)
             batch_cancel(batch, FAULT_CANCELLED_CLIENT);
     } else {
         item = table_find(&s->items, frame->header.id);
-        if (item)
+        if (item && (!only_waiting || item->state == ITEM_WAITING))
             item_cancel(item, FAULT_CANCELLED_CLIENT);
     }
     session_wake(s);

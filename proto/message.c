@@ -39,7 +39,7 @@ static const struct type_rule type_rules[] = {
     [WIRE_BATCH_BEGIN] = { .from_client = true },
     [WIRE_BATCH_END] = { .from_client = true },
     [WIRE_REQUEST] = { .from_client = true },
-    [WIRE_CANCEL] = { .from_client = true, .flags_known = WIRE_CANCEL_BATCH },
+    [WIRE_CANCEL] = { .from_client = true, .flags_known = WIRE_CANCEL_BATCH | WIRE_CANCEL_WAITING },
     [WIRE_PING] = { .from_client = true },
     [WIRE_COOKIE] = { .from_client = true },
     [WIRE_CREDIT] = { .from_client = true, .from_daemon = true },

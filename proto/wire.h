@@ -78,7 +78,8 @@ struct wire_header {
 static_assert(sizeof(struct wire_header) == 16, "wire layout");
 
 /* flags of CANCEL */
-#define WIRE_CANCEL_BATCH 0x01u /* id is a batch; otherwise an item */
+#define WIRE_CANCEL_BATCH 0x01u   /* id is a batch; otherwise an item */
+#define WIRE_CANCEL_WAITING 0x02u /* only what has not been begun */
 /* flags of DATA */
 #define WIRE_DATA_LAST 0x01u
 #define WIRE_DATA_RESTART 0x02u /* forget this item's bytes so far: a new attempt begins */

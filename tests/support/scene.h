@@ -146,6 +146,7 @@ void client_submits(struct scene *t, uint64_t id, const char *url);
 void client_begins(struct scene *t, unsigned concurrency);
 void client_cancels(struct scene *t, uint64_t id);
 void client_cancels_batch(struct scene *t, uint64_t id);
+void client_cancels_what_waits(struct scene *t, uint64_t id, uint8_t flags); /* of CANCEL */
 void client_credits(struct scene *t, size_t bytes);
 void client_pings(struct scene *t, uint64_t id);
 void client_hangs_up(struct scene *t);

@@ -201,6 +201,11 @@ void client_cancels_batch(struct scene *t, uint64_t id)
     client_sends_fixed(t, WIRE_CANCEL, WIRE_CANCEL_BATCH, id, NULL, 0);
 }
 
+void client_cancels_what_waits(struct scene *t, uint64_t id, uint8_t flags)
+{
+    client_sends_fixed(t, WIRE_CANCEL, (uint8_t)(flags | WIRE_CANCEL_WAITING), id, NULL, 0);
+}
+
 void client_credits(struct scene *t, size_t bytes)
 {
     const struct wire_credit credit = { .fixed_bytes = sizeof(credit), .body_bytes = bytes };

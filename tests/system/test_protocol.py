@@ -93,7 +93,7 @@ REFUSED = {
     "type_99": (frame(99, 1), "TYPE"),
     "a_result_from_a_client": (frame(stream.RESULT, 1, bytes(160)), "TYPE"),
     "flag_of_ping": (frame(stream.PING, 1, flags=1), "RESERVED"),
-    "flag_of_cancel": (frame(stream.CANCEL, 1, flags=2), "RESERVED"),
+    "flag_of_cancel": (frame(stream.CANCEL, 1, flags=4), "RESERVED"),
     "reserved_of_profile": (profile(reserved=1), "RESERVED"),
     "profile_too_short": (frame(stream.PROFILE, 1, struct.pack("<I", 80)), "MALFORMED"),
     "fixed_part_shorter_than_ours": (frame(stream.BATCH_BEGIN, 1, struct.pack("<4I", 8, 0, 0, 0)),

@@ -195,6 +195,29 @@ static void cancels_its_items_and_no_others_and_stays_open(void **state)
     assert_int_equal(done->failed, 4);
 }
 
+static void cancels_only_what_has_not_begun(void **state)
+{
+    struct scene *t = *state;
+    const struct scene_request planned = { .url = ORIGIN,
+                                           .planned_ns = ring_now_ns(t->ring) + SCENE_S };
+
+    client_begins(t, 1);
+    client_begins_batch(t, 2, 1, 0);
+    submits_many(t, 1, 2, 2);
+    client_submits_as(t, 3, &planned);
+    submits_many(t, 4, 1, 2);
+    client_cancels_what_waits(t, 2, WIRE_CANCEL_BATCH);
+    client_receives_fault(t, 2, FAULT_CANCELLED_CLIENT, PHASE_QUEUE);
+    client_receives_fault(t, 4, FAULT_CANCELLED_CLIENT, PHASE_QUEUE);
+    client_receives_nothing(t, 1);
+    client_receives_nothing(t, 3); /* of another batch */
+    client_cancels_what_waits(t, 1, 0);
+    client_cancels_what_waits(t, 3, 0);
+    client_receives_fault(t, 3, FAULT_CANCELLED_CLIENT, PHASE_QUEUE);
+    origin_replies(t, 1, HELLO);
+    client_receives(t, 1, 200, "hello");
+}
+
 static void a_cancelled_item_makes_room_for_the_next(void **state)
 {
     struct scene *t = *state;
@@ -254,6 +277,7 @@ int main(void)
         SCENE(a_planned_item_that_had_to_wait_was_late),
         SCENE(a_time_that_has_passed_is_now),
         SCENE(cancels_its_items_and_no_others_and_stays_open),
+        SCENE(cancels_only_what_has_not_begun),
         SCENE(a_cancelled_item_makes_room_for_the_next),
         SCENE(cancelling_what_is_not_there_is_fine),
         SCENE(a_client_that_does_not_read_stops_its_own_batch_only),

@@ -278,7 +278,7 @@ static const struct {
 } directions[] = {
     { WIRE_PROFILE, true, false, 0 },    { WIRE_BATCH_BEGIN, true, false, 0 },
     { WIRE_BATCH_END, true, false, 0 },  { WIRE_REQUEST, true, false, 0 },
-    { WIRE_CANCEL, true, false, 1 },     { WIRE_PING, true, false, 0 },
+    { WIRE_CANCEL, true, false, 3 },     { WIRE_PING, true, false, 0 },
     { WIRE_CREDIT, true, true, 0 },      { WIRE_HEAD, false, true, 0 },
     { WIRE_DATA, false, true, 3 },       { WIRE_RESULT, false, true, 0 },
     { WIRE_BATCH_DONE, false, true, 0 }, { WIRE_PONG, false, true, 0 },
