@@ -111,6 +111,12 @@ int client_cancel_batch(struct client *client, uint64_t id)
     return client_send_fixed(client, WIRE_CANCEL, WIRE_CANCEL_BATCH, id, NULL, 0);
 }
 
+int client_cancel_waiting(struct client *client, uint64_t batch_id)
+{
+    return client_send_fixed(client, WIRE_CANCEL, WIRE_CANCEL_BATCH | WIRE_CANCEL_WAITING, batch_id,
+                             NULL, 0);
+}
+
 int client_ping(struct client *client, uint64_t id)
 {
     return client_send_fixed(client, WIRE_PING, 0, id, NULL, 0);

@@ -8,6 +8,7 @@
 #include "exits.h"
 #include "fetch.h"
 #include "interrupt.h"
+#include "report_files.h"
 #include "template.h"
 #include "why.h"
 
@@ -24,21 +25,6 @@ int usage_error(struct say *say, char *why)
     say_error(say, "%s", why ? why : "out of memory");
     free(why);
     return EXITS_USAGE;
-}
-
-/* Only .json exists so far; the others are named by the contract. */
-static char *check_report(const char *path)
-{
-    static const char *const later[] = { ".html", ".hgrm", ".hlog", ".csv" };
-    const char *slash = strrchr(path, '/');
-    const char *dot = strrchr(slash ? slash : path, '.');
-
-    if (strncmp(path, "/dev/", 5) == 0 || (dot && strcmp(dot, ".json") == 0))
-        return NULL;
-    for (size_t i = 0; dot && i < sizeof(later) / sizeof(later[0]); i++)
-        if (strcmp(dot, later[i]) == 0)
-            return why_format("--report %s: %s is not in this build; .json is", path, later[i] + 1);
-    return why_format("--report %s: the name must end in .json", path);
 }
 
 char *check_fetch_options(const struct options *options)
@@ -58,9 +44,7 @@ char *check_fetch_options(const struct options *options)
         return why;
     if (options->output.count > options->words.count)
         return why_format("more -o than URLs");
-    for (size_t i = 0; !why && i < options->report.count; i++)
-        why = check_report(options->report.values[i]);
-    return why;
+    return report_files_check(&options->report);
 }
 
 static char *check_get(const struct options *options)

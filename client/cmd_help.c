@@ -13,10 +13,10 @@ void help_short(void)
           "\n"
           "  haul get URL...              fetch and print, with curl's flags and exit codes\n"
           "  haul batch -i FILE           fetch a list; records on stdout, summary on stderr\n"
+          "  haul bench URL               measure latency, and whether to believe it\n"
           "  haul ping                    is a daemon there?\n"
           "  haul doctor                  check this machine and say what to do\n"
-          "  haul help VERB               the flags of a verb\n"
-          "  haul version                 (haul URL is haul get URL)\n",
+          "  haul help VERB               the flags of a verb (haul URL is haul get URL)\n",
           stdout);
 }
 
@@ -58,6 +58,11 @@ static bool print_verb(const char *name)
           "completion, summary and latency on stderr.\n\"Sum of all waits\" adds up what each item "
           "took; a server that queues by itself\nmakes it larger than fetching one by one would "
           "take.\n" },
+        { "bench", VERB_BENCH,
+          "haul bench [FLAGS] URL | -i FILE\n\nMeasures how long a server takes: with -R at a "
+          "given rate (open loop: a late answer\ndelays no other request, and waiting for a "
+          "connection is response time), else with as\nmany requests at once as -c says (closed "
+          "loop). Service is from sending to the last\nbyte, response from the planned time.\n" },
         { "ping", VERB_PING, "haul ping\n\nAsks the daemon for a sign of life.\n" },
         { "doctor", VERB_DOCTOR, "haul doctor\n\nChecks this machine and says what to do.\n" },
         { "version", VERB_VERSION, "haul version\n" },
@@ -68,7 +73,7 @@ static bool print_verb(const char *name)
         if (strcmp(rows[i].name, name) != 0)
             continue;
         fputs(rows[i].usage, stdout);
-        if (rows[i].verb & VERB_FETCH) {
+        if (rows[i].verb & VERB_REQUEST) {
             puts("\nFlags:");
             print_flags(rows[i].verb, false);
         }

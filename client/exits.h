@@ -8,6 +8,7 @@ enum exit_code {
     EXITS_OK = 0,
     EXITS_FAILED = 1, /* some items */
     EXITS_USAGE = 2,
+    EXITS_INVALID = 3, /* --strict: the figures are not to be believed */
     EXITS_UNREACHABLE = 4,
     EXITS_OUTPUT = 23, /* of get: curl's "write error" */
     EXITS_NO_MEMORY = 27,

@@ -189,40 +189,6 @@ static void fetch_check_output(struct fetch *fetch)
     fetch_cancel(fetch);
 }
 
-static uint64_t daemon_cpu_ns(const struct fetch *fetch)
-{
-    struct timespec used;
-    clockid_t clock;
-
-    if (!reach_is_private(&fetch->reach) ||
-        clock_getcpuclockid(fetch->reach.daemon.pid, &clock) != 0 ||
-        clock_gettime(clock, &used) < 0)
-        return 0;
-    return (uint64_t)used.tv_sec * NS_PER_SECOND + (uint64_t)used.tv_nsec;
-}
-
-/* Once a second, when there is a turn anyway: the share of a core that we or our daemon used. */
-static void fetch_sample_cpu(struct fetch *fetch, uint64_t now_ns)
-{
-    uint64_t passed_ns = now_ns - fetch->cpu_sampled_ns;
-    uint64_t own_ns, daemon_ns, most_ns;
-    struct timespec used;
-
-    if (passed_ns < NS_PER_SECOND)
-        return;
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used); /* cannot fail */
-    own_ns = (uint64_t)used.tv_sec * NS_PER_SECOND + (uint64_t)used.tv_nsec;
-    daemon_ns = daemon_cpu_ns(fetch);
-    most_ns = own_ns - fetch->cpu_own_ns;
-    if (daemon_ns > fetch->cpu_daemon_ns && daemon_ns - fetch->cpu_daemon_ns > most_ns)
-        most_ns = daemon_ns - fetch->cpu_daemon_ns;
-    if (fetch->cpu_sampled_ns && (double)most_ns / (double)passed_ns > fetch->tally.cpu_share_max)
-        fetch->tally.cpu_share_max = (double)most_ns / (double)passed_ns;
-    fetch->cpu_sampled_ns = now_ns;
-    fetch->cpu_own_ns = own_ns;
-    fetch->cpu_daemon_ns = daemon_ns;
-}
-
 /* Known once the input has ended; before that a file's size gives an estimate. */
 static uint64_t fetch_estimate_total(const struct fetch *fetch)
 {
@@ -364,7 +330,7 @@ static void fetch_turn(struct fetch *fetch)
     if (client_is_open(&fetch->client) && client_flush(&fetch->client) < 0)
         fetch_lose(fetch);
     fetch_show_progress(fetch, now_ns);
-    fetch_sample_cpu(fetch, now_ns);
+    cpu_share_sample(&fetch->cpu, fetch->reach.daemon.pid, now_ns);
     if (fetch->is_cancelled && now_ns >= fetch->cancel_deadline_ns) {
         fetch_fail_all(fetch, FAULT_CANCELLED_CLIENT, "cancelled");
         fetch->awaits_jar = false;
@@ -405,6 +371,7 @@ enum exit_code fetch_run(struct fetch *fetch)
     fetch_drain(fetch);
     fetch_check_output(fetch);
     say_progress(fetch->say, span_of("", 0));
+    fetch->tally.cpu_share_max = fetch->cpu.most;
     tally_finish(&fetch->tally);
     if (fetch->is_interrupted)
         return EXITS_INTERRUPTED;

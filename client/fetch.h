@@ -7,6 +7,7 @@
 #ifndef HAUL_FETCH_H
 #define HAUL_FETCH_H
 
+#include "cpu_share.h"
 #include "filename.h"
 #include "input.h"
 #include "items.h"
@@ -83,9 +84,7 @@ struct fetch {
     struct text line;
     uint64_t lines_said;
     uint64_t start_ns;
-    uint64_t cpu_sampled_ns;
-    uint64_t cpu_own_ns;
-    uint64_t cpu_daemon_ns;
+    struct cpu_share cpu;
 };
 
 /* False: *ret_why is one line for the user, malloc'd. options and say must outlive the fetch. */

@@ -3,7 +3,7 @@
  */
 #include "fetch.h"
 
-#include "report.h"
+#include "report_files.h"
 #include "summary.h"
 #include "url.h"
 
@@ -12,8 +12,6 @@
 
 static enum exit_code fetch_write_reports(struct fetch *fetch, int argc, char **argv)
 {
-    const struct option_list *paths = &fetch->options->report;
-    enum exit_code exit = EXITS_OK;
     struct report_run run = {
         .verb = verb_name(fetch->options->verb),
         .argc = argc,
@@ -23,24 +21,10 @@ static enum exit_code fetch_write_reports(struct fetch *fetch, int argc, char **
         .has_private_daemon = reach_is_private(&fetch->reach),
         .is_interrupted = fetch->is_interrupted,
     };
-    struct text started_at, report;
 
-    text_init(&started_at);
-    text_init(&report);
-    record_put_time(&started_at, &fetch->clock, fetch->start_ns);
-    run.started_at = text_span(&started_at);
-    report_write(&report, &run, &fetch->tally);
-    for (size_t i = 0; i < paths->count; i++) {
-        int r = report.failed ? -ENOMEM : file_write_whole(paths->values[i], text_span(&report));
-
-        if (r < 0) {
-            say_error(fetch->say, "--report %s: %s", paths->values[i], strerror(-r));
-            exit = fetch->options->verb == VERB_GET ? EXITS_OUTPUT : EXITS_FAILED;
-        }
-    }
-    text_deinit(&started_at);
-    text_deinit(&report);
-    return exit;
+    if (report_files_write(&fetch->options->report, &run, &fetch->tally, fetch->say))
+        return EXITS_OK;
+    return fetch->options->verb == VERB_GET ? EXITS_OUTPUT : EXITS_FAILED;
 }
 
 enum exit_code fetch_tell(struct fetch *fetch, int argc, char **argv)
@@ -61,7 +45,7 @@ enum exit_code fetch_tell(struct fetch *fetch, int argc, char **argv)
     if (fetch->options->timeline)
         timeline_write(&fetch->line, &fetch->timeline);
     say_block(fetch->say, text_span(&fetch->line));
-    return fetch->options->report.count ? fetch_write_reports(fetch, argc, argv) : EXITS_OK;
+    return fetch_write_reports(fetch, argc, argv);
 }
 
 static void put_fields(struct text *text, const char *mark, struct span fields)

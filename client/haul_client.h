@@ -85,6 +85,7 @@ int client_end_batch(struct client *client, uint64_t id);
 int client_request(struct client *client, uint64_t id, const struct message_request *request,
                    const struct client_request_fds *fds);
 int client_cancel_batch(struct client *client, uint64_t id);
+int client_cancel_waiting(struct client *client, uint64_t batch_id); /* what has not begun */
 int client_ping(struct client *client, uint64_t id);
 
 /* Gives back a slot and the bytes of a request whose result has come. */

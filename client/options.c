@@ -22,14 +22,15 @@ struct verb_row {
 };
 
 static const struct verb_row verbs[] = {
-    { "get", VERB_GET },       { "batch", VERB_BATCH },     { "ping", VERB_PING },
-    { "doctor", VERB_DOCTOR }, { "version", VERB_VERSION }, { "help", VERB_HELP },
+    { "get", VERB_GET },   { "batch", VERB_BATCH },   { "bench", VERB_BENCH },
+    { "ping", VERB_PING }, { "doctor", VERB_DOCTOR }, { "version", VERB_VERSION },
+    { "help", VERB_HELP },
 };
 
 static const char *const verbs_later[] = {
-    "bench",   "report", "compare", "top",        "stats",      "origins", "inflight",
-    "metrics", "reload", "drain",   "introspect", "completion", "submit",  "jobs",
-    "status",  "wait",   "watch",   "results",    "cancel",     "retry",   "remove",
+    "report", "compare", "top",        "stats",      "origins", "inflight", "metrics",
+    "reload", "drain",   "introspect", "completion", "submit",  "jobs",     "status",
+    "wait",   "watch",   "results",    "cancel",     "retry",   "remove",
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

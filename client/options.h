@@ -19,15 +19,22 @@ enum verb {
     VERB_DOCTOR = 1 << 3,
     VERB_VERSION = 1 << 4,
     VERB_HELP = 1 << 5,
+    VERB_BENCH = 1 << 6,
 };
 #define VERB_FETCH (VERB_GET | VERB_BATCH)
-#define VERB_ANY (VERB_FETCH | VERB_PING | VERB_DOCTOR | VERB_VERSION | VERB_HELP)
+#define VERB_REQUEST (VERB_FETCH | VERB_BENCH) /* those that make requests */
+#define VERB_ANY (VERB_REQUEST | VERB_PING | VERB_DOCTOR | VERB_VERSION | VERB_HELP)
 
 enum records_mode {
     RECORDS_DEFAULT, /* all for batch, none for get */
     RECORDS_ALL,
     RECORDS_FAILED,
     RECORDS_NONE,
+};
+
+enum arrival {
+    ARRIVAL_FIXED,
+    ARRIVAL_POISSON,
 };
 
 enum color_mode {
@@ -159,6 +166,16 @@ struct options {
     bool fail_early;
     bool serial;
     bool include_head; /* -i of get */
+    /* bench; 0 = not given */
+    const char *bench_rate; /* NULL = closed loop */
+    uint64_t requests_max;
+    uint64_t duration_ns;
+    uint64_t warm_up_ns;
+    uint64_t ramp_ns;
+    enum arrival arrival;
+    bool fresh_conn;
+    const char *name;
+    bool strict;
     /* input */
     struct option_list input;
     struct option_list words; /* what is not a flag, the verb aside */

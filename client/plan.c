@@ -151,7 +151,7 @@ static bool choose_body_mode(struct plan *plan, const struct options *options, c
 
     if (options->discard + options->body_inline + to_files > 1)
         return why_fail(why, "--discard, --inline and files exclude each other");
-    plan->body_mode = options->verb == VERB_BATCH ? WIRE_BODY_DISCARD : WIRE_BODY_DATA;
+    plan->body_mode = options->verb == VERB_GET ? WIRE_BODY_DATA : WIRE_BODY_DISCARD;
     if (options->discard)
         plan->body_mode = WIRE_BODY_DISCARD;
     if (to_files || options->body_inline)
@@ -238,7 +238,8 @@ static bool fill_profile(struct plan *plan, const struct options *options, char 
     plan->profile = (struct wire_profile){
         .flags = (plan->wants_head ? WIRE_PROFILE_HEAD : 0) |
                  (options->compressed ? WIRE_PROFILE_DECODE : 0) |
-                 (options->public_only ? WIRE_PROFILE_PUBLIC_ONLY : 0),
+                 (options->public_only ? WIRE_PROFILE_PUBLIC_ONLY : 0) |
+                 (options->fresh_conn ? WIRE_PROFILE_FRESH_CONN | WIRE_PROFILE_NO_REUSE : 0),
         .dns_timeout_ns = options->dns_timeout_ns,
         .connect_timeout_ns = options->connect_timeout_ns,
         .tls_timeout_ns = options->tls_timeout_ns,

@@ -7,7 +7,9 @@
 #include "report.h"
 
 #include "options.h"
+#include "verdict.h"
 
+#include <stdio.h>
 #include <sys/utsname.h>
 
 #define SECRET "\"***\""
@@ -57,14 +59,16 @@ static void put_histogram(struct text *out, const struct histogram *h)
     text_put_char(out, ']');
 }
 
-/* The word before is a flag whose value must not be kept. */
-static bool is_secret_flag(const char *flag)
+/* The word before is a flag whose value must not be kept. -d of bench is its duration. */
+static bool is_secret_flag(const struct report_run *run, const char *flag)
 {
     static const char *const flags[] = {
         "-u",         "--user",        "--bearer",         "-H",    "--header", "-d", "--data",
         "--data-raw", "--data-binary", "--data-urlencode", "--json"
     };
 
+    if (run->load != REPORT_LOAD_BATCH && strcmp(flag, "-d") == 0)
+        return false;
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
         if (strcmp(flag, flags[i]) == 0)
             return true;
@@ -72,20 +76,23 @@ static bool is_secret_flag(const char *flag)
 }
 
 /* -uNAME:WORD and --bearer=WORD: how much of the word may be kept; 0 = all. */
-static size_t secret_prefix(const char *word)
+static size_t secret_prefix(const struct report_run *run, const char *word)
 {
     const char *equals = strchr(word, '=');
 
-    if (word[0] == '-' && word[1] && strchr("uHd", word[1]) && word[2])
-        return 2;
-    if (strncmp(word, "--", 2) == 0 && equals) {
-        char flag[24];
-        size_t bytes = (size_t)(equals - word);
+    char flag[24];
+    size_t bytes;
 
+    if (word[0] == '-' && word[1] && strchr("uHd", word[1]) && word[2]) {
+        (void)snprintf(flag, sizeof(flag), "-%c", word[1]);
+        return is_secret_flag(run, flag) ? 2 : 0;
+    }
+    if (strncmp(word, "--", 2) == 0 && equals) {
+        bytes = (size_t)(equals - word);
         if (bytes < sizeof(flag)) {
             memcpy(flag, word, bytes);
             flag[bytes] = '\0';
-            if (is_secret_flag(flag))
+            if (is_secret_flag(run, flag))
                 return bytes + 1;
         }
     }
@@ -120,11 +127,11 @@ static void put_argv(struct text *out, const struct report_run *run)
 {
     text_put_literal(out, "\"argv\":[");
     for (int i = 0; i < run->argc; i++) {
-        size_t prefix = secret_prefix(run->argv[i]);
+        size_t prefix = secret_prefix(run, run->argv[i]);
 
         if (i)
             text_put_char(out, ',');
-        if (i && is_secret_flag(run->argv[i - 1])) {
+        if (i && is_secret_flag(run, run->argv[i - 1])) {
             text_put_literal(out, SECRET);
         } else if (prefix) {
             text_put_char(out, '"');
@@ -135,6 +142,25 @@ static void put_argv(struct text *out, const struct report_run *run)
         }
     }
     text_put_char(out, ']');
+}
+
+static void put_load(struct text *out, const struct report_run *run)
+{
+    static const char *const modes[] = {
+        [REPORT_LOAD_BATCH] = "batch", [REPORT_LOAD_CLOSED] = "closed", [REPORT_LOAD_OPEN] = "open"
+    };
+
+    text_put_format(out, ",\"load_mode\":\"%s\",\"planned_rate_per_s\":", modes[run->load]);
+    if (run->load == REPORT_LOAD_OPEN)
+        text_put_double(out, run->planned_rate_per_s);
+    else
+        text_put_literal(out, "null");
+    text_put_char(out, ',');
+    if (run->name) {
+        text_put_literal(out, "\"name\":");
+        text_put_json(out, span_of_string(run->name));
+        text_put_char(out, ',');
+    }
 }
 
 static void put_run(struct text *out, const struct report_run *run)
@@ -155,7 +181,7 @@ static void put_run(struct text *out, const struct report_run *run)
     text_put_literal(out, ",\"machine\":");
     text_put_json(out, span_of_string(host.machine));
     text_put_literal(out, ",\"versions\":{\"haul\":\"" HAUL_VERSION "\"}");
-    text_put_literal(out, ",\"load_mode\":\"batch\",\"planned_rate_per_s\":null,");
+    put_load(out, run);
     PUT_NUMBER(out, "concurrency", run->concurrency);
     text_put_char(out, ',');
     PUT_NUMBER(out, "max_per_origin", run->max_per_origin);
@@ -258,15 +284,15 @@ static void put_errors(struct text *out, const struct tally *tally)
 
 static void put_verdict(struct text *out, const struct tally *tally)
 {
-    char reasons[TALLY_REASONS_MAX][100];
-    size_t count;
-    enum tally_state state = tally_judge(tally, reasons, &count);
+    struct verdict verdict;
 
-    text_put_format(out, ",\"verdict\":{\"state\":\"%s\",\"reasons\":[", tally_state_name(state));
-    for (size_t i = 0; i < count; i++) {
+    verdict_judge(tally, &verdict);
+    text_put_format(out, ",\"verdict\":{\"state\":\"%s\",\"reasons\":[",
+                    verdict_name(verdict.state));
+    for (unsigned i = 0; i < verdict.reasons_count; i++) {
         if (i)
             text_put_char(out, ',');
-        text_put_json(out, span_of_string(reasons[i]));
+        text_put_json(out, span_of_string(verdict.reasons[i]));
     }
     text_put_literal(out, "]}");
 }

@@ -7,9 +7,18 @@
 #include "tally.h"
 #include "text.h"
 
+enum report_load {
+    REPORT_LOAD_BATCH,
+    REPORT_LOAD_CLOSED,
+    REPORT_LOAD_OPEN,
+};
+
 /* What is not in the tally. */
 struct report_run {
     const char *verb;
+    const char *name; /* of --name; NULL = none */
+    enum report_load load;
+    double planned_rate_per_s; /* of an open loop */
     int argc;
     char **argv;
     struct span started_at; /* RFC 3339 */

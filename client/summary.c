@@ -4,6 +4,7 @@
 #include "summary.h"
 
 #include "units.h"
+#include "verdict.h"
 
 #include <stdio.h>
 
@@ -79,7 +80,7 @@ static void put_latencies(struct text *out, const struct tally *tally)
     put_clock(out, "response", &tally->response);
 }
 
-static void put_phases(struct text *out, const struct tally *tally)
+void summary_write_phases(struct text *out, const struct tally *tally)
 {
     static const struct {
         const char *name;
@@ -193,16 +194,23 @@ static void put_caps(struct text *out, const struct tally *tally,
 
 static void put_verdict(struct text *out, const struct tally *tally)
 {
-    char reasons[TALLY_REASONS_MAX][100];
-    size_t count;
-    enum tally_state state = tally_judge(tally, reasons, &count);
+    struct verdict verdict;
 
-    if (state == TALLY_VALID)
+    verdict_judge(tally, &verdict);
+    if (verdict.state == VERDICT_VALID)
         return;
-    text_put_format(out, "verdict %s:", tally_state_name(state));
-    for (size_t i = 0; i < count; i++)
-        text_put_format(out, "%s %s", i ? ";" : "", reasons[i]);
+    text_put_format(out, "verdict %s:", verdict_name(verdict.state));
+    for (unsigned i = 0; i < verdict.reasons_count; i++)
+        text_put_format(out, "%s %s", i ? ";" : "", verdict.reasons[i]);
     text_put_char(out, '\n');
+}
+
+void summary_write_counts(struct text *out, const struct tally *tally,
+                          const struct summary_limits *limits)
+{
+    put_statuses(out, tally);
+    put_errors(out, tally);
+    put_caps(out, tally, limits);
 }
 
 void summary_write(struct text *out, const struct tally *tally, const struct summary_limits *limits)
@@ -210,10 +218,8 @@ void summary_write(struct text *out, const struct tally *tally, const struct sum
     put_totals(out, tally);
     if (tally->response.count) {
         put_latencies(out, tally);
-        put_phases(out, tally);
+        summary_write_phases(out, tally);
     }
-    put_statuses(out, tally);
-    put_errors(out, tally);
-    put_caps(out, tally, limits);
+    summary_write_counts(out, tally, limits);
     put_verdict(out, tally);
 }

@@ -17,4 +17,9 @@ struct summary_limits {
 void summary_write(struct text *out, const struct tally *tally,
                    const struct summary_limits *limits);
 
+/* Two parts of it: the table of phases; statuses, errors and the cap that held. */
+void summary_write_phases(struct text *out, const struct tally *tally);
+void summary_write_counts(struct text *out, const struct tally *tally,
+                          const struct summary_limits *limits);
+
 #endif

@@ -160,38 +160,3 @@ void tally_finish(struct tally *tally)
 {
     tally_close_second(tally);
 }
-
-enum tally_state tally_judge(const struct tally *tally, char reasons[TALLY_REASONS_MAX][100],
-                             size_t *ret_count)
-{
-    enum tally_state state = TALLY_VALID;
-
-    *ret_count = 0;
-    if ((double)tally->local_faults > TALLY_LOCAL_FAULTS_MAX * (double)tally->requests) {
-        state = TALLY_INVALID;
-        (void)snprintf(reasons[(*ret_count)++], 100,
-                       "%llu of %llu items failed at a limit of this machine (local/*)",
-                       (unsigned long long)tally->local_faults,
-                       (unsigned long long)tally->requests);
-    }
-    if (tally->cpu_share_max > TALLY_CPU_MAX) {
-        state = state == TALLY_VALID ? TALLY_SUSPECT : state;
-        (void)snprintf(reasons[(*ret_count)++], 100,
-                       "our own processes used %.0f %% of a core in one second",
-                       tally->cpu_share_max * 100);
-    }
-    return state;
-}
-
-const char *tally_state_name(enum tally_state state)
-{
-    switch (state) {
-    case TALLY_VALID:
-        return "VALID";
-    case TALLY_SUSPECT:
-        return "SUSPECT";
-    case TALLY_INVALID:
-        return "INVALID";
-    }
-    return "INVALID";
-}

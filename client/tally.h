@@ -1,5 +1,5 @@
 /*
- * tally.h - what a run adds up to: counts, latencies, errors, and whether to believe them.
+ * tally.h - what a run adds up to: counts, latencies, errors.
  *
  * Memory does not grow with the number of items. Every item that went to the daemon is in the
  * histograms, failed ones too; lines that were refused before any I/O are counted only, and so are
@@ -15,10 +15,12 @@
 #define TALLY_EXAMPLE_BYTES 200u
 #define TALLY_SECONDS_MAX 86400u /* rows of the time series; later seconds go into the last row */
 
-/* More than this share of faults of domain local: the machine, not the origin, was measured. */
-#define TALLY_LOCAL_FAULTS_MAX 0.01
-/* More than this share of a core in any second: the times include our own queueing. */
-#define TALLY_CPU_MAX 0.90
+/* What an open loop was to do. */
+struct tally_load {
+    double asked_per_s; /* 0 = it is none */
+    double reached_per_s;
+    bool slots_exhausted; /* requests were due and could not be handed over */
+};
 
 struct tally_error {
     uint64_t count;
@@ -33,12 +35,6 @@ struct tally_second {
     uint64_t p50_ns;
     uint64_t p99_ns;
     uint64_t max_ns;
-};
-
-enum tally_state {
-    TALLY_VALID,
-    TALLY_SUSPECT,
-    TALLY_INVALID,
 };
 
 struct tally {
@@ -61,6 +57,7 @@ struct tally {
     struct histogram phases[TIMING_PHASES];
     uint64_t status[TALLY_STATUS_MAX];
     struct tally_error errors[FAULT_CODE_COUNT];
+    struct tally_load load;
     double cpu_share_max; /* of one core, in any second, of haul or of its private daemon */
     /* time series, when wanted */
     bool has_series;
@@ -78,12 +75,5 @@ void tally_add(struct tally *tally, const struct outcome *item);
 
 /* Closes the last row of the series; call once, at the end. */
 void tally_finish(struct tally *tally);
-
-/* Writes up to two reasons, one clause each. */
-#define TALLY_REASONS_MAX 2
-enum tally_state tally_judge(const struct tally *tally, char reasons[TALLY_REASONS_MAX][100],
-                             size_t *ret_count);
-
-const char *tally_state_name(enum tally_state state);
 
 #endif

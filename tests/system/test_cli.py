@@ -201,7 +201,7 @@ def test_wrong_usage_is_2_and_names_what_is_wrong(args, named):
     assert named in done.stderr.decode(), done
 
 
-@pytest.mark.parametrize("verb", ["bench", "submit", "top"])
+@pytest.mark.parametrize("verb", ["compare", "submit", "top"])
 def test_what_does_not_exist_yet_is_refused_by_name(verb):
     done = run_plain(verb, "http://127.0.0.1:0/")
     assert done.returncode == 2, done
@@ -216,7 +216,7 @@ def test_flags_of_curl_that_will_never_be_name_the_nearest_way(flag, way):
     assert way in done.stderr.decode(), done
 
 
-@pytest.mark.parametrize("verb", ["bench", "submit", "top", "reload"])
+@pytest.mark.parametrize("verb", ["compare", "submit", "top", "reload"])
 def test_verbs_of_later_are_refused_by_name(verb):
     done = run_plain(verb, "http://127.0.0.1:0/")
     assert done.returncode == 2, done

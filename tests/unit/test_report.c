@@ -4,6 +4,7 @@
 #include "report.h"
 #include "summary.h"
 #include "timeline.h"
+#include "verdict.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -158,25 +159,66 @@ static void counts_skipped_items_and_times_none(void **state)
     tally_deinit(&tally);
 }
 
+static enum verdict_state verdict_of(const struct tally *tally)
+{
+    struct verdict verdict;
+
+    verdict_judge(tally, &verdict);
+    assert_int_equal(verdict.state == VERDICT_VALID, verdict.reasons_count == 0);
+    return verdict.state;
+}
+
 static void judges_a_run_that_measured_the_machine(void **state)
 {
-    char reasons[TALLY_REASONS_MAX][100];
+    struct verdict verdict;
     struct tally tally;
-    size_t count;
 
     (void)state;
     tally_init(&tally, 0, false);
-    assert_int_equal(tally_judge(&tally, reasons, &count), TALLY_VALID);
+    assert_int_equal(verdict_of(&tally), VERDICT_VALID);
     for (int i = 0; i < 99; i++)
         item_ends(&tally, 0, 1, FAULT_NONE);
     item_ends(&tally, 0, 1, FAULT_LOCAL_NO_PORTS);
-    assert_int_equal(tally_judge(&tally, reasons, &count), TALLY_VALID); /* exactly 1 % */
+    assert_int_equal(verdict_of(&tally), VERDICT_VALID); /* exactly 1 % */
     tally.cpu_share_max = 0.95;
-    assert_int_equal(tally_judge(&tally, reasons, &count), TALLY_SUSPECT);
+    assert_int_equal(verdict_of(&tally), VERDICT_SUSPECT);
     item_ends(&tally, 0, 1, FAULT_LOCAL_NO_DESCRIPTORS);
-    assert_int_equal(tally_judge(&tally, reasons, &count), TALLY_INVALID);
-    assert_int_equal(count, 2);
+    verdict_judge(&tally, &verdict);
+    assert_int_equal(verdict.state, VERDICT_INVALID);
+    assert_int_equal(verdict.reasons_count, 2);
     tally_deinit(&tally);
+}
+
+static void judges_a_load_that_was_not_the_one_asked_for(void **state)
+{
+    static const struct {
+        struct tally_load load;
+        uint64_t late_ns;
+        enum verdict_state state;
+    } rows[] = {
+        { { 0 }, 0, VERDICT_VALID },
+        { { .asked_per_s = 1000, .reached_per_s = 990 }, 0, VERDICT_VALID },
+        { { .asked_per_s = 1000, .reached_per_s = 989 }, 0, VERDICT_INVALID },
+        { { .asked_per_s = 1000, .reached_per_s = 1001 }, 0, VERDICT_VALID },
+        { { .asked_per_s = 1, .reached_per_s = 1, .slots_exhausted = true }, 0, VERDICT_INVALID },
+        { { .asked_per_s = 1000, .reached_per_s = 1000 }, 900000, VERDICT_VALID },
+        { { .asked_per_s = 1000, .reached_per_s = 1000 }, 5000000, VERDICT_SUSPECT },
+        { { .asked_per_s = 1000, .reached_per_s = 1000 }, 3000000, VERDICT_VALID }, /* p50: 4 ms */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct tally tally;
+
+        tally_init(&tally, 0, false);
+        item_ends(&tally, 0, 2, FAULT_NONE);
+        tally.load = rows[i].load;
+        if (rows[i].late_ns)
+            assert_int_equal(histogram_record(&tally.lateness, rows[i].late_ns), 0);
+        if (verdict_of(&tally) != rows[i].state)
+            fail_msg("row %zu", i);
+        tally_deinit(&tally);
+    }
 }
 
 static yyjson_doc *report_of(struct tally *tally, char **argv, int argc)
@@ -314,6 +356,7 @@ int main(void)
         cmocka_unit_test(summary_names_the_cap_that_held_most),
         cmocka_unit_test(counts_skipped_items_and_times_none),
         cmocka_unit_test(judges_a_run_that_measured_the_machine),
+        cmocka_unit_test(judges_a_load_that_was_not_the_one_asked_for),
         cmocka_unit_test(report_has_the_keys_of_the_contract),
         cmocka_unit_test(report_keeps_secrets_of_argv_to_itself),
         cmocka_unit_test(timeline_draws_at_most_forty_rows_to_scale),

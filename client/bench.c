@@ -1,0 +1,479 @@
+/*
+ * bench.c - the loop of a latency run.
+ *
+ * Open loop: a request is handed over a little before its time, with that time in it, and the
+ * daemon begins it then. So what this process does in between (reading results, being preempted)
+ * moves no request. When no connection is free the request waits in the daemon, and its response
+ * time runs: nothing is omitted. If even the slots are used up, requests are handed over after
+ * their time; they count from it all the same, and the verdict says so.
+ *
+ * Closed loop: some more requests than connections are with the daemon, so that a connection that
+ * becomes free has its next one at once. How long that one had waited says nothing about the server
+ * and is left out: the times of a closed loop begin when a request leaves the queue.
+ *
+ * At the end by the clock nothing is cut off that had begun: what still waits is taken back
+ * (CANCEL of what waits), what runs has a few seconds to end. What then still runs is cancelled,
+ * and counts as failed, with the time that it took so far. Otherwise a server that stops answering
+ * would look better the longer it is silent.
+ */
+#include "bench.h"
+
+#include "interrupt.h"
+#include "record.h"
+#include "units.h"
+#include "why.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+#define DURATION_DEFAULT_NS (10 * NS_PER_SECOND)
+#define CONNECTIONS_DEFAULT 50u
+#define GRACE_NS (5 * NS_PER_SECOND) /* for answers after the end */
+#define AHEAD_NS UINT64_C(100000000)
+#define AHEAD_REQUESTS_MAX 32768.0
+#define BEGIN_NS UINT64_C(10000000) /* from the handing over of the first request to its time */
+#define OUTPUT_MAX (256u << 10)     /* frames waiting for the daemon to read them */
+#define NAP_NS UINT64_C(500000)
+#define NAP_RESULTS_MIN 4u
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail */
+    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
+/* ---- what is to be done ---- */
+
+static bool read_load(struct bench *bench, char **why)
+{
+    const struct options *options = bench->options;
+    struct schedule_options schedule = { .ramp_ns = options->ramp_ns,
+                                         .is_poisson = options->arrival == ARRIVAL_POISSON,
+                                         .seed = now_ns() };
+    uint64_t rate_uhz = 0;
+
+    if (options->bench_rate) {
+        if (!units_parse_rate_uhz(span_of_string(options->bench_rate), &rate_uhz) || !rate_uhz)
+            return why_fail(why, "--rate takes requests per second, as 100 or 20k, not '%s'",
+                            options->bench_rate);
+        bench->is_open_loop = true;
+        bench->rate_per_s = (double)rate_uhz / 1e6;
+        schedule.rate_per_s = bench->rate_per_s;
+        schedule_init(&bench->schedule, &schedule);
+    } else if (options->ramp_ns || schedule.is_poisson) {
+        return why_fail(why, "--%s is for an open loop: add --rate",
+                        options->ramp_ns ? "ramp" : "arrival");
+    }
+    bench->requests_max = options->requests_max ? options->requests_max : UINT64_MAX;
+    bench->duration_ns = options->duration_ns    ? options->duration_ns
+                         : options->requests_max ? UINT64_MAX
+                                                 : DURATION_DEFAULT_NS;
+    bench->lead_in_ns = options->ramp_ns + options->warm_up_ns;
+    return true;
+}
+
+static void choose_window(struct bench *bench)
+{
+    double ahead_ns = AHEAD_REQUESTS_MAX / bench->rate_per_s * 1e9;
+
+    bench->window = bench->plan.concurrency * 4;
+    if (bench->window > WIRE_SLOTS_PER_SESSION)
+        bench->window = WIRE_SLOTS_PER_SESSION;
+    bench->ahead_ns = AHEAD_NS;
+    if (bench->is_open_loop && ahead_ns < (double)AHEAD_NS)
+        bench->ahead_ns = (uint64_t)ahead_ns;
+}
+
+static void bench_set_handlers(struct bench *bench);
+
+bool bench_init(struct bench *bench, const struct options *options, struct say *say, char **ret_why)
+{
+    bool has_series = options->report.count > 0;
+
+    *bench = (struct bench){ .options = options, .say = say, .client.fd = -1 };
+    bench->reach.daemon = PRIVATE_DAEMON_NONE;
+    tally_init(&bench->lead_in, 0, false);
+    tally_init(&bench->tally, 0, has_series);
+    bench_set_handlers(bench);
+    if (!plan_init(&bench->plan, options, ret_why) || !read_load(bench, ret_why))
+        return false;
+    if (!options->concurrency)
+        bench->plan.concurrency = CONNECTIONS_DEFAULT;
+    if (!bench->plan.max_per_origin)
+        bench->plan.max_per_origin = bench->plan.concurrency;
+    choose_window(bench);
+    return bench_list_read(&bench->list, options, &bench->plan, ret_why);
+}
+
+void bench_deinit(struct bench *bench)
+{
+    tally_deinit(&bench->lead_in);
+    tally_deinit(&bench->tally);
+    bench_list_deinit(&bench->list);
+    plan_deinit(&bench->plan);
+    text_deinit(&bench->line);
+    reach_close(&bench->reach, &bench->client);
+}
+
+/* ---- results ---- */
+
+static const struct bench_request *bench_request_of(const struct bench *bench, uint64_t number)
+{
+    return &bench->list.requests[(number - 1) % bench->list.count];
+}
+
+/* A closed loop knows no waiting before a request: what there is is our lookahead. */
+static void forget_queue(struct outcome *o, struct wire_result *result)
+{
+    uint64_t queue_ns = o->timing.phase_ns[0];
+
+    o->timing.phase_ns[0] = 0;
+    o->timing.response_ns -= queue_ns;
+    result->t0_ns += queue_ns;
+    result->held_by = WIRE_CAP_NONE;
+}
+
+/* From its time to its leaving, unless it had to wait for a connection. */
+static void bench_record_lateness(struct bench *bench, const struct outcome *o)
+{
+    uint64_t late_ns = o->timing.phase_ns[PHASE_QUEUE - PHASE_QUEUE] +
+                       o->timing.phase_ns[PHASE_SEND - PHASE_QUEUE];
+
+    if (o->result->held_by == WIRE_CAP_NONE && o->result->sent_ns != WIRE_NOT_REACHED)
+        if (histogram_record(&bench->tally.lateness, late_ns) < 0)
+            bench->tally.failed_memory = true;
+}
+
+static bool was_not_begun(const struct bench *bench, const struct wire_result *result)
+{
+    return bench->is_stopped && result->fault == FAULT_CANCELLED_CLIENT &&
+           result->fault_phase == PHASE_QUEUE && result->attempts == 0;
+}
+
+static void bench_take(struct bench *bench, struct outcome *o, struct wire_result *result)
+{
+    bool is_measured;
+
+    if (!bench->is_open_loop)
+        forget_queue(o, result);
+    is_measured = result->t0_ns >= bench->measure_ns;
+    tally_add(is_measured ? &bench->tally : &bench->lead_in, o);
+    if (!is_measured)
+        return;
+    if (result->sent_ns != WIRE_NOT_REACHED && result->t0_ns + result->sent_ns <= bench->end_ns)
+        bench->begun_in_time++;
+    if (bench->is_open_loop)
+        bench_record_lateness(bench, o);
+}
+
+static void bench_on_result(void *ctx, uint64_t id, const struct message_result *message)
+{
+    struct bench *bench = ctx;
+    const struct bench_request *request;
+    struct wire_result result = message->fixed;
+    struct outcome o = { .number = id, .result = &result, .message = message->message };
+
+    if (id == 0 || id > bench->sent)
+        return; /* not one of ours */
+    request = bench_request_of(bench, id);
+    client_release(&bench->client, message_request_bytes(&request->message));
+    bench->ended++;
+    bench->results_count++;
+    if (was_not_begun(bench, &result) && (!bench->is_open_loop || bench->is_interrupted)) {
+        bench->not_begun++;
+        return;
+    }
+    o.url = request->url;
+    o.method = request->message.method;
+    o.is_ok = result.fault == FAULT_NONE;
+    o.fault = (struct fault){ .code = result.fault,
+                              .phase = result.fault_phase,
+                              .error = result.fault_errno };
+    if (!o.is_ok && !o.message.bytes)
+        o.message = span_of_string(fault_message(o.fault.code));
+    timing_of_result(&result, &o.timing);
+    bench_take(bench, &o, &result);
+}
+
+static void bench_on_head(void *ctx, uint64_t id, const struct message_head *head,
+                          size_t window_bytes)
+{
+    struct bench *bench = ctx;
+
+    (void)id;
+    (void)head;
+    client_consume(&bench->client, window_bytes);
+}
+
+static void bench_on_data(void *ctx, uint64_t id, uint8_t flags, struct span body,
+                          size_t window_bytes)
+{
+    struct bench *bench = ctx;
+
+    (void)id;
+    (void)flags;
+    (void)body;
+    client_consume(&bench->client, window_bytes);
+}
+
+static void bench_on_batch_done(void *ctx, uint64_t id, const struct wire_batch_done *done)
+{
+    (void)ctx;
+    (void)id;
+    (void)done;
+}
+
+static void bench_on_other(void *ctx, uint64_t id)
+{
+    (void)ctx;
+    (void)id;
+}
+
+static void bench_on_goaway(void *ctx)
+{
+    struct bench *bench = ctx;
+
+    bench->is_stopped = true;
+}
+
+static void bench_set_handlers(struct bench *bench)
+{
+    bench->handlers = (struct client_handlers){ .ctx = bench,
+                                                .on_head = bench_on_head,
+                                                .on_data = bench_on_data,
+                                                .on_result = bench_on_result,
+                                                .on_batch_done = bench_on_batch_done,
+                                                .on_pong = bench_on_other,
+                                                .on_goaway = bench_on_goaway };
+}
+
+/* ---- requests ---- */
+
+static bool bench_begin(struct bench *bench, enum exit_code *ret_exit)
+{
+    struct wire_batch_begin batch = { .concurrency = bench->plan.concurrency,
+                                      .max_per_origin = bench->plan.max_per_origin };
+    int r;
+
+    *ret_exit = reach_open(&bench->reach, &bench->client, &bench->handlers, bench->options, true,
+                           bench->say);
+    if (*ret_exit != EXITS_OK)
+        return false;
+    r = plan_write_profile(&bench->plan, &bench->client.output);
+    if (r == 0)
+        r = client_begin_batch(&bench->client, PLAN_BATCH_ID, &batch);
+    if (r < 0)
+        *ret_exit = EXITS_NO_MEMORY;
+    return r == 0;
+}
+
+static void bench_start_clock(struct bench *bench)
+{
+    bench->start_ns = now_ns() + (bench->is_open_loop ? BEGIN_NS : 0);
+    bench->measure_ns = bench->start_ns + bench->lead_in_ns;
+    bench->end_ns =
+        bench->duration_ns == UINT64_MAX ? UINT64_MAX : bench->measure_ns + bench->duration_ns;
+    bench->give_up_ns = UINT64_MAX;
+    bench->lead_in.start_ns = bench->lead_in.end_ns = bench->start_ns;
+    bench->tally.start_ns = bench->tally.end_ns = bench->measure_ns;
+    progress_init(&bench->progress, bench->start_ns,
+                  bench->say->wants_notes && bench->say->is_terminal);
+    if (bench->is_open_loop)
+        bench->next_ns = bench->start_ns + schedule_next(&bench->schedule);
+}
+
+/* One more; false when it cannot be now. */
+static bool bench_send(struct bench *bench, uint64_t planned_ns)
+{
+    const struct bench_request *request = bench_request_of(bench, bench->sent + 1);
+    const struct large_body *large = &bench->plan.large_body;
+    const struct client_request_fds fds = { .body = large->is_there ? large->fd : -1, .file = -1 };
+    struct message_request message = request->message;
+    size_t bytes = message_request_bytes(&message);
+
+    if (!client_has_room(&bench->client, bytes) || bench->client.output.bytes > OUTPUT_MAX)
+        return false;
+    message.fixed.planned_ns = planned_ns;
+    if (large->is_there)
+        message.fixed.flags |= WIRE_REQUEST_BODY_FD;
+    if (client_request(&bench->client, bench->sent + 1, &message, &fds) < 0)
+        return false;
+    bench->sent++;
+    return true;
+}
+
+static void bench_submit_open(struct bench *bench, uint64_t at_ns)
+{
+    while (!bench->is_stopped && bench->next_ns <= at_ns + bench->ahead_ns) {
+        if (bench->next_ns >= bench->end_ns || bench->sent >= bench->requests_max) {
+            bench->is_stopped = true;
+            break;
+        }
+        if (!bench_send(bench, bench->next_ns)) {
+            bench->slots_exhausted |=
+                bench->next_ns <= at_ns && bench->client.slots_used >= bench->client.slots;
+            break;
+        }
+        bench->planned += bench->next_ns >= bench->measure_ns;
+        bench->next_ns = bench->start_ns + schedule_next(&bench->schedule);
+    }
+}
+
+static void bench_submit_closed(struct bench *bench, uint64_t at_ns)
+{
+    if (at_ns >= bench->end_ns || bench->sent >= bench->requests_max) {
+        bench->is_stopped = true;
+        if (at_ns >= bench->end_ns)
+            (void)client_cancel_waiting(&bench->client, PLAN_BATCH_ID); /* they would just run */
+        return;
+    }
+    while (bench->sent - bench->ended < bench->window && bench->sent < bench->requests_max)
+        if (!bench_send(bench, 0))
+            break;
+}
+
+static void bench_submit(struct bench *bench, uint64_t at_ns)
+{
+    if (bench->is_stopped)
+        return;
+    if (bench->is_open_loop)
+        bench_submit_open(bench, at_ns);
+    else
+        bench_submit_closed(bench, at_ns);
+}
+
+/* ---- the loop ---- */
+
+static void bench_give_up(struct bench *bench)
+{
+    bench->is_stopped = bench->is_given_up = true;
+    if (client_is_open(&bench->client))
+        (void)client_cancel_batch(&bench->client, PLAN_BATCH_ID); /* else it is over anyway */
+}
+
+static void bench_check_end(struct bench *bench, uint64_t at_ns)
+{
+    if (interrupt_is_pending() && !bench->is_interrupted) {
+        interrupt_take();
+        bench->is_interrupted = true;
+        bench->is_stopped = true;
+        if (client_is_open(&bench->client))
+            (void)client_cancel_waiting(&bench->client, PLAN_BATCH_ID);
+        bench->give_up_ns = at_ns + NS_PER_SECOND;
+    }
+    if (bench->is_stopped && bench->give_up_ns == UINT64_MAX && bench->end_ns != UINT64_MAX)
+        bench->give_up_ns = bench->end_ns + GRACE_NS;
+    if (at_ns >= bench->give_up_ns && !bench->is_given_up) {
+        bench_give_up(bench);
+        bench->give_up_ns = at_ns + 2 * NS_PER_SECOND; /* for the results of that */
+    } else if (at_ns >= bench->give_up_ns) {
+        bench->is_lost = true;
+    }
+}
+
+static void bench_lose(struct bench *bench)
+{
+    say_error(bench->say, "%s", bench->client.why);
+    bench->is_lost = true;
+}
+
+static bool bench_is_busy(const struct bench *bench)
+{
+    if (bench->is_open_loop)
+        return bench->results_count >= NAP_RESULTS_MIN && !bench->is_given_up;
+    return bench->results_count >= NAP_RESULTS_MIN && !bench->is_stopped &&
+           bench->sent - bench->ended > bench->plan.concurrency + 2 * bench->results_count;
+}
+
+static uint64_t bench_timeout_ns(const struct bench *bench, uint64_t at_ns)
+{
+    uint64_t due_ns = bench->progress.next_ns;
+
+    if (!bench->is_stopped && bench->is_open_loop && bench->next_ns - bench->ahead_ns / 2 < due_ns)
+        due_ns = bench->next_ns - bench->ahead_ns / 2;
+    if (!bench->is_stopped && bench->end_ns < due_ns)
+        due_ns = bench->end_ns;
+    if (bench->give_up_ns < due_ns)
+        due_ns = bench->give_up_ns;
+    if (due_ns == UINT64_MAX)
+        return UINT64_MAX;
+    return due_ns > at_ns ? due_ns - at_ns : 0;
+}
+
+static void bench_wait(struct bench *bench, uint64_t at_ns)
+{
+    bool is_napping = bench_is_busy(bench);
+    bool has_output = client_has_output(&bench->client);
+    struct pollfd fd = { .fd = is_napping ? -1 : bench->client.fd,
+                         .events = (short)(POLLIN | (has_output ? POLLOUT : 0)) };
+    uint64_t timeout_ns = bench_timeout_ns(bench, at_ns);
+
+    if (is_napping && timeout_ns > NAP_NS)
+        timeout_ns = NAP_NS;
+    bench->results_count = 0;
+    if (interrupt_poll(&fd, 1, timeout_ns) < 0)
+        return;
+    if ((is_napping || fd.revents & ~POLLOUT) && client_receive(&bench->client) < 0)
+        bench_lose(bench);
+}
+
+static void bench_show_progress(struct bench *bench, uint64_t at_ns)
+{
+    struct progress_state state = { .done = bench->ended,
+                                    .failed = bench->tally.failed + bench->lead_in.failed };
+
+    if (bench->requests_max != UINT64_MAX)
+        state.total = bench->requests_max;
+    if (!progress_is_due(&bench->progress, at_ns))
+        return;
+    text_clear(&bench->line, SIZE_MAX);
+    progress_write(&bench->progress, &bench->line, &state, at_ns);
+    say_progress(bench->say, text_span(&bench->line));
+}
+
+static void bench_sum_up(struct bench *bench)
+{
+    struct tally *tally = &bench->tally;
+    uint64_t end_ns = bench->end_ns < tally->end_ns ? bench->end_ns : tally->end_ns;
+    double seconds = end_ns > bench->measure_ns ? (double)(end_ns - bench->measure_ns) / 1e9 : 0;
+
+    if (bench->end_ns != UINT64_MAX && !bench->is_interrupted)
+        seconds = (double)bench->duration_ns / 1e9;
+    tally->cpu_share_max = bench->cpu.most;
+    if (bench->is_open_loop) {
+        tally->load.asked_per_s = seconds > 0 ? (double)bench->planned / seconds : 0;
+        tally->load.reached_per_s = seconds > 0 ? (double)bench->begun_in_time / seconds : 0;
+        tally->load.slots_exhausted = bench->slots_exhausted;
+    }
+    tally_finish(tally);
+}
+
+enum exit_code bench_run(struct bench *bench)
+{
+    enum exit_code exit;
+
+    if (!bench_begin(bench, &exit))
+        return exit;
+    bench_start_clock(bench);
+    while (!bench->is_lost && (!bench->is_stopped || bench->ended < bench->sent)) {
+        uint64_t at_ns = now_ns();
+
+        bench_check_end(bench, at_ns);
+        bench_submit(bench, at_ns);
+        if (client_flush(&bench->client) < 0) {
+            bench_lose(bench);
+            break;
+        }
+        bench_show_progress(bench, at_ns);
+        cpu_share_sample(&bench->cpu, bench->reach.daemon.pid, at_ns);
+        if (!bench->is_stopped || bench->ended < bench->sent)
+            bench_wait(bench, at_ns);
+    }
+    say_progress(bench->say, span_of("", 0));
+    bench_sum_up(bench);
+    return bench->is_lost && !bench->is_interrupted ? EXITS_FAILED : EXITS_OK;
+}

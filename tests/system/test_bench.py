@@ -1,0 +1,186 @@
+"""haul bench: the load is the one that was asked for, every request is in a count, and the run says
+so when its figures are not to be believed. No figure of this machine is judged here."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from origin import answer, expect_request, hang, repeat, reply_with, send, sleep
+from support import end_group, poll_until, run_haul, spawn_haul
+
+
+@pytest.fixture
+def server(start_origin):
+    return start_origin([repeat([expect_request(), send(answer())])])
+
+
+@pytest.fixture
+def bench(daemon, tmp_path):
+    """Runs it and returns (the run, its report)."""
+    def run(*args, **kwargs):
+        path = tmp_path / "report.json"
+        path.unlink(missing_ok=True)
+        done = run_haul("bench", *args, "--report", path, daemon=daemon, **kwargs)
+        done.text = done.out.decode()
+        return done, json.loads(path.read_text()) if path.exists() else None
+
+    return run
+
+
+def test_so_many_requests_are_made_and_no_more(bench, server):
+    run, report = bench("-n", "100", "-c", "4", server.url("/x"))
+    run.expect(0)
+    assert len(server.requests) == report["summary"]["requests"] == report["summary"]["ok"] == 100
+    assert server.connections_count <= 4
+    assert report["run"]["load_mode"] == "closed" and report["summary"]["lateness"]["count"] == 0
+    assert report["phases"]["queue"]["max_ns"] == 0
+    heads = ["target", "load", "Summary", "success rate", "total", "slowest", "fastest", "average",
+             "requests/sec", "bytes/sec", "Percentile", "phase", "status 200: 100", "verdict"]
+    places = [run.text.find(head) for head in heads]
+    assert -1 not in places and places == sorted(places), run.text
+
+
+def test_an_open_loop_begins_as_many_as_were_planned(bench, server):
+    run, report = bench("-R", "50", "-c", "8", "-d", "2s", server.url())
+    assert run.code == 0
+    assert len(server.requests) == report["summary"]["requests"] == 100
+    assert report["run"]["planned_rate_per_s"] == 50
+    assert report["summary"]["response"]["count"] == 100
+    assert report["summary"]["lateness"]["count"] > 0
+    gaps = [b.at_s - a.at_s for a, b in zip(server.requests, server.requests[1:])]
+    assert 1.5 < sum(gaps) < 3
+
+
+def test_a_silent_server_is_response_time_and_not_service_time(bench, start_origin):
+    """One connection, 20 requests a second, the first answer after a second: those that were due
+    meanwhile have waited, and it shows."""
+    seen = []
+
+    def reply(request):
+        seen.append(request)
+        if len(seen) == 1:
+            time.sleep(1)
+        return answer()
+
+    origin = start_origin([repeat([expect_request(), reply_with(reply)])])
+    run, report = bench("-R", "20", "-c", "1", "-d", "2s", origin.url())
+    service, response = report["summary"]["service"], report["summary"]["response"]
+    assert service["count"] == response["count"] == 40
+    assert service["p50_ns"] < 200e6
+    # Due 50 ms after one another: the n-th of the first twenty has waited for 1 s - n x 50 ms.
+    assert 300e6 < response["p75_ns"] and 700e6 < response["p95_ns"] <= response["max_ns"]
+    assert "held back by -c 1" in run.text
+
+
+def test_a_load_that_was_not_reached_is_invalid(bench, start_origin):
+    origin = start_origin([repeat([expect_request(), sleep(200), send(answer())])])
+    run, report = bench("-R", "50", "-c", "1", "-d", "1s", "--strict", origin.url())
+    run.expect(3)
+    assert report["verdict"]["state"] == "INVALID"
+    assert "were asked for" in report["verdict"]["reasons"][0]
+    counts = report["summary"]
+    assert counts["requests"] == 50 == counts["ok"] + counts["failed"]
+    assert "verdict   INVALID" in run.text
+
+
+def test_a_server_that_never_answers_ends_the_run_and_is_counted(bench, start_origin):
+    origin = start_origin([repeat([expect_request(), hang()])])
+    run, report = bench("-c", "3", "-d", "1s", origin.url())
+    run.expect(1)
+    assert report["summary"]["failed"] == report["summary"]["requests"] == 3
+    assert [(e["domain"], e["count"]) for e in report["errors"]] == [("cancelled", 3)]
+    assert report["summary"]["service"]["max_ns"] > 1e9 # the silence is in the figures
+
+
+def test_what_is_refused_is_counted(bench, server):
+    port = server.port
+    server.close_listener()
+    run, report = bench("-n", "20", "-c", "2", f"http://127.0.0.1:{port}/")
+    run.expect(1)
+    assert report["summary"]["failed"] == 20
+    assert report["errors"][0]["code"] == "refused" and report["errors"][0]["count"] == 20
+    assert "success rate  0.00 %" in run.text
+
+
+def test_a_bad_status_is_no_success(bench, start_origin):
+    seen = []
+
+    def reply(request):
+        seen.append(request)
+        return answer(status="200 OK" if len(seen) % 4 else "503 Busy")
+
+    origin = start_origin([repeat([expect_request(), reply_with(reply)])])
+    run, report = bench("-n", "40", "-c", "1", origin.url())
+    assert report["status"] == {"200": 30, "503": 10}
+    assert "success rate  75.00 %" in run.text
+
+
+def test_a_list_is_sent_in_its_order_with_its_own_fields_and_bodies(bench, server, tmp_path):
+    (tmp_path / "list").write_text("\n".join([
+        "# two requests", server.url("/a"),
+        json.dumps({"url": server.url("/b"), "method": "PUT", "headers": {"X-One": "1"},
+                    "body": "text"})]))
+    run, _ = bench("-i", tmp_path / "list", "-n", "6", "-c", "1")
+    run.expect(0)
+    assert [(r.method, r.target, r.body) for r in server.requests] == [
+        ("GET", "/a", b""), ("PUT", "/b", b"text")] * 3
+    assert [r.field("X-One") for r in server.requests] == [None, "1"] * 3
+    assert "and 1 more" in run.text
+
+
+@pytest.mark.parametrize("args,requests", [
+    (["-X", "POST", "--data", "a=1", "-H", "X: y"], ("POST", b"a=1", "y")),
+    (["--json", "{}", "-H", "X: z"], ("POST", b"{}", "z")),
+], ids=str)
+def test_request_flags_are_those_of_get(args, requests, bench, server):
+    bench(*args, "-n", "2", server.url())[0].expect(0)
+    assert [(r.method, r.body, r.field("X")) for r in server.requests] == [requests] * 2
+
+
+def test_a_new_connection_for_each_request(bench, server):
+    run, report = bench("--fresh-conn", "-n", "10", "-c", "2", server.url())
+    run.expect(0)
+    assert server.connections_count == 10
+    assert report["summary"]["connections"] == {"new": 10, "reused": 0}
+
+
+def test_ramp_and_warm_up_are_counted_apart(bench, server):
+    run, report = bench("-R", "40", "--ramp", "1s", "--warm-up", "500ms", "-d", "1s", "-c", "4",
+                        server.url())
+    assert run.code == 0
+    assert report["summary"]["requests"] == 40
+    assert len(server.requests) == 20 + 20 + 40
+    assert "before    40 requests of ramp and warm-up" in run.text
+
+
+def test_an_interrupt_ends_it_with_what_there_is(daemon, start_origin):
+    origin = start_origin([repeat([expect_request(), sleep(20), send(answer())])])
+    haul = spawn_haul("bench", "-c", "2", "-d", "60s", origin.url(), daemon=daemon)
+    try:
+        poll_until(lambda: len(origin.requests) > 10, "it runs")
+        haul.send_signal(signal.SIGINT)
+        out, _ = haul.communicate(timeout=20)
+    finally:
+        end_group(haul)
+    assert haul.returncode == 130
+    assert b"verdict" in out and b"status 200" in out
+
+
+@pytest.mark.parametrize("args,said", [
+    ([], "bench needs a URL"), (["-R", "0", "http://a"], "--rate takes"),
+    (["--ramp", "1s", "http://a"], "open loop"), (["--arrival", "poisson", "http://a"], "open loop"),
+    (["--arrival", "often", "http://a"], "fixed or poisson"), (["ftp://a"], "ftp://a"),
+    (["-i", "/nonexistent"], "No such file"), (["-i", "LIST"], "line 2"),
+    (["--plot", "http://a"], "not in this build"), (["-O", "http://a"], "no flag of `haul bench`"),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_what_cannot_be_run_is_refused_before_anything_is_sent(args, said, daemon, tmp_path):
+    (tmp_path / "list").write_text("http://127.0.0.1:1/\nhttp://[/\n")
+    args = [str(tmp_path / "list") if arg == "LIST" else arg for arg in args]
+    run = run_haul("bench", *args, daemon=daemon).expect(2)
+    assert said in run.err and not run.out, run
