@@ -320,6 +320,8 @@ static void fetch_end_item(struct fetch *fetch, struct item *item,
                    .error = result->fixed.fault_errno },
         .message = result->message,
         .content_type = result->content_type,
+        .tls_version = result->tls_version,
+        .tls_cipher = result->tls_cipher,
         .path = item->body.path,
         .upload_bytes = item->upload_bytes,
         .has_headers = item->head != NULL,
@@ -348,6 +350,8 @@ static void on_result(void *ctx, uint64_t id, const struct message_result *resul
     struct item *item = items_find(&fetch->items, id);
 
     fetch->results_count++;
+    if (fetch->options->verb == VERB_GET && fetch->options->verbose)
+        fetch_show_connection(fetch, result);
     if (item)
         fetch_end_item(fetch, item, result);
 }

@@ -307,6 +307,7 @@ static void exchange_open(struct exchange *x, struct conn *conn)
     x->result.tls_ns = x->lease.tls_ns;
     x->result.connect_status = x->lease.connect_status;
     x->result.resumed = x->lease.resumed;
+    x->result.tls = x->lease.tls;
     x->result.request_bytes = x->request->bytes;
     conn_adopt(conn, &exchange_conn_events, x);
     conn_send(conn, x->request);

@@ -250,6 +250,7 @@ def test_a_word_is_a_url_and_never_passes_as_an_empty_line(word):
 def test_v_shows_the_request_even_with_s(get, origin):
     run = get("-s", "-v", origin.url()).expect(0)
     assert "> GET / HTTP/1.1" in run.err and "< HTTP/1.1 200" in run.err, run.err
+    assert run.err.endswith(f"* new connection to 127.0.0.1:{origin.port}\n"), run.err
     assert get("-q", "-v", origin.url()).expect(0).err == ""
 
 
