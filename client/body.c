@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 int body_init(struct body *body, enum body_kind kind, const char *path)
 {
@@ -114,6 +115,15 @@ void body_write(struct body *body, struct output *output, struct span bytes)
     body_write_head(body, output, bytes);
 }
 
+uint64_t body_received(const struct body *body)
+{
+    struct stat st;
+
+    if (body->kind != BODY_DAEMON_FILE)
+        return body->bytes - body->head_bytes;
+    return fstat(body->file.fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
 void body_restart(struct body *body)
 {
     if (body->bytes == 0)
@@ -136,7 +146,7 @@ void body_restart(struct body *body)
         text_clear(&body->kept, SIZE_MAX);
         break;
     }
-    body->bytes = 0;
+    body->bytes = body->head_bytes = body->size = 0;
 }
 
 void body_finish(struct body *body, bool is_wanted)

@@ -20,11 +20,13 @@ enum body_kind {
 
 struct body {
     enum body_kind kind;
-    bool is_dropped; /* nothing more is wanted: -f and a status of 400 or more, or an error */
-    int error;       /* positive errno of the first failure of ours */
-    uint64_t bytes;  /* taken so far, headers of -i included */
-    char *path;      /* of a file, as the record shows it; owned */
-    bool is_below;   /* path came from elsewhere: it is opened below its first directory_bytes */
+    bool is_dropped;     /* nothing more is wanted: -f and a status of 400 or more, or an error */
+    int error;           /* positive errno of the first failure of ours */
+    uint64_t bytes;      /* taken so far, headers of -i included */
+    uint64_t head_bytes; /* of them, those before the body that is on its way */
+    uint64_t size;       /* of that body, if its header says so and it comes as it is; else 0 */
+    char *path;          /* of a file, as the record shows it; owned */
+    bool is_below; /* path came from elsewhere: it is opened below its first directory_bytes */
     size_t directory_bytes; /* 0 = the current directory; else they end in '/' */
     bool keeps_part;        /* -C: what came of a body that broke off is kept, for the next time */
     uint64_t offset;        /* -C: bytes that the file has already; 0 = none */
@@ -58,6 +60,9 @@ void body_write_head(struct body *body, struct output *output, struct span bytes
 
 /* Takes bytes; failures are kept in error and the rest is dropped. */
 void body_write(struct body *body, struct output *output, struct span bytes);
+
+/* Bytes of the body on its way, those included that the daemon has written by itself. */
+uint64_t body_received(const struct body *body);
 
 /* A new attempt begins. */
 void body_restart(struct body *body);

@@ -100,6 +100,8 @@ bool fetch_init(struct fetch *fetch, const struct options *options, struct say *
     fetch_choose_records(fetch);
     if (!plan_init(&fetch->plan, options, ret_why) || !fetch_open_writeout(fetch, ret_why))
         return false;
+    if (progress_is_wanted(&fetch->progress) && options->verb == VERB_GET)
+        plan_want_heads(&fetch->plan); /* they say how much is to come */
     if (fetch->plan.note)
         say_note(say, "%s", fetch->plan.note);
     fetch->window = fetch->plan.concurrency * 4;
@@ -203,20 +205,19 @@ static uint64_t fetch_estimate_total(const struct fetch *fetch)
     return (uint64_t)((double)fetch->number * (double)fetch->input_file_bytes / (double)used_bytes);
 }
 
-/* Bodies that ended, and what has come of the others; the daemon's writing shows in the file. */
-static uint64_t fetch_count_bytes(struct fetch *fetch)
+/* get has one item at a time, and sees its body unless that is discarded. */
+static void fetch_add_body(struct fetch *fetch, struct progress_state *state)
 {
-    uint64_t bytes = fetch->tally.bytes;
     uint32_t position = 0;
-    struct item *item;
-    struct stat st;
+    const struct item *item = items_next(&fetch->items, &position);
 
-    while ((item = items_next(&fetch->items, &position)))
-        if (item->body.kind != BODY_DAEMON_FILE)
-            bytes += item->body.bytes;
-        else if (fstat(item->body.file.fd, &st) == 0)
-            bytes += (uint64_t)st.st_size;
-    return bytes;
+    state->shows_body = fetch->options->verb == VERB_GET && !fetch->options->discard;
+    state->bytes = fetch->tally.bytes;
+    if (!state->shows_body || !item)
+        return;
+    state->body_bytes = body_received(&item->body);
+    state->body_size = item->body.size;
+    state->bytes += state->body_bytes;
 }
 
 static void fetch_show_progress(struct fetch *fetch, uint64_t now_ns)
@@ -225,13 +226,11 @@ static void fetch_show_progress(struct fetch *fetch, uint64_t now_ns)
         .done = fetch->tally.requests,
         .failed = fetch->tally.failed,
         .total = fetch_estimate_total(fetch),
-        .has_bytes = fetch->options->verb == VERB_GET,
     };
 
     if (!progress_is_due(&fetch->progress, now_ns))
         return;
-    if (state.has_bytes)
-        state.bytes = fetch_count_bytes(fetch);
+    fetch_add_body(fetch, &state);
     text_clear(&fetch->line, SIZE_MAX);
     progress_write(&fetch->progress, &fetch->line, &state, now_ns);
     say_progress(fetch->say, text_span(&fetch->line));

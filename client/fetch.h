@@ -161,5 +161,6 @@ void fetch_write_out(struct fetch *fetch, const struct outcome *item);
 void fetch_show_request(struct fetch *fetch, const struct url *url,
                         const struct message_request *request, uint64_t body_bytes);
 void fetch_show_head(struct fetch *fetch, const struct message_head *head);
+void fetch_show_connection(struct fetch *fetch, const struct message_result *result);
 
 #endif

@@ -73,6 +73,17 @@ static void judge_part(struct item *item, const struct message_head *head)
     item->body.is_dropped = item->resume != RESUME_APPEND && item->resume != RESUME_REPLACE;
 }
 
+/* A body that the daemon decodes is as long as it turns out to be. */
+static void expect_body(struct fetch *fetch, struct item *item, const struct message_head *head)
+{
+    bool is_decoded =
+        fetch->options->compressed && find_field(head, SPAN_LITERAL("Content-Encoding")).bytes > 0;
+    bool is_known = head->fixed.content_bytes != UINT64_MAX && !is_decoded;
+
+    item->body.head_bytes = item->body.bytes;
+    item->body.size = is_known ? head->fixed.content_bytes : 0;
+}
+
 static void on_head(void *ctx, uint64_t id, const struct message_head *head, size_t window_bytes)
 {
     struct fetch *fetch = ctx;
@@ -91,6 +102,7 @@ static void on_head(void *ctx, uint64_t id, const struct message_head *head, siz
         fetch_show_head(fetch, head);
     if (options->include_head || (options->verb == VERB_GET && options->head))
         write_head(fetch, item, head);
+    expect_body(fetch, item, head);
     /* With each hop and attempt comes a new head, which may do better than the one before. */
     if (item->body.offset)
         judge_part(item, head);
@@ -308,6 +320,8 @@ static void fetch_end_item(struct fetch *fetch, struct item *item,
                    .error = result->fixed.fault_errno },
         .message = result->message,
         .content_type = result->content_type,
+        .tls_version = result->tls_version,
+        .tls_cipher = result->tls_cipher,
         .path = item->body.path,
         .has_headers = item->head != NULL,
         .headers = span_of(item->head, item->head_bytes),
@@ -335,6 +349,8 @@ static void on_result(void *ctx, uint64_t id, const struct message_result *resul
     struct item *item = items_find(&fetch->items, id);
 
     fetch->results_count++;
+    if (fetch->options->verb == VERB_GET && fetch->options->verbose)
+        fetch_show_connection(fetch, result);
     if (item)
         fetch_end_item(fetch, item, result);
 }

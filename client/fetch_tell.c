@@ -7,6 +7,7 @@
 #include "summary.h"
 #include "url.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 
@@ -114,5 +115,40 @@ void fetch_show_head(struct fetch *fetch, const struct message_head *head)
                     head->reason.data);
     put_fields(text, "< ", head->headers);
     text_put_literal(text, "<\n");
+    say_verbose(fetch->say, text_span(text));
+}
+
+static void put_remote(struct text *text, const struct wire_result *result)
+{
+    char address[INET6_ADDRSTRLEN];
+
+    if (result->remote_family == 1) {
+        text_put_literal(text, "a unix socket");
+        return;
+    }
+    (void)inet_ntop(result->remote_family == 4 ? AF_INET : AF_INET6, result->remote_address,
+                    address, sizeof(address)); /* has room */
+    text_put_format(text, result->remote_family == 4 ? "%s:%u" : "[%s]:%u", address,
+                    result->remote_port);
+}
+
+/* Known with the result: of a request that was led on or tried again, the last connection. */
+void fetch_show_connection(struct fetch *fetch, const struct message_result *result)
+{
+    unsigned flags = result->fixed.flags;
+    struct text *text = &fetch->line;
+
+    if (result->fixed.remote_family == 0)
+        return;
+    text_clear(text, SIZE_MAX);
+    text_put_format(text, "* %s connection to %s", flags & WIRE_RESULT_REUSED ? "kept" : "new",
+                    flags & WIRE_RESULT_PROXIED ? "the proxy " : "");
+    put_remote(text, &result->fixed);
+    if (result->tls_version.bytes)
+        text_put_format(text, ", %.*s / %.*s%s", (int)result->tls_version.bytes,
+                        result->tls_version.data, (int)result->tls_cipher.bytes,
+                        result->tls_cipher.data,
+                        flags & WIRE_RESULT_RESUMED ? ", session resumed" : "");
+    text_put_char(text, '\n');
     say_verbose(fetch->say, text_span(text));
 }

@@ -99,7 +99,7 @@ const struct option_row option_rows[] = {
     FLAG("ipv4", '4', VERB_REQUEST, ipv4, "IPv4 addresses only"),
     FLAG("ipv6", '6', VERB_REQUEST, ipv6, "IPv6 addresses only"),
     FLAG("public-only", 0, VERB_REQUEST, public_only,
-         "no loopback, private or link-local address, redirects included"),
+         "no private or loopback address, redirects too; of a proxy only its own counts"),
     /* TLS */
     FLAG("insecure", 'k', VERB_REQUEST, insecure, "do not check the server's certificate"),
     VALUE("cacert", 0, VERB_REQUEST, OPTION_TEXT, cacert, "FILE",

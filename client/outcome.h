@@ -25,6 +25,8 @@ struct outcome {
     struct fault fault; /* ours (-f, a sink that failed) or the daemon's */
     struct span message; /* what happened, in words */
     struct span content_type;
+    struct span tls_version; /* empty = not over TLS */
+    struct span tls_cipher;
     const char *output; /* the file written, or found there; NULL = none */
     const char *path;   /* the file the body was meant for, or NULL */
     const char *hash;   /* "sha256:HEX", or NULL */

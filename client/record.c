@@ -166,6 +166,14 @@ static void put_http_version(struct text *out, const struct wire_result *result)
     text_put_char(out, '"');
 }
 
+static void put_json_or_null(struct text *out, struct span text)
+{
+    if (text.bytes)
+        text_put_json(out, text);
+    else
+        text_put_literal(out, "null");
+}
+
 static void put_response(struct text *out, const struct outcome *item)
 {
     const struct wire_result *result = item->result;
@@ -177,10 +185,7 @@ static void put_response(struct text *out, const struct outcome *item)
     PUT_NUMBER(out, "size_download", result->body_bytes);
     PUT_NUMBER(out, "size_wire", result->wire_bytes);
     text_put_literal(out, ",\"content_type\":");
-    if (item->content_type.bytes)
-        text_put_json(out, item->content_type);
-    else
-        text_put_literal(out, "null");
+    put_json_or_null(out, item->content_type);
     text_put_literal(out, ",\"output\":");
     if (item->output)
         text_put_json(out, span_of_string(item->output));
@@ -323,6 +328,10 @@ void record_write_json(struct text *out, struct record_clock *clock, const struc
     PUT_NUMBER(out, "redirects", result->hops);
     put_response(out, item);
     put_times(out, clock, item);
+    text_put_literal(out, ",\"tls_version\":");
+    put_json_or_null(out, item->tls_version);
+    text_put_literal(out, ",\"tls_cipher\":");
+    put_json_or_null(out, item->tls_cipher);
     if (item->has_headers) {
         text_put_literal(out, ",\"headers\":");
         record_put_headers(out, item->headers, span_of("", 0));

@@ -80,7 +80,7 @@ static const struct variable variables[] = {
     { "size_upload", KIND_NUMBER, NUMBER_UPLOAD, IN_JSON },
     { "speed_download", KIND_NUMBER, NUMBER_DOWNLOAD_SPEED, IN_JSON },
     { "speed_upload", KIND_NUMBER, NUMBER_UPLOAD_SPEED, IN_JSON },
-    { "ssl_verify_result", KIND_NUMBER, NUMBER_ZERO, IN_JSON },
+    { "ssl_verify_result", KIND_NUMBER, NUMBER_VERIFY_RESULT, IN_JSON },
     { "stderr", KIND_STDERR, 0, 0 },
     { "stdout", KIND_STDOUT, 0, 0 },
     { "time_appconnect", KIND_TIME, TIME_APPCONNECT, IN_JSON },

@@ -1,8 +1,8 @@
 /*
  * writeout_value.c - what the variables of --write-out stand for.
  *
- * The daemon's RESULT has most of it. What it does not tell (the local address, TLS) has the value
- * that curl prints when it does not know.
+ * The daemon's RESULT has most of it. What it does not tell (the local address, certificates) has
+ * the value that curl prints when it does not know.
  */
 #include "writeout_value.h"
 
@@ -74,6 +74,8 @@ int64_t writeout_number(enum writeout_number which, const struct outcome *item)
     switch (which) {
     case NUMBER_ZERO:
         break;
+    case NUMBER_VERIFY_RESULT:
+        return item->fault.code == FAULT_TLS_VERIFY; /* X509_V_ERR_UNSPECIFIED */
     case NUMBER_UNKNOWN:
         return -1;
     case NUMBER_STATUS:

@@ -9,6 +9,7 @@
 enum writeout_number {
     NUMBER_ZERO,    /* of what this build does not have, or the daemon does not tell */
     NUMBER_UNKNOWN, /* -1 */
+    NUMBER_VERIFY_RESULT,
     NUMBER_STATUS,
     NUMBER_EXITCODE,
     NUMBER_CONNECTS,

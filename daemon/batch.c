@@ -14,6 +14,8 @@
  */
 #include "batch.h"
 
+#include "log.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -35,6 +37,18 @@ static void batch_init_rates(struct batch *batch, const struct wire_batch_begin 
     batch->asked_rate_uhz = origin_uhz;
     batch->origin_rate_uhz = total_is_lower ? total_uhz : origin_uhz;
     batch->origin_rate_cap = total_is_lower ? WIRE_CAP_RATE : WIRE_CAP_RATE_PER_ORIGIN;
+}
+
+/* For the first jar of all. */
+static void front_load_suffixes(struct front *front)
+{
+    if (front->has_tried_suffixes)
+        return;
+    front->has_tried_suffixes = true;
+    if (!public_suffixes_load(&front->suffixes))
+        log_line(LOG_LEVEL_ERR,
+                 "no list of public suffixes (" PUBLIC_SUFFIX_LIBRARY
+                 "): cookies go to the host that set them only, those for a domain are refused");
 }
 
 struct batch *batch_new(const struct batch_options *options)
@@ -60,6 +74,7 @@ struct batch *batch_new(const struct batch_options *options)
         batch->per_origin_max = conns_max;
     batch_init_rates(batch, options->begin);
     if (options->begin->flags & WIRE_BATCH_COOKIES) {
+        front_load_suffixes(options->front);
         batch->cookies = cookies_new(&options->front->suffixes);
         if (!batch->cookies) {
             free(batch);

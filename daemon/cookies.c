@@ -32,7 +32,7 @@ static void name_lower(struct name *name, struct span text)
 
 /* "example.com." is a host of its own to DNS and a way around the list of suffixes: nothing is
  * below it. */
-static bool name_is_for_all_below(const struct name *name, struct public_suffixes *suffixes)
+static bool name_is_for_all_below(const struct name *name, const struct public_suffixes *suffixes)
 {
     return name->bytes > 0 && name->text[name->bytes - 1] != '.' &&
            !public_suffixes_have(suffixes, name->text);
@@ -59,7 +59,7 @@ static bool cookies_hide_a_secure_one(const struct cookies *jar, const struct co
 
 /* Decides whose it is; *name backs its domain. */
 static bool cookie_take_domain(struct cookie *cookie, const struct cookies_url *url,
-                               struct public_suffixes *suffixes, struct name *name)
+                               const struct public_suffixes *suffixes, struct name *name)
 {
     if (cookie->domain.bytes > WIRE_COOKIE_DOMAIN_BYTES_MAX)
         return false;

@@ -32,7 +32,7 @@ enum cookies_verdict {
 struct cookies;
 
 /* suffixes outlives the jar. NULL when out of memory. */
-struct cookies *cookies_new(struct public_suffixes *suffixes);
+struct cookies *cookies_new(const struct public_suffixes *suffixes);
 void cookies_free(struct cookies *jar);
 
 /* A Set-Cookie field of a response from url. Times are in seconds since 1970. */

@@ -33,7 +33,7 @@ struct kept {
 };
 
 struct cookies {
-    struct public_suffixes *suffixes;
+    const struct public_suffixes *suffixes;
     struct list all; /* by created */
     size_t count;
     size_t secure_count;

@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-struct cookies *cookies_new(struct public_suffixes *suffixes)
+struct cookies *cookies_new(const struct public_suffixes *suffixes)
 {
     struct cookies *jar = malloc(sizeof(*jar));
 

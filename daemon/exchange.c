@@ -302,6 +302,7 @@ static void exchange_open(struct exchange *x, struct conn *conn)
     x->result.tls_ns = x->lease.tls_ns;
     x->result.connect_status = x->lease.connect_status;
     x->result.resumed = x->lease.resumed;
+    x->result.tls = x->lease.tls;
     conn_adopt(conn, &exchange_conn_events, x);
     exchange_send_head(x);
     /* Until the request is sent the limit is that of silence, on our side of the wire. */

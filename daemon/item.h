@@ -26,7 +26,8 @@ struct front {
     const struct config *config;
     struct mailbox_engine engine;
     struct slab items;
-    struct public_suffixes suffixes; /* of jars */
+    struct public_suffixes suffixes; /* of jars; loaded for the first one */
+    bool has_tried_suffixes;         /* so that what is missing is told once */
     unsigned conns_max;              /* what MaxConnections= came to */
     uint64_t batches_count;          /* ever begun: the key of the latest */
     struct front_counters {

@@ -285,6 +285,10 @@ struct message_result item_result(const struct item *item, uint64_t delivered_ns
 
     if (item->hop_url)
         out.url = block_span(item->hop_url);
+    if (r->tls.version) {
+        out.tls_version = span_of_string(r->tls.version);
+        out.tls_cipher = span_of_string(r->tls.cipher);
+    }
     memcpy(out.fixed.remote_address, r->remote_address, sizeof(r->remote_address));
     if (fault_is_set(&r->fault))
         out.message = span_of_string(r->fault.why ? r->fault.why : fault_message(r->fault.code));

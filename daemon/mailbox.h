@@ -15,7 +15,7 @@
 #include "proxy.h"
 #include "retry_on.h"
 #include "span.h"
-#include "tls_context.h"
+#include "tls.h"
 #include "upload.h"
 #include "wire.h"
 
@@ -94,8 +94,9 @@ struct attempt_result {
     uint16_t remote_port;
     uint16_t connect_status; /* of a proxy's answer to the CONNECT made for it; 0 = none */
     uint8_t remote_address[16];
-    uint64_t wire_bytes; /* of the body, as received */
-    uint64_t body_bytes; /* handed to the sink */
+    struct tls_names tls; /* of the connection it went over */
+    uint64_t wire_bytes;  /* of the body, as received */
+    uint64_t body_bytes;  /* handed to the sink */
     uint64_t request_bytes;
     uint64_t upload_bytes; /* of the upload, sent, without framing */
     uint32_t head_bytes;   /* received, interim responses and trailers included */

@@ -194,6 +194,15 @@ static void pool_start_dial(struct pool *pool, struct pool_lease *lease)
                pool_route_take_session(lease->route), &pool_dial_events);
 }
 
+static void pool_lend(struct pool *pool, struct pool_lease *lease, struct conn *conn)
+{
+    lease->reused = conn->used;
+    conn->used = true;
+    if (conn->tls)
+        lease->tls = tls_names(conn->tls);
+    pool->leased_count++;
+}
+
 struct conn *pool_acquire(struct pool *pool, struct pool_lease *lease, const struct pool_key *key,
                           bool fresh, struct fault *ret_fault)
 {
@@ -209,6 +218,7 @@ struct conn *pool_acquire(struct pool *pool, struct pool_lease *lease, const str
     lease->fresh = fresh;
     lease->reused = false;
     lease->resumed = false;
+    lease->tls = (struct tls_names){ 0 };
     lease->resolved_ns = lease->connected_ns = lease->tls_ns = 0;
     lease->connect_status = 0;
     route->users++;
@@ -217,9 +227,7 @@ struct conn *pool_acquire(struct pool *pool, struct pool_lease *lease, const str
         conn = container_of(newest, struct conn, link);
         assert(conn_is_reusable(conn));
         pool_unlink_idle(pool, conn);
-        lease->reused = conn->used;
-        conn->used = true;
-        pool->leased_count++;
+        pool_lend(pool, lease, conn);
         return conn;
     }
     pool_start_dial(pool, lease);
@@ -231,9 +239,7 @@ static void pool_serve(struct pool *pool, struct pool_lease *lease, struct conn 
 {
     list_unlink(&lease->link);
     lease->dial = NULL;
-    lease->reused = conn->used;
-    conn->used = true;
-    pool->leased_count++;
+    pool_lend(pool, lease, conn);
     lease->ready(lease, conn);
 }
 

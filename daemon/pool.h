@@ -74,6 +74,7 @@ struct pool_lease {
     bool fresh;              /* takes no conn that has served before */
     bool reused;             /* the conn has served before */
     bool resumed;            /* its TLS session was */
+    struct tls_names tls;    /* of any conn */
 };
 
 int pool_init(struct pool *pool, struct ring *ring, struct timers *timers, struct resolve *resolve,

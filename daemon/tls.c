@@ -311,14 +311,9 @@ const char *tls_failure_text(const struct tls *tls)
     return tls->text[0] || !tls->fault.why ? tls->text : tls->fault.why;
 }
 
-const char *tls_version_text(const struct tls *tls)
+struct tls_names tls_names(const struct tls *tls)
 {
-    return SSL_get_version(tls->ssl);
-}
-
-const char *tls_cipher_text(const struct tls *tls)
-{
-    return SSL_get_cipher_name(tls->ssl);
+    return (struct tls_names){ SSL_get_version(tls->ssl), SSL_get_cipher_name(tls->ssl) };
 }
 
 bool tls_is_resumed(const struct tls *tls)

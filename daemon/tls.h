@@ -87,9 +87,14 @@ const struct fault *tls_fault(const struct tls *tls);
 #define TLS_TEXT_BYTES_MAX 400u
 const char *tls_failure_text(const struct tls *tls);
 
-/* From OPEN on; static text: "TLSv1.3", "TLS_AES_256_GCM_SHA384". */
-const char *tls_version_text(const struct tls *tls);
-const char *tls_cipher_text(const struct tls *tls);
+/* Static text; NULL: no TLS. */
+struct tls_names {
+    const char *version; /* "TLSv1.3" */
+    const char *cipher;  /* "TLS_AES_256_GCM_SHA384" */
+};
+
+/* From OPEN on. */
+struct tls_names tls_names(const struct tls *tls);
 bool tls_is_resumed(const struct tls *tls);
 
 /* What the next connection to the same host can begin with, owned by the caller; NULL if there is

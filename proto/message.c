@@ -378,7 +378,9 @@ message_error message_decode_result(const struct frame *frame, struct message_re
     if (!remote_family_is_known(result.fixed.remote_family) ||
         !span_take(&rest, result.fixed.message_bytes, &result.message) ||
         !span_take(&rest, result.fixed.content_type_bytes, &result.content_type) ||
-        !span_take(&rest, result.fixed.url_bytes, &result.url))
+        !span_take(&rest, result.fixed.url_bytes, &result.url) ||
+        !span_take(&rest, result.fixed.tls_version_bytes, &result.tls_version) ||
+        !span_take(&rest, result.fixed.tls_cipher_bytes, &result.tls_cipher))
         return WIRE_ERROR_MALFORMED;
     *ret = result;
     return 0;

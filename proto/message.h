@@ -47,7 +47,9 @@ struct message_result {
     struct wire_result fixed;
     struct span message;
     struct span content_type;
-    struct span url; /* where redirects led; empty = none were followed */
+    struct span url;         /* where redirects led; empty = none were followed */
+    struct span tls_version; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384"; empty = not over TLS */
+    struct span tls_cipher;
 };
 
 struct message_error_text {

@@ -82,7 +82,8 @@ size_t message_cookie_bytes(const struct cookie *cookie)
 size_t message_result_bytes(const struct message_result *message)
 {
     return frame_bytes(sizeof(message->fixed) + message->message.bytes +
-                       message->content_type.bytes + message->url.bytes);
+                       message->content_type.bytes + message->url.bytes +
+                       message->tls_version.bytes + message->tls_cipher.bytes);
 }
 
 size_t message_encode_profile(char *out, uint64_t id, const struct message_profile *message)
@@ -191,14 +192,19 @@ size_t message_encode_result(char *out, uint64_t id, const struct message_result
     char *at = put_header(out, (struct wire_header){ .type = WIRE_RESULT, .id = id }, length);
 
     assert(message->message.bytes <= UINT16_MAX && message->content_type.bytes <= UINT16_MAX);
+    assert(message->tls_version.bytes <= UINT8_MAX && message->tls_cipher.bytes <= UINT8_MAX);
     fixed.fixed_bytes = sizeof(fixed);
     fixed.message_bytes = (uint16_t)message->message.bytes;
     fixed.content_type_bytes = (uint16_t)message->content_type.bytes;
     fixed.url_bytes = (uint32_t)message->url.bytes;
+    fixed.tls_version_bytes = (uint8_t)message->tls_version.bytes;
+    fixed.tls_cipher_bytes = (uint8_t)message->tls_cipher.bytes;
     at = put_bytes(at, &fixed, sizeof(fixed));
     at = put_span(at, message->message);
     at = put_span(at, message->content_type);
     at = put_span(at, message->url);
+    at = put_span(at, message->tls_version);
+    at = put_span(at, message->tls_cipher);
     return put_padding(out, at, length);
 }
 

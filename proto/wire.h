@@ -292,10 +292,12 @@ struct wire_result {
     uint64_t attempt_ns; /* offset: the last attempt was begun; 0 when it was the first */
     uint32_t
         url_bytes; /* after the content type: the URL that answered, when redirects led there */
-    uint32_t head_bytes;     /* of the heads received over all hops */
-    uint16_t connect_status; /* of a proxy's answer to this item's CONNECT; 0 = none was sent */
-    uint8_t reserved2[6];    /* zero */
-    uint64_t upload_bytes;   /* of the request's body, sent by the last attempt, without framing */
+    uint32_t head_bytes;       /* of the heads received over all hops */
+    uint16_t connect_status;   /* of a proxy's answer to this item's CONNECT; 0 = none was sent */
+    uint8_t tls_version_bytes; /* after the URL: the last attempt's, as OpenSSL names them; */
+    uint8_t tls_cipher_bytes;  /* both empty when it was not over TLS */
+    uint8_t reserved2[4];      /* zero */
+    uint64_t upload_bytes;     /* of the request's body, sent by the last attempt, unframed */
 };
 static_assert(sizeof(struct wire_result) == 192, "wire layout");
 

@@ -125,6 +125,8 @@ static size_t put_result(char *out)
         .message = SPAN_LITERAL("closed after 10 of 100 bytes"),
         .content_type = SPAN_LITERAL("text/plain"),
         .url = SPAN_LITERAL("http://a.test/b"),
+        .tls_version = SPAN_LITERAL("TLSv1.3"),
+        .tls_cipher = SPAN_LITERAL("TLS_AES_128_GCM_SHA256"),
     };
 
     return message_encode_result(out, 11, &result);
@@ -227,7 +229,7 @@ static const size_t used_bytes[GOOD_FRAME_COUNT] = {
     [GOOD_CREDIT] = 32,
     [GOOD_HEAD] = 16 + 24 + 2 + 32,
     [GOOD_DATA] = 24 + 5,
-    [GOOD_RESULT] = 16 + 192 + 28 + 10 + 15,
+    [GOOD_RESULT] = 16 + 192 + 28 + 10 + 15 + 7 + 22,
     [GOOD_BATCH_DONE] = 16 + 56,
     [GOOD_GOAWAY] = 24,
     [GOOD_ERROR] = 16 + 16 + 12,

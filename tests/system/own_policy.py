@@ -6,9 +6,11 @@ import contextlib
 import pytest
 
 from mock_dns import A, SEQUENCE
-from origin import Origin, answer, expect_request, fin, reply_with, repeat, send, sleep
+from origin import (Origin, answer, expect_request, fin, forward_to, reply_with, repeat, send, sleep,
+                    tunnel_to)
 from own_net import PUBLIC_IPV4, PUBLIC_IPV6
 from support import assert_fails, assert_succeeds, run_haul
+from tls_ca import CA
 
 
 @pytest.fixture
@@ -163,6 +165,28 @@ def test_a_kept_connection_is_used_by_its_own_kind_only(daemon, public):
     assert fetch("--public-only") is True
     assert fetch() is True
     assert public.connections_count == 2
+
+
+# --- proxies
+
+@pytest.mark.parametrize("config, flags", [("", ("--public-only",)), ("DenyAddresses=private\n", ())],
+                         ids=["--public-only", "DenyAddresses="])
+@pytest.mark.parametrize("way", ["forwarded", "tunnelled"])
+def test_where_a_proxy_goes_is_the_proxys_matter(way, config, flags, start_daemon, start_origin,
+                                                 tmp_path):
+    daemon, ca = start_daemon(config=config), CA(tmp_path)
+    secured = {"tls": ca.server("127.0.0.1")} if way == "tunnelled" else {}
+    with Origin(host="127.0.0.1", **secured) as inside:
+        ports = {f"127.0.0.1:{inside.port}": inside.port}
+        proxy = start_origin([expect_request(), tunnel_to(ports) if secured else forward_to(ports)],
+                             host=PUBLIC_IPV4)
+        run = run_haul("batch", *flags, "--cacert", ca.path, "-x", proxy.url(), inside.url(),
+                       daemon=daemon)
+        assert_succeeds(run.expect(0).record)
+        assert run.record["remote_ip"] == PUBLIC_IPV4
+        run = run_haul("batch", *flags, "--cacert", ca.path, inside.url(), daemon=daemon)
+        assert_fails(run.expect(1).record, "policy/denied")
+        assert len(inside.requests) == 1
 
 
 # --- the daemon's own

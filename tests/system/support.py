@@ -43,7 +43,7 @@ CURL_CODES = {
 RECORD_KEYS = {
     "id", "url", "effective_url", "method", "status", "ok", "error", "exitcode", "attempts",
     "redirects", "http_version", "remote_ip", "remote_port", "reused", "tls_resumed",
-    "size_download", "size_wire", "content_type", "output", "hash", "redelivered",
+    "tls_version", "tls_cipher", "size_download", "size_wire", "content_type", "output", "hash", "redelivered",
     "time_queue", "time_namelookup", "time_connect", "time_appconnect", "time_pretransfer",
     "time_starttransfer", "time_total", "time_redirect", "service_ns", "response_ns", "late_ns", "phases", "t0_ns",
     "started_at",

@@ -1,6 +1,7 @@
 """The command line as a contract (CLI.md): records, summary, exit codes, input, refusals."""
 
 import base64
+import gzip
 import json
 import os
 import pty
@@ -12,7 +13,7 @@ import time
 
 import pytest
 
-from origin import answer, dead_port, expect_request, fin, repeat, send, sleep
+from origin import Origin, answer, dead_port, expect_request, fin, repeat, send, sleep
 from support import (CURL_CODES, PHASES, RECORD_KEYS, WAIT_S, assert_fails, assert_succeeds,
                      clean_env, end_group, find_binary, run_haul, spawn_haul)
 
@@ -249,6 +250,7 @@ def test_a_word_is_a_url_and_never_passes_as_an_empty_line(word):
 def test_v_shows_the_request_even_with_s(get, origin):
     run = get("-s", "-v", origin.url()).expect(0)
     assert "> GET / HTTP/1.1" in run.err and "< HTTP/1.1 200" in run.err, run.err
+    assert run.err.endswith(f"* new connection to 127.0.0.1:{origin.port}\n"), run.err
     assert get("-q", "-v", origin.url()).expect(0).err == ""
 
 
@@ -407,20 +409,12 @@ def test_a_terminal_gets_lines_for_people_not_json(daemon, origin):
     assert b'"phases"' not in text
 
 
-@pytest.mark.parametrize("args,seen", [
-    (["batch"], rb"\r\x1b\[K0/1   0/s   0 failed"),
-    (["get", "-o", "/dev/null"], rb"\r\x1b\[K0/1   3 B   \d B/s   0 failed"),
-    (["get"], None),  # the body is on the terminal
-    (["get", "-s", "-o", "/dev/null"], None),
-])
-def test_progress_is_for_terminals_and_work_of_a_second(args, seen, start_origin):
-    head, _, body = answer(b"abcdef").partition(b"abcdef")
-    origin = start_origin([repeat([expect_request(), send(head + b"abc"), sleep(1500),
-                                   send(b"def")])])
+def on_a_terminal(args, *origins, stdout=None):
+    """What haul writes to its terminal; stdout may lead elsewhere."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([find_binary("haul"), *args, origin.url()], stdin=theirs,
-                               stdout=theirs, stderr=theirs, env=clean_env(TERM="xterm"),
-                               start_new_session=True)
+    process = subprocess.Popen([find_binary("haul"), *args, *(one.url() for one in origins)],
+                               stdin=theirs, stdout=stdout or theirs, stderr=theirs,
+                               env=clean_env(TERM="xterm"), start_new_session=True)
     os.close(theirs)
     try:
         process.wait(WAIT_S)
@@ -432,8 +426,54 @@ def test_progress_is_for_terminals_and_work_of_a_second(args, seen, start_origin
         end_group(process)
         os.close(ours)
     assert process.returncode == 0, text
+    return text
+
+
+KNOWN, UNKNOWN = "Content-Length: 6\r\n", "Transfer-Encoding: chunked\r\n"
+
+
+def halting(field, first=b"abc", rest=b"def"):
+    """A body of which the first half comes a second and a half before the rest."""
+    if field == UNKNOWN:
+        first, rest = b"3\r\nabc\r\n", b"3\r\ndef\r\n0\r\n\r\n"
+    head = f"HTTP/1.1 200 OK\r\n{field}\r\n".encode()
+    return [expect_request(), send(head + first), sleep(1500), send(rest)]
+
+
+HALF = rb"\r\x1b\[K50%   3 B of 6 B   \d B/s   ETA [\d.]+ m?s\r"
+
+
+@pytest.mark.parametrize("args,field,seen", [
+    (["batch"], KNOWN, rb"\r\x1b\[K0/1   0/s   0 failed\r"),
+    (["get", "-o", "FILE"], KNOWN, HALF),
+    (["get", "-o", "/dev/null"], KNOWN, HALF),
+    (["get", "-o", "FILE", "-i"], KNOWN, HALF),
+    (["get", "-o", "FILE", "--compressed"], KNOWN, HALF),
+    (["get", "-o", "FILE"], UNKNOWN, rb"\r\x1b\[K3 B in [\d.]+ s   \d B/s\r"),
+    (["get"], KNOWN, None),  # the body is on the terminal
+    (["get", "-s", "-o", "/dev/null"], KNOWN, None),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_progress_is_for_terminals_and_work_of_a_second(args, field, seen, start_origin, tmp_path):
+    origin = start_origin([repeat(halting(field))])
+    text = on_a_terminal([tmp_path / "file" if a == "FILE" else a for a in args], origin)
     assert (b"\x1b[K" in text) == (seen is not None), text
     assert seen is None or re.search(seen, text), text
+
+
+def test_progress_knows_no_size_of_a_body_that_is_decoded(start_origin, tmp_path):
+    packed = gzip.compress(b"z" * 10000)
+    origin = start_origin([repeat(halting(
+        f"Content-Length: {len(packed)}\r\nContent-Encoding: gzip\r\n", packed[:-8], packed[-8:]))])
+    text = on_a_terminal(["get", "--compressed", "-o", tmp_path / "file"], origin)
+    assert re.search(rb"\[K\d+ k?B in [\d.]+ s ", text) and b"%" not in text, text
+
+
+def test_progress_of_several_says_which_one(start_origin):
+    """To a pipe, with the first one over before there is a line."""
+    quick, slow = Origin(), start_origin([repeat(halting(KNOWN))])
+    with quick:
+        text = on_a_terminal(["get"], quick, slow, stdout=subprocess.DEVNULL)
+    assert re.search(rb"\[K1/2   50%   3 B of 6 B   \d B/s   ETA [\d.]+ m?s   0 failed\r", text), text
 
 
 def test_error_numbers_are_curls(batch):

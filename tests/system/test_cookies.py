@@ -4,11 +4,14 @@ Hosts are names of 127.0.0.1 (--resolve), each with an origin of its own that re
 sent; TOKEN in a request of the wrong one is a leak.
 """
 
+import ctypes
 import http.cookiejar
+import re
 import shutil
 import signal
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -231,6 +234,35 @@ def test_a_huge_cookie_is_left_out(get, start_origin):
     origin = start_origin(routes({"/": leads_to("/next", "a=1", "big=" + "v" * 100_000, "b=2")}))
     get("-L", "-b", "", origin.url()).expect(0)
     assert cookies_of(origin) == [None, "a=1; b=2"]
+
+
+# --- without libpsl ---
+
+@pytest.fixture
+def without_psl():
+    """A wrapper for a daemon that finds an empty file in the library's place."""
+    ctypes.CDLL("libpsl.so.5")
+    maps = Path("/proc/self/maps").read_text()
+    wrapper = ["unshare", "-Urm", "sh", "-c", 'mount --bind /dev/null "$0" && exec "$@"',
+               re.search(r"/\S*/libpsl\.so\S*", maps)[0]]
+    if subprocess.run([*wrapper, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no user and mount namespaces here")
+    return wrapper
+
+
+def test_without_the_list_of_suffixes_cookies_stay_with_their_host(without_psl, start_daemon,
+                                                                   start_origin):
+    daemon = start_daemon(wrapper=without_psl)
+    api = start_origin(routes({}))
+    shop = start_origin(routes({"/": leads_to("/b", "own=1", f"wide={TOKEN}; Domain=shop.test"),
+                                "/b": leads_to("http://api.shop.test/")}))
+    flags = ["-L", *named(("www.shop.test", shop), ("api.shop.test", api)), "http://www.shop.test/"]
+    run_haul("get", *flags, daemon=daemon).expect(0)
+    assert "libpsl" not in daemon.log()     # no jar, no complaint
+    for _ in range(2):
+        run_haul("get", "-b", "", *flags, daemon=daemon).expect(0)
+    assert cookies_of(shop)[2:] == [None, "own=1"] * 2 and cookies_of(api) == [None] * 3
+    assert daemon.log().count("no list of public suffixes (libpsl.so.5)") == 1
 
 
 # --- https ---

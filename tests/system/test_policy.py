@@ -194,6 +194,19 @@ def test_a_private_daemon_obeys_too(origin):
     assert origin.connections_count == 0
 
 
+# --- proxies: what they may be, where they may lead (own_policy.py has what is allowed)
+
+@pytest.mark.parametrize("url", ["http://8.8.4.4/", "https://8.8.4.4/"])
+@pytest.mark.parametrize("config, flags, rule", [
+    ("", ("--public-only",), "--public-only"), ("DenyAddresses=private\n", (), "DenyAddresses=private")],
+    ids=["--public-only", "DenyAddresses="])
+def test_a_proxys_own_address_is_judged(url, config, flags, rule, start_daemon, start_origin):
+    proxy = start_origin()
+    run = run_haul("batch", *flags, "-x", proxy.url(), url, daemon=start_daemon(config=config))
+    assert_denied(run.expect(1).record, "127.0.0.1", rule)
+    assert proxy.connections_count == 0
+
+
 # --- DenyAddresses=
 
 def test_the_daemon_can_deny_private_addresses_to_all(start_daemon, start_origin, tmp_path):

@@ -100,6 +100,31 @@ def test_resumes_sessions(versions, daemon, secure, ca):
     assert origin.connections_count == 3
 
 
+CIPHERS = {cipher["name"] for cipher in ssl.create_default_context().get_ciphers()}
+
+
+@pytest.mark.parametrize("versions, name", [(V12, "TLSv1.2"), (V13, "TLSv1.3")])
+def test_tells_version_and_cipher(versions, name, daemon, secure, origin, ca):
+    secured = secure(versions=versions)
+    for reused in False, True:
+        record = record_of(secured, "--cacert", ca.path, daemon=daemon, code=0)
+        assert (record["reused"], record["tls_version"]) == (reused, name)
+        assert record["tls_cipher"] in CIPHERS
+    run = run_haul("get", "-s", "-v", "--cacert", ca.path, secured.url(), daemon=daemon).expect(0)
+    assert f"\n* kept connection to 127.0.0.1:{secured.port}, {name} / {record['tls_cipher']}\n" \
+        in run.err
+    record = record_of(origin, daemon=daemon, code=0)
+    assert (record["tls_version"], record["tls_cipher"]) == (None, None)
+
+
+def test_w_tells_that_a_certificate_was_refused(daemon, secure, ca):
+    origin = secure()
+    for flags, said in (["--cacert", ca.path], b"0 0"), ([], b"1 60"):
+        run = run_haul("get", "-o", "/dev/null", "-w", "%{ssl_verify_result} %{exitcode}", *flags,
+                       origin.url(), daemon=daemon)
+        assert run.out == said
+
+
 def test_speaks_to_a_server_without_alpn(daemon, secure, ca):
     assert_succeeds(record_of(secure(alpn=None), "--cacert", ca.path, daemon=daemon, code=0))
 

@@ -26,6 +26,7 @@ static int begin(void **state)
     struct scene *t = calloc(1, sizeof(*t));
 
     assert_non_null(t);
+    assert_true(public_suffixes_load(&t->suffixes));
     t->jar = cookies_new(&t->suffixes);
     assert_non_null(t->jar);
     *state = t;
@@ -182,6 +183,18 @@ static void a_suffix_names_itself_and_nobody_below(void **state)
     expect_sent(t, "http://x.github.io/", "");
     assert_int_equal(sets(t, "http://10.0.0.1/", "a=1; Domain=10.0.0.1"), COOKIES_KEPT);
     expect_sent(t, "http://10.0.0.1/", "a=1");
+}
+
+static void without_a_list_a_cookie_stays_with_its_host(void **state)
+{
+    struct scene *t = *state;
+
+    public_suffixes_deinit(&t->suffixes);
+    assert_int_equal(sets(t, "http://www.a.test/", "a=1; Domain=www.a.test"), COOKIES_KEPT);
+    assert_int_equal(sets(t, "http://www.a.test/", "b=2; Domain=a.test"), COOKIES_REFUSED);
+    expect_sent(t, "http://www.a.test/", "a=1");
+    expect_sent(t, "http://x.www.a.test/", "");
+    expect_sent(t, "http://a.test/", "");
 }
 
 static void paths_lie_within_paths(void **state)
@@ -456,6 +469,7 @@ int main(void)
         TEST(a_domain_includes_what_is_below_it),
         TEST(who_may_name_which_domain),
         TEST(a_suffix_names_itself_and_nobody_below),
+        TEST(without_a_list_a_cookie_stays_with_its_host),
         TEST(paths_lie_within_paths),
         TEST(a_cookie_without_path_is_for_the_directory),
         TEST(the_more_specific_comes_first_then_the_older),

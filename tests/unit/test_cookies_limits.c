@@ -26,6 +26,7 @@ static int begin(void **state)
     struct scene *t = calloc(1, sizeof(*t));
 
     assert_non_null(t);
+    assert_true(public_suffixes_load(&t->suffixes));
     t->jar = cookies_new(&t->suffixes);
     assert_non_null(t->jar);
     *state = t;

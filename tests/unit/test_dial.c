@@ -1,166 +1,24 @@
 /*
  * From a route to a connection: addresses race, shortages are waited out, one outcome.
  */
-#include "dial.h"
-#include "ring_fake.h"
+#include "dial_scene.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#define MS UINT64_C(1000000)
-#define S UINT64_C(1000000000)
-
-struct scene {
-    struct ring *ring;
-    struct timers timers;
-    struct resolve *resolve;
-    struct conns conns;
-    struct dialer dialer;
-    struct dial dial;
-    struct conn *conn;
-    unsigned open_count, failed_count;
-    struct fault fault;
-    char hosts_path[64];
-};
-
-static void on_bytes(void *ctx, struct conn *conn, struct span bytes, uint64_t now_ns)
-{
-    (void)ctx, (void)conn, (void)bytes, (void)now_ns;
-}
-
-static void on_closed(void *ctx, struct conn *conn, int error, bool while_sending)
-{
-    (void)ctx, (void)conn, (void)error, (void)while_sending;
-}
-
-static const struct conn_events holder_events = { .bytes = on_bytes, .closed = on_closed };
-
-static void on_open(struct dial *dial, struct conn *conn)
-{
-    struct scene *t = container_of(dial, struct scene, dial);
-
-    t->open_count++;
-    t->conn = conn;
-    conn_adopt(conn, &holder_events, t);
-}
-
-static void on_failed(struct dial *dial, const struct fault *fault)
-{
-    struct scene *t = container_of(dial, struct scene, dial);
-
-    t->failed_count++;
-    t->fault = *fault;
-}
-
-static const struct dial_events events = { .open = on_open, .failed = on_failed };
-
-static void on_gone(void *ctx)
-{
-    (void)ctx;
-}
-
-static int begin(void **state)
-{
-    static const char hosts[] = "192.0.2.1 three.test\n192.0.2.2 three.test\n2001:db8::3 "
-                                "three.test\n192.0.2.9 one.test\n"
-                                "10.0.0.1 mixed.test\n9.9.9.1 mixed.test\n127.0.0.1 "
-                                "mixed.test\n9.9.9.2 mixed.test\n10.0.0.2 inside.test\n"
-                                "fd00::2 inside.test\n::ffff:169.254.169.254 inside.test\n";
-    static struct scene scene;
-    struct scene *t = &scene;
-    struct resolve_options options = { .servers = "127.0.0.1:9" };
-    int fd;
-
-    *t = (struct scene){ .ring = fake_new() };
-    timers_init(&t->timers, ring_now_ns(t->ring));
-    (void)snprintf(t->hosts_path, sizeof(t->hosts_path), "/tmp/hauld-test-hosts-XXXXXX");
-    fd = mkstemp(t->hosts_path);
-    assert_int_equal(write(fd, hosts, sizeof(hosts) - 1), sizeof(hosts) - 1);
-    (void)close(fd);
-    options.hosts_path = t->hosts_path;
-    assert_int_equal(resolve_new(&t->resolve, t->ring, &t->timers, &options), 0);
-    assert_int_equal(conns_init(&t->conns, t->ring, 4, on_gone, t), 0);
-    t->dialer = (struct dialer){
-        .ring = t->ring, .timers = &t->timers, .resolve = t->resolve, .conns = &t->conns
-    };
-    *state = t;
-    return 0;
-}
-
-static void settles(struct scene *t)
-{
-    for (unsigned i = 0; i < 4; i++) {
-        fake_run(t->ring);
-        timers_advance(&t->timers, ring_now_ns(t->ring));
-    }
-}
-
-static int end(void **state)
-{
-    struct scene *t = *state;
-
-    assert_true(t->open_count + t->failed_count <= 1);
-    assert_false(t->dial.active);
-    if (t->conn)
-        conn_close(t->conn);
-    resolve_shutdown(t->resolve);
-    settles(t);
-    fake_check_quiet(t->ring);
-    conns_deinit(&t->conns);
-    resolve_free(t->resolve);
-    assert_int_equal(t->timers.count, 0);
-    ring_free(t->ring);
-    return unlink(t->hosts_path);
-}
-
-static void waits(struct scene *t, uint64_t ns)
-{
-    uint64_t end_ns = ring_now_ns(t->ring) + ns;
-
-    while (ring_now_ns(t->ring) < end_ns) {
-        fake_advance(t->ring, MS);
-        settles(t);
-    }
-}
-
-static void dials(struct scene *t, const char *host, enum resolve_family family)
+static void dials(struct dial_scene *t, const char *host, enum resolve_family family)
 {
     const struct dial_route route = { .host = host, .port = 8080, .family = family };
-    const struct dial_options options = { .dns_timeout_ns = 5 * S, .connect_timeout_ns = 10 * S };
 
-    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
-    assert_int_equal(t->open_count + t->failed_count, 0); /* never inside */
-    settles(t);
-}
-
-static void fails_with(const struct scene *t, enum fault_code code, enum phase phase)
-{
-    assert_int_equal(t->failed_count, 1);
-    assert_string_equal(fault_name(t->fault.code), fault_name(code));
-    assert_int_equal(t->fault.code, code);
-    assert_string_equal(phase_name(t->fault.phase), phase_name(phase));
-}
-
-/* The nth socket was told to go to this IPv4 address. */
-static void went_to(const struct scene *t, unsigned nth, uint32_t address)
-{
-    const struct sockaddr_in *to = (const void *)fake_connected_to(t->ring, fake_fd(nth));
-
-    assert_non_null(to);
-    assert_int_equal(to->sin_family, AF_INET);
-    assert_int_equal(ntohs(to->sin_port), 8080);
-    assert_int_equal(ntohl(to->sin_addr.s_addr), address);
+    dials_route(t, &route);
 }
 
 static void opens_a_literal_without_asking(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     dials(t, "192.0.2.7", RESOLVE_ANY);
     assert_int_equal(t->open_count, 1);
@@ -171,7 +29,7 @@ static void opens_a_literal_without_asking(void **state)
 
 static void opens_an_ipv6_literal(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
     const struct sockaddr_in6 *to;
 
     dials(t, "2001:db8::1", RESOLVE_ANY);
@@ -182,7 +40,7 @@ static void opens_an_ipv6_literal(void **state)
 
 static void several_literals_race_in_their_order(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     fake_connect_result(t->ring, -ECONNREFUSED);
     fake_connect_result(t->ring, -ECONNREFUSED);
@@ -196,7 +54,7 @@ static void several_literals_race_in_their_order(void **state)
 
 static void of_several_literals_the_wanted_version_counts(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     dials(t, "2001:db8::1,192.0.2.7", RESOLVE_IPV4);
     assert_int_equal(t->open_count, 1);
@@ -208,20 +66,20 @@ static void what_is_no_list_of_literals_is_a_name(void **state)
     static const char *const rows[] = { "192.0.2.1,",          ",192.0.2.1",
                                         "192.0.2.1,,::1",      "192.0.2.1,one.test",
                                         "192.0.2.1 192.0.2.2", "[::1]" };
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         dials(t, rows[i], RESOLVE_ANY);
         dial_cancel(&t->dial);
         assert_int_equal(resolve_counters(t->resolve)->lookups, i + 1);
     }
-    settles(t);
+    dial_settles(t);
     assert_int_equal(fake_sockets_made(t->ring), 0);
 }
 
 static void a_literal_of_the_other_family_is_not_found(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     dials(t, "192.0.2.7", RESOLVE_IPV6);
     fails_with(t, FAULT_DNS_NOT_FOUND, PHASE_DNS);
@@ -230,7 +88,7 @@ static void a_literal_of_the_other_family_is_not_found(void **state)
 
 static void tries_several_addresses_in_turn(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     fake_connect_result(t->ring, -ECONNREFUSED);
     fake_connect_result(t->ring, -ENETUNREACH);
@@ -243,7 +101,7 @@ static void tries_several_addresses_in_turn(void **state)
 
 static void tells_why_the_last_address_failed(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     fake_connect_result(t->ring, -ECONNREFUSED);
     fake_connect_result(t->ring, -ECONNREFUSED);
@@ -255,17 +113,17 @@ static void tells_why_the_last_address_failed(void **state)
 
 static void one_timeout_covers_all_addresses(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     fake_connect_result(t->ring, FAKE_NEVER);
     fake_connect_result(t->ring, FAKE_NEVER);
     fake_connect_result(t->ring, FAKE_NEVER);
     dials(t, "three.test", RESOLVE_ANY);
-    waits(t, 6 * S);
+    dial_waits(t, 6 * S);
     fake_connect_finish(t->ring, fake_fd(1), -ECONNREFUSED);
-    waits(t, 3900 * MS);
+    dial_waits(t, 3900 * MS);
     assert_int_equal(t->failed_count, 0);
-    waits(t, 200 * MS);
+    dial_waits(t, 200 * MS);
     fails_with(t, FAULT_TIMEOUT_CONNECT, PHASE_CONNECT);
     assert_int_equal(fake_open_sockets(t->ring), 0);
 }
@@ -274,34 +132,34 @@ static void one_timeout_covers_all_addresses(void **state)
 
 static void ipv6_begins_and_the_next_follows_after_a_quarter_of_a_second(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     fake_connect_result(t->ring, FAKE_NEVER);
     dials(t, "three.test", RESOLVE_ANY);
     assert_int_equal(fake_connected_to(t->ring, fake_fd(1))->sa_family, AF_INET6);
-    waits(t, 249 * MS);
+    dial_waits(t, 249 * MS);
     assert_int_equal(fake_sockets_made(t->ring), 1);
-    waits(t, 2 * MS);
+    dial_waits(t, 2 * MS);
     assert_int_equal(t->open_count, 1);
     went_to(t, 2, 0xc0000201);
     assert_int_equal(t->conn->remote_family, 4);
     assert_false(fake_is_open(t->ring, fake_fd(1)));
-    waits(t, S);
+    dial_waits(t, S);
     assert_int_equal(fake_sockets_made(t->ring), 2);
 }
 
 static void who_connects_first_wins_and_the_others_are_closed(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     for (unsigned i = 0; i < 3; i++)
         fake_connect_result(t->ring, FAKE_NEVER);
     dials(t, "three.test", RESOLVE_ANY);
-    waits(t, 600 * MS);
+    dial_waits(t, 600 * MS);
     assert_int_equal(fake_sockets_made(t->ring), 3);
     assert_int_equal(fake_open_sockets(t->ring), 3);
     fake_connect_finish(t->ring, fake_fd(1), 0);
-    settles(t);
+    dial_settles(t);
     assert_int_equal(t->open_count, 1);
     assert_int_equal(t->conn->remote_family, 6);
     assert_int_equal(fake_open_sockets(t->ring), 1);
@@ -310,52 +168,52 @@ static void who_connects_first_wins_and_the_others_are_closed(void **state)
 
 static void a_failure_begins_the_next_at_once(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     for (unsigned i = 0; i < 3; i++)
         fake_connect_result(t->ring, FAKE_NEVER);
     dials(t, "three.test", RESOLVE_ANY);
-    waits(t, 300 * MS);
+    dial_waits(t, 300 * MS);
     assert_int_equal(fake_sockets_made(t->ring), 2);
     fake_connect_finish(t->ring, fake_fd(1), -EHOSTUNREACH);
-    settles(t);
+    dial_settles(t);
     assert_int_equal(fake_sockets_made(t->ring), 3);
     fake_connect_finish(t->ring, fake_fd(3), -ECONNREFUSED);
-    settles(t);
+    dial_settles(t);
     assert_int_equal(t->failed_count, 0); /* one is still trying */
     fake_connect_finish(t->ring, fake_fd(2), 0);
-    settles(t);
+    dial_settles(t);
     assert_int_equal(t->open_count, 1);
     went_to(t, 2, 0xc0000201);
 }
 
 static void when_all_have_failed_it_is_over(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     for (unsigned i = 0; i < 3; i++)
         fake_connect_result(t->ring, FAKE_NEVER);
     dials(t, "three.test", RESOLVE_ANY);
-    waits(t, 600 * MS);
+    dial_waits(t, 600 * MS);
     fake_connect_finish(t->ring, fake_fd(2), -ECONNREFUSED);
     fake_connect_finish(t->ring, fake_fd(1), -ENETUNREACH);
-    settles(t);
+    dial_settles(t);
     assert_int_equal(t->failed_count, 0);
     fake_connect_finish(t->ring, fake_fd(3), -ECONNREFUSED);
-    settles(t);
+    dial_settles(t);
     fails_with(t, FAULT_CONNECT_REFUSED, PHASE_CONNECT);
 }
 
 static void a_shortage_in_the_race_gives_the_address_another_try(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     fake_connect_result(t->ring, FAKE_NEVER);
     fake_connect_result(t->ring, -EADDRNOTAVAIL);
     dials(t, "three.test", RESOLVE_ANY);
-    waits(t, 255 * MS);
+    dial_waits(t, 255 * MS);
     assert_int_equal(fake_sockets_made(t->ring), 2);
-    waits(t, 30 * MS);
+    dial_waits(t, 30 * MS);
     assert_int_equal(fake_sockets_made(t->ring), 3);
     went_to(t, 3, 0xc0000201);
     assert_int_equal(t->open_count, 1);
@@ -363,62 +221,62 @@ static void a_shortage_in_the_race_gives_the_address_another_try(void **state)
 
 static void without_a_socket_for_the_next_the_oldest_gives_way(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     fake_connect_result(t->ring, FAKE_NEVER);
     dials(t, "three.test", RESOLVE_ANY);
-    waits(t, 245 * MS);
+    dial_waits(t, 245 * MS);
     fake_socket_result(t->ring, -EMFILE);
-    waits(t, 10 * MS);
+    dial_waits(t, 10 * MS);
     assert_false(fake_is_open(t->ring, fake_fd(1)));
     assert_int_equal(t->open_count + t->failed_count, 0);
-    waits(t, 30 * MS);
+    dial_waits(t, 30 * MS);
     assert_int_equal(t->open_count, 1);
     went_to(t, 2, 0xc0000201);
 }
 
 static void one_attempt_gives_way_to_one_address(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     fake_connect_result(t->ring, FAKE_NEVER);
     fake_connect_result(t->ring, FAKE_NEVER);
     dials(t, "three.test", RESOLVE_ANY);
-    waits(t, 495 * MS);
+    dial_waits(t, 495 * MS);
     assert_int_equal(fake_open_sockets(t->ring), 2);
     for (unsigned i = 0; i < 5; i++)
         fake_socket_result(t->ring, -EMFILE);
-    waits(t, 80 * MS);
+    dial_waits(t, 80 * MS);
     assert_false(fake_is_open(t->ring, fake_fd(1)));
     assert_true(fake_is_open(t->ring, fake_fd(2)));
     fake_connect_finish(t->ring, fake_fd(2), 0);
-    settles(t);
+    dial_settles(t);
     assert_int_equal(t->open_count, 1);
 }
 
 static void cancelled_in_the_race_it_leaves_nothing(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     for (unsigned i = 0; i < 3; i++)
         fake_connect_result(t->ring, FAKE_NEVER);
     dials(t, "three.test", RESOLVE_ANY);
-    waits(t, 600 * MS);
+    dial_waits(t, 600 * MS);
     dial_cancel(&t->dial);
-    waits(t, 20 * S);
+    dial_waits(t, 20 * S);
     assert_int_equal(t->open_count + t->failed_count, 0);
     assert_int_equal(fake_open_sockets(t->ring), 0);
 }
 
 static void a_name_that_nobody_answers_for_times_out(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     dials(t, "never.test", RESOLVE_ANY);
     assert_int_equal(dial_phase(&t->dial), PHASE_DNS);
-    waits(t, 4900 * MS);
+    dial_waits(t, 4900 * MS);
     assert_int_equal(t->failed_count, 0);
-    waits(t, 200 * MS);
+    dial_waits(t, 200 * MS);
     fails_with(t, FAULT_TIMEOUT_DNS, PHASE_DNS);
 }
 
@@ -426,33 +284,34 @@ static void a_name_that_nobody_answers_for_times_out(void **state)
 
 static void a_shortage_that_passes_is_not_noticed(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     fake_socket_result(t->ring, -EMFILE);
     fake_socket_result(t->ring, -ENFILE);
     fake_connect_result(t->ring, -EADDRNOTAVAIL);
     dials(t, "three.test", RESOLVE_IPV4);
     assert_int_equal(t->open_count, 0);
-    waits(t, 100 * MS);
+    dial_waits(t, 100 * MS);
     assert_int_equal(t->open_count, 1);
     went_to(t, 2,
             ntohl(((const struct sockaddr_in *)(const void *)fake_connected_to(t->ring, fake_fd(1)))
                       ->sin_addr.s_addr)); /* the same address again */
 }
 
-static void fails_for_ever(struct scene *t, void (*next)(struct ring *ring, int error), int error)
+static void fails_for_ever(struct dial_scene *t, void (*next)(struct ring *ring, int error),
+                           int error)
 {
     for (unsigned i = 0; i < 2000; i++)
         next(t->ring, error);
     dials(t, "one.test", RESOLVE_ANY);
-    waits(t, 9900 * MS);
+    dial_waits(t, 9900 * MS);
     assert_int_equal(t->failed_count, 0);
-    waits(t, 200 * MS);
+    dial_waits(t, 200 * MS);
 }
 
 static void a_lack_of_descriptors_is_ours_not_the_origins(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     fails_for_ever(t, fake_socket_result, -EMFILE);
     fails_with(t, FAULT_LOCAL_NO_DESCRIPTORS, PHASE_CONNECT);
@@ -465,7 +324,7 @@ static void connect_fails(struct ring *ring, int error)
 
 static void a_lack_of_ports_is_ours_not_the_origins(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     fails_for_ever(t, connect_fails, -EADDRNOTAVAIL);
     fails_with(t, FAULT_LOCAL_NO_PORTS, PHASE_CONNECT);
@@ -474,13 +333,13 @@ static void a_lack_of_ports_is_ours_not_the_origins(void **state)
 /* The loop was busy and looks at its timers only after the limit. */
 static void a_shortage_is_named_also_when_time_has_run_out(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     for (unsigned i = 0; i < 10; i++)
         fake_socket_result(t->ring, -EMFILE);
     dials(t, "one.test", RESOLVE_ANY);
     fake_advance(t->ring, 11 * S);
-    settles(t);
+    dial_settles(t);
     fails_with(t, FAULT_LOCAL_NO_DESCRIPTORS, PHASE_CONNECT);
 }
 
@@ -491,9 +350,9 @@ static void cancelled_it_says_nothing_and_leaves_nothing(void **state)
     static const char *const hosts[] = { "never.test", "192.0.2.7", "three.test" };
     const struct dial_route route = { .host = "one.test", .port = 1 };
     const struct dial_options options = { .dns_timeout_ns = S, .connect_timeout_ns = S };
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
-    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
+    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &dial_scene_events);
     dial_cancel(&t->dial); /* before its first step */
     dial_cancel(&t->dial); /* fine when it is over */
     for (unsigned i = 0; i < 3; i++) {
@@ -501,28 +360,28 @@ static void cancelled_it_says_nothing_and_leaves_nothing(void **state)
             fake_connect_result(t->ring, FAKE_NEVER);
         dials(t, hosts[i], RESOLVE_ANY);
         dial_cancel(&t->dial);
-        settles(t);
+        dial_settles(t);
         assert_int_equal(t->conns.open_count, 0);
     }
     fake_socket_result(t->ring, -EMFILE);
     dials(t, "one.test", RESOLVE_ANY); /* waits for a descriptor */
     dial_cancel(&t->dial);
-    waits(t, 20 * S);
+    dial_waits(t, 20 * S);
     assert_int_equal(t->open_count + t->failed_count, 0);
 }
 
-static void dials_from(struct scene *t, const char *interface)
+static void dials_from(struct dial_scene *t, const char *interface)
 {
     const struct dial_route route = { .host = "192.0.2.7", .port = 1, .interface = interface };
     const struct dial_options options = { .dns_timeout_ns = S, .connect_timeout_ns = S };
 
-    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
-    settles(t);
+    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &dial_scene_events);
+    dial_settles(t);
 }
 
 static void an_interface_that_is_no_address_is_refused(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     dials_from(t, "eth0");
     fails_with(t, FAULT_INPUT_ARGUMENT, PHASE_CONNECT);
@@ -531,7 +390,7 @@ static void an_interface_that_is_no_address_is_refused(void **state)
 /* Its port is chosen at connect, so a bind that fails has nothing to do with a lack of ports. */
 static void an_interface_of_another_machine_is_refused_at_once(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     fake_bind_result(t->ring, -EADDRNOTAVAIL);
     dials_from(t, "192.0.2.200");
@@ -540,7 +399,7 @@ static void an_interface_of_another_machine_is_refused_at_once(void **state)
 
 static void a_unix_path_that_does_not_fit_is_refused_not_cut(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
     char path[200];
     const struct dial_route route = { .host = "x.test", .port = 1, .unix_path = path };
     const struct dial_options options = { .dns_timeout_ns = S, .connect_timeout_ns = S };
@@ -548,21 +407,21 @@ static void a_unix_path_that_does_not_fit_is_refused_not_cut(void **state)
     memset(path, 'a', sizeof(path));
     path[0] = '/';
     path[sizeof(path) - 1] = '\0';
-    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
-    settles(t);
+    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &dial_scene_events);
+    dial_settles(t);
     assert_int_equal(t->open_count, 0);
     fails_with(t, FAULT_INPUT_ARGUMENT, PHASE_CONNECT);
 }
 
 static void opens_a_unix_socket(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
     const struct dial_route route = { .host = "x.test", .port = 1, .unix_path = "/run/x.sock" };
     const struct dial_options options = { .dns_timeout_ns = S, .connect_timeout_ns = S };
     const struct sockaddr_un *to;
 
-    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
-    settles(t);
+    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &dial_scene_events);
+    dial_settles(t);
     assert_int_equal(t->open_count, 1);
     to = (const void *)fake_connected_to(t->ring, fake_fd(1));
     assert_int_equal(to->sun_family, AF_UNIX);
@@ -572,18 +431,18 @@ static void opens_a_unix_socket(void **state)
 
 /* ---- the policy ---- */
 
-static void dials_by(struct scene *t, enum policy policy, const char *host)
+static void dials_by(struct dial_scene *t, enum policy policy, const char *host)
 {
     const struct dial_route route = { .host = host, .port = 8080, .policy = policy };
     const struct dial_options options = { .dns_timeout_ns = 5 * S, .connect_timeout_ns = 10 * S };
 
-    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
+    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &dial_scene_events);
     assert_int_equal(t->open_count + t->failed_count, 0); /* never inside */
-    settles(t);
+    dial_settles(t);
 }
 
 /* No socket was so much as made, and the words name the address. */
-static void is_denied(const struct scene *t, const char *address)
+static void is_denied(const struct dial_scene *t, const char *address)
 {
     fails_with(t, FAULT_POLICY_DENIED, PHASE_CONNECT);
     assert_non_null(t->fault.why);
@@ -593,7 +452,7 @@ static void is_denied(const struct scene *t, const char *address)
 
 static void a_public_address_is_allowed(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     dials_by(t, POLICY_PUBLIC_ONLY, "9.9.9.9");
     assert_int_equal(t->open_count, 1);
@@ -604,7 +463,7 @@ static void a_literal_that_is_not_public_is_denied(void **state)
 {
     static const char *const hosts[] = { "127.0.0.1", "::1", "10.1.2.3", "169.254.169.254",
                                          "0.0.0.0",   "::",  "fe80::1",  "::ffff:127.0.0.1" };
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
         t->failed_count = 0;
@@ -615,7 +474,7 @@ static void a_literal_that_is_not_public_is_denied(void **state)
 
 static void without_a_policy_it_is_not(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     dials_by(t, POLICY_ANY, "127.0.0.1");
     assert_int_equal(t->open_count, 1);
@@ -625,7 +484,7 @@ static void without_a_policy_it_is_not(void **state)
 /* mixed.test has four addresses, two of them public. */
 static void only_public_addresses_of_several_are_tried(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     fake_connect_result(t->ring, -ECONNREFUSED);
     dials_by(t, POLICY_PUBLIC_ONLY, "mixed.test");
@@ -641,7 +500,7 @@ static void only_public_addresses_of_several_are_tried(void **state)
 /* What the user can act on is that nobody listens there, not that haul kept away elsewhere. */
 static void what_a_public_address_said_is_told_and_no_other_follows(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     fake_connect_result(t->ring, -ECONNREFUSED);
     fake_connect_result(t->ring, -ECONNREFUSED);
@@ -652,19 +511,19 @@ static void what_a_public_address_said_is_told_and_no_other_follows(void **state
 
 static void a_shortage_is_waited_out_for_a_public_address(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     fake_socket_result(t->ring, -EMFILE);
     dials_by(t, POLICY_PUBLIC_ONLY, "mixed.test");
     assert_int_equal(t->open_count, 0);
-    waits(t, 100 * MS);
+    dial_waits(t, 100 * MS);
     assert_int_equal(t->open_count, 1);
     assert_int_equal(fake_sockets_made(t->ring), 1);
 }
 
 static void a_name_with_no_public_address_is_denied_at_once(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
 
     dials_by(t, POLICY_PUBLIC_ONLY, "inside.test");
     is_denied(t, ""); /* one of three */
@@ -673,26 +532,26 @@ static void a_name_with_no_public_address_is_denied_at_once(void **state)
 
 static void a_unix_socket_is_not_public(void **state)
 {
-    struct scene *t = *state;
+    struct dial_scene *t = *state;
     struct dial_route route = {
         .host = "x.test", .port = 1, .unix_path = "/run/x.sock", .policy = POLICY_PUBLIC_ONLY
     };
     const struct dial_options options = { .dns_timeout_ns = S, .connect_timeout_ns = S };
 
-    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
-    settles(t);
+    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &dial_scene_events);
+    dial_settles(t);
     is_denied(t, "--public-only");
 
     t->failed_count = 0;
     route.policy = POLICY_DENY_PRIVATE; /* its key is UnixUpstreams= */
-    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &events);
-    settles(t);
+    dial_start(&t->dial, &t->dialer, &route, &options, NULL, &dial_scene_events);
+    dial_settles(t);
     assert_int_equal(t->open_count, 1);
 }
 
 int main(void)
 {
-#define DIAL(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define DIAL(test) cmocka_unit_test_setup_teardown(test, dial_scene_begin, dial_scene_end)
     const struct CMUnitTest tests[] = {
         DIAL(opens_a_literal_without_asking),
         DIAL(opens_an_ipv6_literal),

@@ -201,7 +201,7 @@ static const struct {
       MALFORMED },
     { "a fault of tomorrow", GOOD_RESULT, AT(wire_result, fault), 999, OK },
     { "a URL beyond the frame", GOOD_RESULT, AT(wire_result, url_bytes), 0xffffffff, MALFORMED },
-    { "the other reserved", GOOD_RESULT, AT(wire_result, reserved2[5]), 1, RESERVED },
+    { "the other reserved", GOOD_RESULT, AT(wire_result, reserved2[3]), 1, RESERVED },
     { "a cap of tomorrow", GOOD_RESULT, AT(wire_result, held_by), 77, OK },
     { "reserved", GOOD_BATCH_DONE, AT(wire_batch_done, reserved), 1, RESERVED },
     { "reserved", GOOD_GOAWAY, AT(wire_goaway, reserved), 1, RESERVED },

@@ -252,6 +252,8 @@ static void has_every_key_in_the_order_of_the_contract(void **state)
         "phases",
         "t0_ns",
         "started_at",
+        "tls_version",
+        "tls_cipher",
     };
     struct outcome o = ok_outcome(&plain_result);
     struct text text = { 0 };

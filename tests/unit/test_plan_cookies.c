@@ -3,6 +3,7 @@
  * which lines of a file are cookies.
  */
 #include "plan_cookies.h"
+#include "typed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,40 +16,10 @@
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 #define NOW UINT64_C(1700000000)
-#define WORDS_MAX 12
 #define JAR WIRE_BATCH_COOKIES
 #define JAR_BACK (WIRE_BATCH_COOKIES | WIRE_BATCH_COOKIES_BACK)
 
-struct made {
-    struct options options;
-    struct plan plan;
-    char *why;
-    char *argv[WORDS_MAX];
-    bool is_made;
-};
-
 static char file_path[] = "/tmp/haul-test-cookies-XXXXXX";
-
-static void user_types(struct made *made, const char *const *words)
-{
-    int argc = 1;
-
-    *made = (struct made){ 0 };
-    made->argv[0] = strdup("haul");
-    for (; words[argc - 1]; argc++)
-        made->argv[argc] = strdup(words[argc - 1]);
-    assert_true(options_parse(&made->options, argc, made->argv, &made->why));
-    made->is_made = plan_init(&made->plan, &made->options, &made->why);
-}
-
-static void user_is_done(struct made *made)
-{
-    plan_deinit(&made->plan);
-    options_deinit(&made->options);
-    free(made->why);
-    for (size_t i = 0; i < WORDS_MAX; i++)
-        free(made->argv[i]);
-}
 
 /* "domain path name=value|" of each COOKIE frame, in order. */
 static void expect_frames(struct span frames, const char *expected)

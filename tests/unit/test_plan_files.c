@@ -3,6 +3,7 @@
  */
 #include "plan_body.h"
 #include "plan_upload.h"
+#include "typed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,28 +15,16 @@
 #include <cmocka.h>
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
-#define WORDS_MAX 12
 #define AGENT "User-Agent: haul/" HAUL_VERSION
 
-struct made {
-    struct options options;
-    struct plan plan;
-    char path[64];
-    char words[WORDS_MAX][128];
-    char *why;
-    bool is_made;
-};
-
 /* Words are separated by single blanks; every FILE in them is a file with these bytes. */
-static void user_types(struct made *made, const char *command, struct span file)
+static void user_types_with(struct made *made, const char *command, struct span file)
 {
-    char *argv[WORDS_MAX] = { (char[]){ "haul" } };
-    char copy[256];
-    int argc = 1;
-    int fd;
+    char path[] = "/tmp/haul-plan-XXXXXX", copy[256], texts[TYPED_WORDS_MAX][128];
+    const char *words[TYPED_WORDS_MAX] = { NULL };
+    int fd = mkstemp(path);
+    size_t count = 0;
 
-    *made = (struct made){ .path = "/tmp/haul-plan-XXXXXX" };
-    fd = mkstemp(made->path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, file.data, file.bytes), file.bytes);
     assert_int_equal(close(fd), 0);
@@ -43,25 +32,13 @@ static void user_types(struct made *made, const char *command, struct span file)
     for (char *word = strtok(copy, " "); word; word = strtok(NULL, " ")) {
         const char *at = strstr(word, "FILE");
 
-        assert_true(argc < WORDS_MAX);
-        if (at)
-            (void)snprintf(made->words[argc], 128, "%.*s%s%s", (int)(at - word), word, made->path,
-                           at + 4);
-        else
-            (void)snprintf(made->words[argc], 128, "%s", word);
-        argv[argc] = made->words[argc];
-        argc++;
+        (void)snprintf(texts[count], 128, "%.*s%s%s", at ? (int)(at - word) : 0, word,
+                       at ? path : "", at ? at + 4 : word);
+        words[count] = texts[count];
+        assert_true(++count < TYPED_WORDS_MAX);
     }
-    assert_true(options_parse(&made->options, argc, argv, &made->why));
-    made->is_made = plan_init(&made->plan, &made->options, &made->why);
-    assert_int_equal(unlink(made->path), 0);
-}
-
-static void user_is_done(struct made *made)
-{
-    plan_deinit(&made->plan);
-    options_deinit(&made->options);
-    free(made->why);
+    user_types(made, words);
+    assert_int_equal(unlink(path), 0);
 }
 
 static void expect_same(const char *command, struct span got, struct span expected)
@@ -99,7 +76,7 @@ static void each_kind_of_data_reads_a_file_its_own_way(void **state)
         bool is_text = strstr(rows[i].command, "=@FILE") || strstr(rows[i].command, "raw");
         struct made made;
 
-        user_types(&made, rows[i].command, rows[i].file);
+        user_types_with(&made, rows[i].command, rows[i].file);
         if (!made.is_made)
             fail_msg("%s: %s", rows[i].command, made.why);
         assert_true(made.plan.has_body);
@@ -117,7 +94,7 @@ static void data_of_a_file_can_go_into_the_query(void **state)
     struct made made;
 
     (void)state;
-    user_types(&made, "get -G -d a=1 -d @FILE u", SPAN_LITERAL("b=\n2"));
+    user_types_with(&made, "get -G -d a=1 -d @FILE u", SPAN_LITERAL("b=\n2"));
     assert_true(made.is_made);
     assert_false(made.plan.has_body);
     expect_same("-G", text_span(&made.plan.query), SPAN_LITERAL("a=1&b=2"));
@@ -156,7 +133,7 @@ static void a_body_that_no_frame_holds_is_passed_by_descriptor(void **state)
         struct made made;
 
         memset(data, rows[i].filler, rows[i].bytes);
-        user_types(&made, rows[i].command, span_of(data, rows[i].bytes));
+        user_types_with(&made, rows[i].command, span_of(data, rows[i].bytes));
         if (!made.is_made)
             fail_msg("row %zu: %s", i, made.why);
         large = made.plan.uploads ? &made.plan.uploads[0].large : &made.plan.large_body;
@@ -214,7 +191,7 @@ static void lines_of_a_file_are_lines_of_H(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct made made;
 
-        user_types(&made, rows[i].command, span_of_string(rows[i].file));
+        user_types_with(&made, rows[i].command, span_of_string(rows[i].file));
         if (!made.is_made)
             fail_msg("row %zu: %s", i, made.why);
         expect_fields(&made, rows[i].command, rows[i].fields);
@@ -239,7 +216,7 @@ static void refuses_a_line_by_its_number(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct made made;
 
-        user_types(&made, "get -H @FILE u", span_of_string(rows[i].file));
+        user_types_with(&made, "get -H @FILE u", span_of_string(rows[i].file));
         assert_false(made.is_made);
         if (!strstr(made.why, rows[i].part) || strstr(made.why, "secret"))
             fail_msg("row %zu: %s", i, made.why);
@@ -256,15 +233,15 @@ static void bounds_fields_of_a_file(void **state)
     text_init(&many);
     for (int i = 0; i < 249; i++)
         text_put_literal(&many, "A: 1\n");
-    user_types(&made, "get -H @FILE u", text_span(&many));
+    user_types_with(&made, "get -H @FILE u", text_span(&many));
     assert_non_null(strstr(made.why, "more than 248 fields"));
     user_is_done(&made);
     while (many.bytes <= WIRE_HEADER_BYTES_MAX)
         text_put_literal(&many, "A: 1\n");
-    user_types(&made, "get -H @FILE u", text_span(&many));
+    user_types_with(&made, "get -H @FILE u", text_span(&many));
     assert_non_null(strstr(made.why, "more than 131072 bytes"));
     user_is_done(&made);
-    user_types(&made, "get -H @FILE u", SPAN_LITERAL("A: 1\0B: 2"));
+    user_types_with(&made, "get -H @FILE u", SPAN_LITERAL("A: 1\0B: 2"));
     assert_non_null(strstr(made.why, "a NUL byte"));
     user_is_done(&made);
     text_deinit(&many);
@@ -288,7 +265,7 @@ static void refuses_what_cannot_be_read(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct made made;
 
-        user_types(&made, rows[i].command, SPAN_LITERAL(""));
+        user_types_with(&made, rows[i].command, SPAN_LITERAL(""));
         assert_false(made.is_made);
         if (!strstr(made.why, rows[i].part))
             fail_msg("%s: %s", rows[i].command, made.why);
@@ -318,7 +295,7 @@ static void netrc_is_read_when_a_login_is_lacking(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct made made;
 
-        user_types(&made, rows[i].command, SPAN_LITERAL(data));
+        user_types_with(&made, rows[i].command, SPAN_LITERAL(data));
         if (!made.is_made)
             fail_msg("%s: %s", rows[i].command, made.why);
         if (made.plan.netrc.count != rows[i].count || made.plan.note)
@@ -349,7 +326,7 @@ static void netrc_that_cannot_be_used_is_told(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct made made;
 
-        user_types(&made, rows[i].command, span_of_string(rows[i].file));
+        user_types_with(&made, rows[i].command, span_of_string(rows[i].file));
         assert_int_equal(made.is_made, rows[i].why == NULL);
         if (rows[i].why && !strstr(made.why, rows[i].why))
             fail_msg("%s: %s", rows[i].command, made.why);
@@ -368,10 +345,10 @@ static void a_netrc_file_ends_at_a_mebibyte(void **state)
     (void)state;
     assert_non_null(data);
     memset(data, ' ', NETRC_BYTES_MAX + 1);
-    user_types(&made, "get --netrc-file FILE u", span_of(data, NETRC_BYTES_MAX));
+    user_types_with(&made, "get --netrc-file FILE u", span_of(data, NETRC_BYTES_MAX));
     assert_true(made.is_made);
     user_is_done(&made);
-    user_types(&made, "get --netrc-file FILE u", span_of(data, NETRC_BYTES_MAX + 1));
+    user_types_with(&made, "get --netrc-file FILE u", span_of(data, NETRC_BYTES_MAX + 1));
     assert_non_null(strstr(made.why, "more than 1 MiB"));
     user_is_done(&made);
     free(data);
@@ -403,7 +380,7 @@ static void standard_input_has_one_reader(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct made made;
 
-        user_types(&made, rows[i].command, SPAN_LITERAL(""));
+        user_types_with(&made, rows[i].command, SPAN_LITERAL(""));
         assert_false(made.is_made);
         if (!strstr(made.why, rows[i].part))
             fail_msg("%s: %s", rows[i].command, made.why);

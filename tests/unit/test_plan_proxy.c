@@ -1,7 +1,7 @@
 /*
  * test_plan_proxy.c - which proxies flags and environment name.
  */
-#include "plan.h"
+#include "typed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,15 +11,6 @@
 #include <cmocka.h>
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
-#define WORDS_MAX 8
-
-struct made {
-    struct options options;
-    struct plan plan;
-    char *why;
-    char *argv[WORDS_MAX];
-    bool is_made;
-};
 
 static const char *const variables[] = { "http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY",
                                          "all_proxy",  "ALL_PROXY",  "no_proxy",    "NO_PROXY" };
@@ -40,28 +31,6 @@ static void environment_is(const char *text)
         setenv(word, value + 1, 1);
     }
     free(copy);
-}
-
-static void user_types(struct made *made, const char *const *words)
-{
-    int argc = 1;
-
-    *made = (struct made){ 0 };
-    made->argv[0] = strdup("haul");
-    for (; words[argc - 1]; argc++)
-        made->argv[argc] = strdup(words[argc - 1]);
-    assert_true(options_parse(&made->options, argc, made->argv, &made->why));
-    made->is_made = plan_init(&made->plan, &made->options, &made->why);
-}
-
-static void user_is_done(struct made *made)
-{
-    plan_deinit(&made->plan);
-    options_deinit(&made->options);
-    free(made->why);
-    for (size_t i = 0; i < WORDS_MAX; i++)
-        free(made->argv[i]);
-    environment_is("");
 }
 
 #define WORDS(...) ((const char *const[]){ "get", __VA_ARGS__, "u", NULL })

@@ -1,127 +1,18 @@
 /*
  * Connections kept warm, leases that wait, and the cap on sockets.
  */
-#include "pool.h"
-#include "ring_fake.h"
+#include "pool_scene.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 #include <cmocka.h>
 
-#define S UINT64_C(1000000000)
-#define LEASES 8
-
-struct scene;
-
-struct lessee {
-    struct pool_lease lease;
-    struct scene *scene;
-    struct conn *conn;
-    unsigned ready_count, failed_count;
-    struct fault fault;
-    char why[200]; /* its words, which are the pool's */
-};
-
-struct scene {
-    struct ring *ring;
-    struct timers timers;
-    struct resolve *resolve;
-    struct pool pool;
-    struct lessee lessees[LEASES];
-};
-
-static void on_bytes(void *ctx, struct conn *conn, struct span bytes, uint64_t now_ns)
-{
-    (void)ctx, (void)conn, (void)bytes, (void)now_ns;
-}
-
-static void on_closed(void *ctx, struct conn *conn, int error, bool while_sending)
-{
-    (void)ctx, (void)conn, (void)error, (void)while_sending;
-}
-
-static const struct conn_events holder_events = { .bytes = on_bytes, .closed = on_closed };
-
-static void on_ready(struct pool_lease *lease, struct conn *conn)
-{
-    struct lessee *l = container_of(lease, struct lessee, lease);
-
-    l->ready_count++;
-    l->conn = conn;
-    conn_adopt(conn, &holder_events, l);
-}
-
-static void on_failed(struct pool_lease *lease, const struct fault *fault)
-{
-    struct lessee *l = container_of(lease, struct lessee, lease);
-
-    l->failed_count++;
-    l->fault = *fault;
-    (void)snprintf(l->why, sizeof(l->why), "%s", fault->why ? fault->why : "");
-}
-
-static void begins(struct scene *t, unsigned conns_max)
-{
-    static const struct resolve_options resolve = { .servers = "127.0.0.1:9" };
-    const struct pool_options options = { .conns_max = conns_max, .idle_timeout_ns = 30 * S };
-
-    *t = (struct scene){ .ring = fake_new() };
-    timers_init(&t->timers, ring_now_ns(t->ring));
-    assert_int_equal(resolve_new(&t->resolve, t->ring, &t->timers, &resolve), 0);
-    assert_int_equal(pool_init(&t->pool, t->ring, &t->timers, t->resolve, &options), 0);
-}
-
-static int begin(void **state)
-{
-    static struct scene scene;
-
-    begins(&scene, 4);
-    *state = &scene;
-    return 0;
-}
-
-static void settles(struct scene *t)
-{
-    for (unsigned i = 0; i < 4; i++) {
-        fake_run(t->ring);
-        timers_advance(&t->timers, ring_now_ns(t->ring));
-        pool_check(&t->pool);
-    }
-}
-
-static void waits(struct scene *t, uint64_t ns)
+static void waits(struct pool_scene *t, uint64_t ns)
 {
     fake_advance(t->ring, ns);
-    settles(t);
-}
-
-static struct lessee *lessee_is(struct scene *t, unsigned nth)
-{
-    return &t->lessees[nth - 1];
-}
-
-static void acquires_by(struct scene *t, unsigned nth, const struct pool_key *key, bool fresh)
-{
-    struct lessee *l = lessee_is(t, nth);
-    struct fault fault = { 0 };
-    struct conn *conn;
-
-    *l = (struct lessee){ .scene = t };
-    l->lease.ready = on_ready;
-    l->lease.failed = on_failed;
-    l->lease.options =
-        (struct dial_options){ .dns_timeout_ns = 5 * S, .connect_timeout_ns = 10 * S };
-    conn = pool_acquire(&t->pool, &l->lease, key, fresh, &fault);
-    assert_false(fault_is_set(&fault));
-    assert_int_equal(l->ready_count + l->failed_count, 0); /* never inside */
-    if (conn) {
-        l->conn = conn;
-        conn_adopt(conn, &holder_events, l);
-    }
-    settles(t);
+    pool_settles(t);
 }
 
 static struct pool_key key_of(const char *host)
@@ -131,69 +22,28 @@ static struct pool_key key_of(const char *host)
     };
 }
 
-static void acquires_fresh(struct scene *t, unsigned nth, const char *host, bool fresh)
+static void acquires_fresh(struct pool_scene *t, unsigned nth, const char *host, bool fresh)
 {
     const struct pool_key key = key_of(host);
 
     acquires_by(t, nth, &key, fresh);
 }
 
-static void acquires(struct scene *t, unsigned nth, const char *host)
+static void acquires(struct pool_scene *t, unsigned nth, const char *host)
 {
     acquires_fresh(t, nth, host, false);
 }
 
-static void releases(struct scene *t, unsigned nth, bool reuse)
-{
-    struct lessee *l = lessee_is(t, nth);
-    struct conn *conn = l->conn;
-
-    assert_non_null(conn);
-    l->conn = NULL;
-    pool_release(&t->pool, &l->lease, conn, reuse);
-    settles(t);
-}
-
-static bool has_socket(struct scene *t, unsigned nth, unsigned socket)
-{
-    return lessee_is(t, nth)->conn && lessee_is(t, nth)->conn->fd == fake_fd(socket);
-}
-
-static bool waits_still(struct scene *t, unsigned nth)
+static bool waits_still(struct pool_scene *t, unsigned nth)
 {
     struct lessee *l = lessee_is(t, nth);
 
     return !l->conn && l->ready_count + l->failed_count == 0;
 }
 
-static int end(void **state)
-{
-    struct scene *t = *state;
-
-    for (unsigned i = 1; i <= LEASES; i++) {
-        struct lessee *l = lessee_is(t, i);
-
-        if (l->conn)
-            releases(t, i, false);
-        else if (l->lease.route)
-            pool_cancel(&t->pool, &l->lease);
-    }
-    pool_close(&t->pool);
-    settles(t);
-    assert_true(pool_is_closed(&t->pool));
-    resolve_shutdown(t->resolve);
-    settles(t);
-    fake_check_quiet(t->ring);
-    pool_deinit(&t->pool);
-    resolve_free(t->resolve);
-    assert_int_equal(t->timers.count, 0);
-    ring_free(t->ring);
-    return 0;
-}
-
 static void reuses_the_newest_idle_conn(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     for (unsigned i = 1; i <= 3; i++)
         acquires(t, i, "192.0.2.1");
@@ -210,7 +60,7 @@ static void reuses_the_newest_idle_conn(void **state)
 
 static void routes_do_not_share(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     acquires(t, 1, "192.0.2.1");
     releases(t, 1, true);
@@ -223,7 +73,7 @@ static void routes_do_not_share(void **state)
 static void a_difference_of_policy_is_a_difference_of_route(void **state)
 {
     struct pool_key key = key_of("9.9.9.9");
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     for (unsigned nth = 1; nth <= 3; nth++) {
         key.policy =
@@ -243,7 +93,7 @@ static void a_difference_of_policy_is_a_difference_of_route(void **state)
 static void a_policy_denies_what_was_opened_without_it(void **state)
 {
     struct pool_key key = key_of("127.0.0.1");
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     acquires_by(t, 1, &key, false);
     releases(t, 1, true);
@@ -257,7 +107,7 @@ static void a_policy_denies_what_was_opened_without_it(void **state)
 
 static void a_fresh_conn_is_fresh(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     acquires(t, 1, "192.0.2.1");
     releases(t, 1, true);
@@ -268,14 +118,14 @@ static void a_fresh_conn_is_fresh(void **state)
 
 static void keeps_nothing_it_must_not(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     acquires(t, 1, "192.0.2.1");
     releases(t, 1, false);
     assert_int_equal(t->pool.idle_count, 0);
     acquires(t, 1, "192.0.2.1");
     fake_receive_eof(t->ring, fake_fd(2));
-    settles(t);
+    pool_settles(t);
     releases(t, 1, true); /* its holder did not notice; the pool does */
     assert_int_equal(t->pool.idle_count, 0);
     assert_int_equal(fake_open_sockets(t->ring), 0);
@@ -283,7 +133,7 @@ static void keeps_nothing_it_must_not(void **state)
 
 static void an_idle_conn_that_ends_is_dropped(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     acquires(t, 1, "192.0.2.1");
     acquires(t, 2, "192.0.2.1");
@@ -293,26 +143,26 @@ static void an_idle_conn_that_ends_is_dropped(void **state)
     releases(t, 3, true);
     fake_receive_eof(t->ring, fake_fd(1));
     fake_receive_error(t->ring, fake_fd(2), -ECONNRESET);
-    settles(t);
+    pool_settles(t);
     assert_int_equal(t->pool.idle_count, 1);
     assert_true(fake_is_open(t->ring, fake_fd(3)));
 }
 
 static void an_idle_conn_that_speaks_is_closed(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     acquires(t, 1, "192.0.2.1");
     releases(t, 1, true);
     fake_receive_text(t->ring, fake_fd(1), "HTTP/1.1 408 Request Timeout\r\n\r\n");
-    settles(t);
+    pool_settles(t);
     assert_int_equal(t->pool.idle_count, 0);
     assert_false(fake_is_open(t->ring, fake_fd(1)));
 }
 
 static void an_idle_conn_is_closed_after_its_time(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     acquires(t, 1, "192.0.2.1");
     acquires(t, 2, "192.0.2.1");
@@ -333,7 +183,7 @@ static void an_idle_conn_is_closed_after_its_time(void **state)
 
 static void a_release_serves_a_waiter_whose_dial_goes_on(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     acquires(t, 1, "192.0.2.1");
     fake_connect_result(t->ring, FAKE_NEVER);
@@ -343,7 +193,7 @@ static void a_release_serves_a_waiter_whose_dial_goes_on(void **state)
     assert_true(has_socket(t, 2, 1));
     assert_true(lessee_is(t, 2)->lease.reused);
     fake_connect_finish(t->ring, fake_fd(2), 0);
-    settles(t);
+    pool_settles(t);
     assert_int_equal(t->pool.idle_count, 1); /* the next one will want it */
     assert_int_equal(lessee_is(t, 2)->ready_count, 1);
     acquires(t, 3, "192.0.2.1");
@@ -353,21 +203,21 @@ static void a_release_serves_a_waiter_whose_dial_goes_on(void **state)
 
 static void the_failure_of_a_dial_that_nobody_waits_for_is_nobodys(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     acquires(t, 1, "192.0.2.1");
     fake_connect_result(t->ring, FAKE_NEVER);
     acquires(t, 2, "192.0.2.1");
     releases(t, 1, true);
     fake_connect_finish(t->ring, fake_fd(2), -ECONNREFUSED);
-    settles(t);
+    pool_settles(t);
     assert_int_equal(lessee_is(t, 2)->failed_count, 0);
     assert_int_equal(t->pool.dialing_count, 0);
 }
 
 static void a_waiter_for_a_fresh_conn_takes_no_used_one(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     acquires(t, 1, "192.0.2.1");
     fake_connect_result(t->ring, FAKE_NEVER);
@@ -375,13 +225,13 @@ static void a_waiter_for_a_fresh_conn_takes_no_used_one(void **state)
     releases(t, 1, true);
     assert_true(waits_still(t, 2));
     fake_connect_finish(t->ring, fake_fd(2), 0);
-    settles(t);
+    pool_settles(t);
     assert_true(has_socket(t, 2, 2));
 }
 
 static void a_dial_that_fails_is_told_to_its_lease(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     fake_connect_result(t->ring, -ECONNREFUSED);
     acquires(t, 1, "192.0.2.1");
@@ -392,7 +242,7 @@ static void a_dial_that_fails_is_told_to_its_lease(void **state)
 
 static void tells_what_a_lease_waits_for(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     acquires(t, 1, "never.test");
     assert_int_equal(pool_waiting_phase(&lessee_is(t, 1)->lease), PHASE_DNS);
@@ -409,7 +259,7 @@ static void tells_what_a_lease_waits_for(void **state)
 
 static void evicts_the_oldest_idle_conn_at_the_cap(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     for (unsigned i = 1; i <= 4; i++)
         acquires(t, i, i < 3 ? "192.0.2.1" : "192.0.2.2");
@@ -425,7 +275,7 @@ static void evicts_the_oldest_idle_conn_at_the_cap(void **state)
 
 static void at_the_cap_a_lease_waits_for_a_socket(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     for (unsigned i = 1; i <= 4; i++)
         acquires(t, i, "192.0.2.1");
@@ -439,7 +289,7 @@ static void at_the_cap_a_lease_waits_for_a_socket(void **state)
 
 static void at_the_cap_a_release_serves_a_lease_of_its_route(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     for (unsigned i = 1; i <= 4; i++)
         acquires(t, i, "192.0.2.1");
@@ -452,7 +302,7 @@ static void at_the_cap_a_release_serves_a_lease_of_its_route(void **state)
 
 static void leases_that_wait_at_the_cap_are_served_in_order(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     for (unsigned i = 1; i <= 4; i++)
         acquires(t, i, "192.0.2.1");
@@ -469,7 +319,7 @@ static void leases_that_wait_at_the_cap_are_served_in_order(void **state)
  * must not sit there until its idle time is over. */
 static void a_conn_that_nobody_needs_makes_room_at_the_cap(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     for (unsigned i = 1; i <= 3; i++)
         acquires(t, i, "192.0.2.1");
@@ -480,13 +330,13 @@ static void a_conn_that_nobody_needs_makes_room_at_the_cap(void **state)
     releases(t, 1, true); /* serves the fourth; its dial goes on */
     assert_true(has_socket(t, 4, 1));
     fake_connect_finish(t->ring, fake_fd(4), 0);
-    settles(t);
+    pool_settles(t);
     assert_non_null(lessee_is(t, 5)->conn);
 }
 
 static void a_conn_that_nobody_needs_serves_its_route_at_the_cap(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     for (unsigned i = 1; i <= 3; i++)
         acquires(t, i, "192.0.2.1");
@@ -495,7 +345,7 @@ static void a_conn_that_nobody_needs_serves_its_route_at_the_cap(void **state)
     acquires(t, 5, "192.0.2.1");
     releases(t, 1, true);
     fake_connect_finish(t->ring, fake_fd(4), 0);
-    settles(t);
+    pool_settles(t);
     assert_true(has_socket(t, 5, 4));
 }
 
@@ -503,7 +353,7 @@ static void a_conn_that_nobody_needs_serves_its_route_at_the_cap(void **state)
 
 static void closed_it_keeps_nothing_and_waits_for_no_dial(void **state)
 {
-    struct scene *t = *state;
+    struct pool_scene *t = *state;
 
     acquires(t, 1, "192.0.2.1");
     fake_connect_result(t->ring, FAKE_NEVER);
@@ -511,7 +361,7 @@ static void closed_it_keeps_nothing_and_waits_for_no_dial(void **state)
     acquires(t, 3, "192.0.2.1");
     releases(t, 3, true); /* serves the second; its dial goes on alone */
     pool_close(&t->pool);
-    settles(t);
+    pool_settles(t);
     assert_int_equal(t->pool.dialing_count, 0);
     assert_false(pool_is_closed(&t->pool));
     releases(t, 1, true);
@@ -522,7 +372,7 @@ static void closed_it_keeps_nothing_and_waits_for_no_dial(void **state)
 
 int main(void)
 {
-#define POOL(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define POOL(test) cmocka_unit_test_setup_teardown(test, pool_scene_begin, pool_scene_end)
     const struct CMUnitTest tests[] = {
         POOL(reuses_the_newest_idle_conn),
         POOL(routes_do_not_share),

@@ -152,6 +152,8 @@ static const struct {
     FIELD("RESULT", wire_result, url_bytes),
     FIELD("RESULT", wire_result, head_bytes),
     FIELD("RESULT", wire_result, connect_status),
+    FIELD("RESULT", wire_result, tls_version_bytes),
+    FIELD("RESULT", wire_result, tls_cipher_bytes),
     FIELD("RESULT", wire_result, reserved2),
     FIELD("RESULT", wire_result, upload_bytes),
     FIELD("BATCH_DONE", wire_batch_done, fixed_bytes),

@@ -35,8 +35,8 @@ static void opens_with_either_version(void **state)
         assert_int_equal(tls_state(m.tls), TLS_HANDSHAKING);
         meet(&m);
         assert_int_equal(tls_state(m.tls), TLS_OPEN);
-        assert_string_equal(tls_version_text(m.tls), texts[i]);
-        assert_string_equal(tls_cipher_text(m.tls), SSL_get_cipher_name(m.server));
+        assert_string_equal(tls_names(m.tls).version, texts[i]);
+        assert_string_equal(tls_names(m.tls).cipher, SSL_get_cipher_name(m.server));
         assert_false(tls_is_resumed(m.tls));
         assert_false(m.server_failed);
         meeting_deinit(&m);

@@ -530,6 +530,8 @@ static void odd_answers(void **state)
     a.item.is_ok = false;
     a.item.fault.code = FAULT_HTTP_STATUS; /* -f: curl does not read the body */
     expect_text(&a, "%{size_download} %{speed_download} %{exitcode}", "0 0 22");
+    a.item.fault.code = FAULT_TLS_VERIFY;
+    expect_text(&a, "%{ssl_verify_result} %{proxy_ssl_verify_result} %{exitcode}", "1 0 60");
 }
 
 static void speeds_do_not_overflow(void **state)
