@@ -243,6 +243,8 @@ static void put_series(struct text *out, const struct tally *tally)
         text_put_u64(out, row->p99_ns);
         text_put_literal(out, ",\"response_max_ns\":");
         text_put_u64(out, row->max_ns);
+        if (row->response_hdr)
+            text_put_format(out, ",\"response_hdr\":\"%s\"", row->response_hdr);
         text_put_char(out, '}');
     }
     text_put_char(out, ']');

@@ -7,6 +7,7 @@
  */
 #include "tally.h"
 
+#include "hdr_code.h"
 #include "record.h"
 
 #include <stdio.h>
@@ -33,6 +34,8 @@ void tally_deinit(struct tally *tally)
     histogram_deinit(&tally->second);
     for (size_t i = 0; i < TIMING_PHASES; i++)
         histogram_deinit(&tally->phases[i]);
+    for (size_t i = 0; i < tally->seconds_count; i++)
+        free(tally->seconds[i].response_hdr);
     free(tally->seconds);
     tally->seconds = NULL;
     tally->seconds_count = tally->seconds_capacity = 0;
@@ -61,6 +64,21 @@ static void tally_add_error(struct tally *tally, const struct outcome *item)
         tally->local_faults++;
 }
 
+static void tally_keep_second(struct tally *tally, struct tally_second *row)
+{
+    struct text text;
+
+    text_init(&text);
+    (void)hdr_encode(&tally->second, &text); /* a failure stays in text */
+    text_put_char(&text, '\0');
+    if (text.failed) {
+        tally->failed_memory = true;
+        text_deinit(&text);
+        return;
+    }
+    row->response_hdr = text.data;
+}
+
 static void tally_close_second(struct tally *tally)
 {
     struct tally_second *row;
@@ -71,6 +89,8 @@ static void tally_close_second(struct tally *tally)
     row->p50_ns = histogram_quantile(&tally->second, 0.5);
     row->p99_ns = histogram_quantile(&tally->second, 0.99);
     row->max_ns = tally->second.count ? tally->second.max_ns : 0;
+    if (tally->second.count && !row->response_hdr)
+        tally_keep_second(tally, row);
 }
 
 /* The row of a moment; items come in the order they ended, nearly, so only the last row is open. */

@@ -35,6 +35,7 @@ struct tally_second {
     uint64_t p50_ns;
     uint64_t p99_ns;
     uint64_t max_ns;
+    char *response_hdr; /* owned; all of them (hdr_code.h); NULL = none ended in it */
 };
 
 struct tally {

@@ -247,6 +247,17 @@ bool histogram_next(const struct histogram *h, size_t *position, struct histogra
     return false;
 }
 
+size_t histogram_positions(void)
+{
+    return POSITIONS;
+}
+
+uint64_t histogram_value_at(size_t position)
+{
+    assert(position < POSITIONS);
+    return lowest_of(place_at(position));
+}
+
 void histogram_check(const struct histogram *h)
 {
     struct histogram_bucket bucket;

@@ -55,6 +55,11 @@ struct histogram_bucket {
 };
 bool histogram_next(const struct histogram *h, size_t *position, struct histogram_bucket *ret);
 
+/* Buckets there are, empty ones too, and the lowest value of one of them: histogram_next's
+ * positions less one, HdrHistogram's index. */
+size_t histogram_positions(void);
+uint64_t histogram_value_at(size_t position);
+
 /* Asserts its invariants. */
 void histogram_check(const struct histogram *h);
 

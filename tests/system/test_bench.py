@@ -1,13 +1,12 @@
 """haul bench: the load is the one that was asked for, every request is in a count, and the run says
 so when its figures are not to be believed. No figure of this machine is judged here."""
 
+import base64
 import json
-import os
-import re
 import signal
-import subprocess
-import threading
+import struct
 import time
+import zlib
 
 import pytest
 
@@ -157,6 +156,53 @@ def test_ramp_and_warm_up_are_counted_apart(bench, server):
     assert report["summary"]["requests"] == 40
     assert len(server.requests) == 20 + 20 + 40
     assert "before    40 requests of ramp and warm-up" in run.text
+
+
+def counts_of(text):
+    """HdrHistogram's V2 encoding, read by the plainest code: index -> count."""
+    data = base64.b64decode(text)
+    cookie, size = struct.unpack_from(">II", data)
+    assert cookie == 0x1c849314 and size == len(data) - 8
+    payload = zlib.decompress(data[8:])
+    assert struct.unpack_from(">I", payload) == (0x1c849313,)
+    counts, index, at = {}, 0, 40
+    while at < len(payload):
+        value = shift = 0
+        while True:
+            byte = payload[at]
+            at += 1
+            value |= (byte & 0x7f) << shift
+            shift += 7
+            if not byte & 0x80:
+                break
+        number = (value >> 1) ^ -(value & 1)
+        if number < 0:
+            index -= number
+        else:
+            counts[index] = number
+            index += 1
+    return counts
+
+
+def test_a_run_is_written_for_other_programs(bench, server, tmp_path):
+    files = {kind: tmp_path / f"run.{kind}" for kind in ("hgrm", "hlog", "csv")}
+    flags = [word for path in files.values() for word in ("--report", path)]
+    run, report = bench("-n", "200", "-c", "2", *flags, server.url())
+    run.expect(0)
+    hgrm = files["hgrm"].read_text().splitlines()
+    assert hgrm[0].split() == ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"]
+    rows = [line.split() for line in hgrm[2:] if not line.startswith("#")]
+    assert [row[1] for row in rows[:2]] == ["0.000000000000", "0.100000000000"]
+    assert rows[-1][1:] == ["1.000000000000", "200"]
+    p50 = next(float(row[0]) for row in rows if row[1] == "0.500000000000")
+    assert abs(p50 * 1e6 / report["summary"]["response"]["p50_ns"] - 1) < 0.01
+    csv = [line.split(",") for line in files["csv"].read_text().splitlines()]
+    assert csv[0][:4] == ["second", "requests", "failed", "bytes"]
+    assert sum(int(row[1]) for row in csv[1:]) == 200
+    lines = [line for line in files["hlog"].read_text().splitlines() if line[0].isdigit()]
+    assert sum(sum(counts_of(line.split(",")[3]).values()) for line in lines) == 200
+    assert [line.split(",")[3] for line in lines] == [
+        row["response_hdr"] for row in report["timeseries"] if "response_hdr" in row]
 
 
 def test_an_interrupt_ends_it_with_what_there_is(daemon, start_origin):
