@@ -3,6 +3,7 @@
  */
 #include "bench.h"
 
+#include "slo.h"
 #include "summary.h"
 #include "units.h"
 #include "verdict.h"
@@ -11,7 +12,6 @@
 
 #define BARS 11u
 #define BAR_WIDTH 40u
-#define ERROR_STATUS_MIN 400u
 
 static const struct {
     const char *name;
@@ -51,15 +51,6 @@ static void put_target(struct text *out, const struct bench *bench)
     text_put_char(out, '\n');
 }
 
-static uint64_t bad_statuses(const struct tally *tally)
-{
-    uint64_t count = 0;
-
-    for (unsigned status = ERROR_STATUS_MIN; status < TALLY_STATUS_MAX; status++)
-        count += tally->status[status];
-    return count;
-}
-
 static double seconds_of(const struct bench *bench)
 {
     const struct tally *tally = &bench->tally;
@@ -72,8 +63,7 @@ static void put_summary(struct text *out, const struct bench *bench)
     const struct tally *tally = &bench->tally;
     const struct histogram *h = bench->is_open_loop ? &tally->response : &tally->service;
     double seconds = seconds_of(bench);
-    uint64_t bad = bad_statuses(tally);
-    uint64_t good = tally->ok > bad ? tally->ok - bad : 0;
+    uint64_t good = tally_good_answers(tally);
     char text[UNITS_TEXT_BYTES];
 
     text_put_literal(out, "\nSummary\n");
@@ -182,6 +172,22 @@ static void put_verdict(struct text *out, const struct tally *tally)
     text_put_char(out, '\n');
 }
 
+static void put_slo(struct text *out, const struct tally *tally, const char *given)
+{
+    char text[UNITS_TEXT_BYTES];
+    struct slo slo;
+    double value;
+
+    (void)slo_parse(given, &slo); /* it was checked before the run */
+    value = slo_measure(&slo, tally);
+    if (slo.figure == SLO_ERRORS)
+        (void)snprintf(text, sizeof(text), "%.3f %%", value * 100);
+    else
+        (void)units_format_latency((uint64_t)value, text, sizeof(text));
+    text_put_format(out, "slo       %s: %s, %s\n", given,
+                    slo_is_kept(&slo, tally) ? "kept" : "MISSED", text);
+}
+
 void bench_write_text(const struct bench *bench, struct text *out)
 {
     const struct tally *tally = &bench->tally;
@@ -200,5 +206,7 @@ void bench_write_text(const struct bench *bench, struct text *out)
     put_lateness(out, tally);
     summary_write_counts(out, tally, &limits);
     put_lead_in(out, bench);
+    for (size_t i = 0; i < bench->options->slo.count; i++)
+        put_slo(out, tally, bench->options->slo.values[i]);
     put_verdict(out, tally);
 }

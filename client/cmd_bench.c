@@ -6,6 +6,7 @@
 #include "bench.h"
 #include "exits.h"
 #include "report_files.h"
+#include "slo.h"
 #include "verdict.h"
 #include "why.h"
 
@@ -17,6 +18,14 @@ static char *check_bench(const struct options *options)
         return why_format("bench needs a URL, or requests with -i FILE; see `haul help bench`");
     if (options->is_private && options->no_private)
         return why_format("--private and --no-private exclude each other");
+    for (size_t i = 0; i < options->slo.count; i++) {
+        struct slo slo;
+
+        if (!slo_parse(options->slo.values[i], &slo))
+            return why_format("--slo takes a bound as 'p99<50ms', 'mean<10ms', 'max<1s' or "
+                              "'errors<0.1%%', not '%s'",
+                              options->slo.values[i]);
+    }
     return report_files_check(&options->report);
 }
 
@@ -42,10 +51,16 @@ static enum exit_code write_reports(const struct bench *bench, const struct comm
 static enum exit_code judge(const struct bench *bench, const struct options *options)
 {
     struct verdict verdict;
+    struct slo slo;
 
     verdict_judge(&bench->tally, &verdict);
     if (options->strict && verdict.state == VERDICT_INVALID)
         return EXITS_INVALID;
+    for (size_t i = 0; i < options->slo.count; i++) {
+        (void)slo_parse(options->slo.values[i], &slo); /* it was checked before the run */
+        if (!slo_is_kept(&slo, &bench->tally))
+            return EXITS_MISSED;
+    }
     return bench->tally.failed ? EXITS_FAILED : EXITS_OK;
 }
 

@@ -10,6 +10,7 @@ enum exit_code {
     EXITS_USAGE = 2,
     EXITS_INVALID = 3, /* --strict: the figures are not to be believed */
     EXITS_UNREACHABLE = 4,
+    EXITS_MISSED = 5,  /* a bound of --slo */
     EXITS_OUTPUT = 23, /* of get: curl's "write error" */
     EXITS_NO_MEMORY = 27,
     EXITS_CANCELLED = 42,

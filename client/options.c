@@ -389,6 +389,7 @@ void options_deinit(struct options *options)
     free(options->connect_to.values);
     free(options->output.values);
     free(options->report.values);
+    free(options->slo.values);
     free(options->input.values);
     free(options->words.values);
     *options = (struct options){ 0 };

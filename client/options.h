@@ -175,6 +175,7 @@ struct options {
     enum arrival arrival;
     bool fresh_conn;
     const char *name;
+    struct option_list slo;
     bool strict;
     /* input */
     struct option_list input;

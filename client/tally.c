@@ -176,6 +176,15 @@ void tally_add(struct tally *tally, const struct outcome *item)
         tally_add_series(tally, item, end_ns);
 }
 
+uint64_t tally_good_answers(const struct tally *tally)
+{
+    uint64_t bad = 0;
+
+    for (unsigned status = 400; status < TALLY_STATUS_MAX; status++)
+        bad += tally->status[status];
+    return tally->ok > bad ? tally->ok - bad : 0;
+}
+
 void tally_finish(struct tally *tally)
 {
     tally_close_second(tally);

@@ -72,6 +72,9 @@ struct tally {
 void tally_init(struct tally *tally, uint64_t start_ns, bool has_series);
 void tally_deinit(struct tally *tally);
 
+/* Answered whole, with a status below 400. */
+uint64_t tally_good_answers(const struct tally *tally);
+
 void tally_add(struct tally *tally, const struct outcome *item);
 
 /* Closes the last row of the series; call once, at the end. */

@@ -158,6 +158,16 @@ def test_ramp_and_warm_up_are_counted_apart(bench, server):
     assert "before    40 requests of ramp and warm-up" in run.text
 
 
+@pytest.mark.parametrize("bound,code,said", [
+    ("p99<10s", 0, "p99<10s: kept"), ("p50<1ns", 5, "p50<1ns: MISSED"),
+    ("errors<0.1%", 0, "errors<0.1%: kept, 0.000 %"),
+])
+def test_a_bound_that_is_missed_is_exit_5(bound, code, said, bench, server):
+    run, _ = bench("-n", "20", "-c", "2", "--slo", bound, "--slo", "max<1h", server.url())
+    run.expect(code)
+    assert said in run.text and "max<1h: kept" in run.text
+
+
 def counts_of(text):
     """HdrHistogram's V2 encoding, read by the plainest code: index -> count."""
     data = base64.b64decode(text)
@@ -223,6 +233,7 @@ def test_an_interrupt_ends_it_with_what_there_is(daemon, start_origin):
     (["--ramp", "1s", "http://a"], "open loop"), (["--arrival", "poisson", "http://a"], "open loop"),
     (["--arrival", "often", "http://a"], "fixed or poisson"), (["ftp://a"], "ftp://a"),
     (["-i", "/nonexistent"], "No such file"), (["-i", "LIST"], "line 2"),
+    (["--slo", "p99>1s", "http://a"], "--slo takes"),
     (["--plot", "http://a"], "not in this build"), (["-O", "http://a"], "no flag of `haul bench`"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
 def test_what_cannot_be_run_is_refused_before_anything_is_sent(args, said, daemon, tmp_path):
