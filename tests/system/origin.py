@@ -161,6 +161,7 @@ def chunked(*chunks, trailers=b""):
     return framed + b"0\r\n" + trailers + b"\r\n"
 
 
+WATCHERS = []   # each is called with (origin, request) of every request that any origin reads
 SERVE_OK = (repeat((expect_request(), send(answer()))),)
 
 
@@ -176,6 +177,7 @@ class Request:
     head: bytes
     connection: int     # 0 = the first one
     at_s: float         # time.monotonic()
+    is_secure: bool     # over TLS
 
     def field(self, name):
         values = [v for n, v in self.fields if n.lower() == name.lower()]
@@ -237,7 +239,7 @@ class Connection:
         self.read_until(lambda data: len(data) >= length)
         body, self.unread = self.unread[:length], self.unread[length:]
         self.request = Request(method, target, version, fields, body, head, self.index,
-                               time.monotonic())
+                               time.monotonic(), self.origin.tls is not None)
         self.origin.record(self.request)
 
     def do_tunnel_to(self, ports, head):
@@ -502,6 +504,8 @@ class Origin:
             return [request.target for request in self.requests]
 
     def record(self, request):
+        for watcher in WATCHERS:
+            watcher(self, request)
         with self._lock:
             self.requests.append(request)
 

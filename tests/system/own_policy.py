@@ -10,6 +10,8 @@ from origin import Origin, answer, expect_request, fin, reply_with, repeat, send
 from own_net import PUBLIC_IPV4, PUBLIC_IPV6
 from support import assert_fails, assert_succeeds, run_haul
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 
 @pytest.fixture
 def public(start_origin):

@@ -11,6 +11,8 @@ import pytest
 from origin import answer, chunked, expect_request, fin, repeat, reply_with, send
 from support import Daemon, is_sanitized, run_haul, status_kib
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 TEXT = b"".join(b"line %d of a body that is worth it\n" % n for n in range(20000))
 ENCODING, PARTIAL, TOO_BIG = 61, 18, 63
 

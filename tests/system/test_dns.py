@@ -11,6 +11,8 @@ from mock_dns import (A, AAAA, CNAME, EMPTY_PACKET, GARBAGE, MUTE, NXDOMAIN, REF
 from origin import BlackHole, dead_port
 from support import assert_fails, assert_succeeds, fd_count, run_haul
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 HERE = Path(__file__).resolve().parent
 
 FAILURES = {

@@ -10,6 +10,8 @@ import pytest
 from origin import answer, expect_request, repeat, send
 from support import assert_fails, assert_succeeds, clean_env, find_binary, run_haul
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 UTF8 = clean_env(LC_ALL="C.UTF-8")
 SAME_AS_CURL = {
     "b\u00fccher.test": "xn--bcher-kva.test",

@@ -14,6 +14,8 @@ from mock_dns import A, AAAA
 from stream import DISCARD, Session, batch_begin, profile, request
 from support import assert_fails, assert_succeeds, find_binary, run_haul
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 HERE = Path(__file__).resolve().parent
 PUBLIC_ONLY = 0x80
 

@@ -13,6 +13,8 @@ from support import (assert_fails, assert_succeeds, clean_env, find_binary, poll
 from tinyproxy import Missing, Tinyproxy
 from tls_ca import CA
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 SECRETS = ["bG9naW46cGFzcw", "login:pass", "pRoXyPaSs", "0rigin-t0ken", "c00kie-of-origin"]
 # "me:pRoXyPaSs" and "me:other"
 PROXY_BASIC, OTHER_BASIC = "Basic bWU6cFJvWHlQYVNz", "Basic bWU6b3RoZXI="

@@ -9,7 +9,9 @@ import pytest
 
 from origin import Origin, answer, dead_port, expect_request, fin, repeat, reply_with, send, sleep
 from support import assert_fails, assert_succeeds, run_haul
+from taint import BODY
 
+pytestmark = pytest.mark.usefixtures("taint")
 TOKEN = "tOkEn-4711"
 
 
@@ -110,13 +112,13 @@ def test_method_and_body_follow_the_table(status, method, daemon, start_origin):
     origin = start_origin([repeat([expect_request(), reply_with(reply)])])
     flags = ["-X", method, "-H", "Content-Type: text/x", "-H", "Content-Language: de"]
     has_body = method in ("POST", "PUT")
-    flags += ["--data-raw", "hello"] if has_body else []
+    flags += ["--data-raw", f"hello {BODY}"] if has_body else []
     record_of(origin, *flags, daemon=daemon, code=0)
     first, second = origin.requests
-    assert first.method == method
+    assert first.method == method and first.body.startswith(b"hello") == has_body
     assert second.method == METHODS[status, method]
     keeps_body = has_body and second.method == method
-    assert second.body == (b"hello" if keeps_body else b"")
+    assert second.body == (first.body if keeps_body else b"")
     assert bool(second.field("Content-Length")) == keeps_body
     loses_fields = method != second.method or (status == "303" and method == "GET")
     assert (second.field("Content-Type") is None) == loses_fields
@@ -264,7 +266,7 @@ def test_userinfo_of_a_location_is_not_used(to_stranger, daemon, start_origin, s
     origin = start_origin([repeat([expect_request(), reply_with(reply)])])
     run = run_haul("batch", "-v", origin.url(), daemon=daemon).expect(0)
     asked = stranger.requests[0] if to_stranger else origin.requests[1]
-    assert asked.field("Authorization") is None
+    assert "Basic" not in (asked.field("Authorization") or "")
     assert TOKEN not in run.err and TOKEN.encode() not in run.out
 
 

@@ -10,6 +10,8 @@ import pytest
 from origin import answer, dead_port, expect_request, fin, repeat, reply_with, rst, send
 from support import assert_fails, run_haul
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 AT_ONCE = ["--retry-delay", "20ms"]
 
 

@@ -5,6 +5,8 @@ import pytest
 from origin import answer, expect_request, fin, repeat, rst, send, sleep, wait_for
 from support import assert_fails, assert_succeeds, run_haul
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 SERVE = repeat([expect_request(), send(answer())])
 SERVE_ONE_THEN = [expect_request(), send(answer())]
 

@@ -10,6 +10,8 @@ from origin import (BlackHole, answer, expect_request, hang, repeat, send, send_
                     stop_reading)
 from support import assert_fails, end_group, is_sanitized, run_haul, spawn_haul
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
 SLACK_S = 0.05  # beside the 10 percent: what a busy machine adds
 

@@ -12,6 +12,8 @@ from origin import (answer, chunked, close_notify, expect_eof, expect_request, f
 from support import assert_fails, assert_succeeds, end_group, run_haul, spawn_haul
 from tls_ca import CA
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 SERVE = [repeat([expect_request(), send(answer(b"secret"))])]
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 TOKEN = "tOkEn-0815"

@@ -11,6 +11,8 @@ import pytest
 from origin import answer, expect_request, repeat, reply_with, send
 from support import clean_env, find_binary, run_haul
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 FILES = {"a b#.txt": b"hello\r\n\x00\xff", "empty": b"", "b": b"second"}
 SAME_AS_CURL = [
     (["-T", "b"], "/"), (["-T", "b"], ""), (["-T", "b"], "/x"), (["-T", "b"], "/d/?q=1#f"),

@@ -8,6 +8,8 @@ import pytest
 from origin import Origin
 from support import assert_fails, assert_succeeds, error_name
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 REFUSED = {  # CASES H01-H04: each must be refused before any I/O
     "port_0": "http://127.0.0.1:0/",
     "port_65536": "http://127.0.0.1:65536/",
