@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import threading
 
 import pytest
 
@@ -106,3 +107,18 @@ def test_what_cannot_be_put_is_refused_before_anything_is_sent(args, said, get, 
 def test_the_size_is_told(get, server, here):
     run = get("-T", "b", "-w", "|%{size_upload}|%{method}", server.url("/"), cwd=here).expect(0)
     assert run.out == b"ok|6|PUT"
+
+
+def test_large_bodies_are_sent_side_by_side(daemon, start_origin, here):
+    """None is answered before all have come: what has left haul makes room for the next one."""
+    (here / "large").write_bytes(b"x" * 700_000)
+    everyone = threading.Barrier(8, timeout=20)
+
+    def reply(_):
+        everyone.wait()
+        return answer()
+
+    origin = start_origin([expect_request(), reply_with(reply)])
+    run_haul("batch", "-T", "large", "--max-per-origin", "8",
+             *[origin.url(f"/{i}") for i in range(8)], daemon=daemon, cwd=here).expect(0)
+    assert origin.connections_count == 8
