@@ -292,6 +292,7 @@ static void dns_on_answer(void *ctx, int status, int timeouts, struct ares_addri
     ares_freeaddrinfo(info);
     if (status != ARES_SUCCESS)
         resolve_answer_explain(status, search->family, &answer);
+    answer.failed_together = status == ARES_ECONNREFUSED;
     if (search->question)
         dns_search_answer(search, &answer);
     dns_search_end_call(search);
@@ -434,4 +435,11 @@ void resolve_dns_deinit(struct resolve_dns *dns)
     dns->has_library = false;
     free(dns->servers);
     dns->servers = NULL;
+}
+
+void resolve_dns_check(const struct resolve_dns *dns)
+{
+    assert(dns->questions_open <= dns->calls_open);
+    assert(dns->young_count <= RESOLVE_DNS_BURST_MAX);
+    assert(dns->calls_open <= RESOLVE_DNS_CALLS_MAX);
 }
