@@ -28,6 +28,7 @@ import itertools
 import json
 import re
 import shutil
+import socket
 import tempfile
 import threading
 import urllib.parse
@@ -77,6 +78,8 @@ def plain_host(host):
         return None
     with contextlib.suppress(ValueError):
         return str(ipaddress.ip_address(host))
+    with contextlib.suppress(OSError):  # 127.1, 0x7f.1
+        return socket.inet_ntoa(socket.inet_aton(host))
     return host
 
 
