@@ -349,6 +349,7 @@ def test_an_empty_x_is_no_proxy(daemon, origin, start_origin):
 
 
 def test_the_daemons_environment_does_not_count(start_daemon, origin, start_origin):
+    """L07; test_dns.py has what resolvers read there."""
     proxy = start_origin()
     daemon = start_daemon(env={"http_proxy": through(proxy), "all_proxy": through(proxy)})
     run_haul("get", origin.url(), daemon=daemon).expect(0)

@@ -37,9 +37,12 @@ def test_keeps_a_connection_for_the_next_command(daemon, origin):
     assert origin.connections_count == 1
 
 
+# --- C01 to C04: what may be sent twice
+
 # The connection dies with the second request on it, before a byte of an answer: EOF or reset.
 @pytest.mark.parametrize("end", [fin(), rst()], ids=["eof", "reset"])
 def test_replays_a_get_once_when_the_kept_connection_was_dead(end, daemon, start_origin):
+    """C01."""
     origin = start_origin(SERVE_ONE_THEN + [expect_request(), end], [SERVE])
     records = fetch_two(daemon, origin).expect(0).by_id()
     assert_succeeds(records["second"])
@@ -54,6 +57,7 @@ def test_notices_a_connection_closed_while_idle(daemon, start_origin):
 
 @pytest.mark.parametrize("end", [fin(), rst()], ids=["eof", "reset"])
 def test_never_sends_a_post_twice(end, daemon, start_origin):
+    """C02."""
     origin = start_origin(SERVE_ONE_THEN + [expect_request(), end], [SERVE])
     records = fetch_two(daemon, origin, "POST").expect(1).by_id()
     assert_fails(records["second"], "io/recv", "http/empty")
@@ -63,6 +67,7 @@ def test_never_sends_a_post_twice(end, daemon, start_origin):
 
 @pytest.mark.parametrize("part", [b"H", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
 def test_does_not_replay_after_a_byte_of_the_answer(part, daemon, start_origin):
+    """C03."""
     origin = start_origin(SERVE_ONE_THEN + [expect_request(), send(part), fin()], [SERVE])
     records = fetch_two(daemon, origin).expect(1).by_id()
     assert_fails(records["second"], "http/partial", "http/malformed", "http/empty")
@@ -72,12 +77,14 @@ def test_does_not_replay_after_a_byte_of_the_answer(part, daemon, start_origin):
 @pytest.mark.parametrize("end", [fin(), rst()], ids=["eof", "reset"])
 def test_an_origin_that_closes_every_fresh_connection_fails_in_bounded_attempts(
         end, batch, start_origin):
+    """C04."""
     origin = start_origin([expect_request(), end])
     assert_fails(batch(origin.url()).expect(1).record, "http/empty", "io/recv", "connect/reset")
     assert origin.connections_count <= 5
 
 
 def test_an_origin_that_closes_every_reused_connection_serves_all_the_same(daemon, start_origin):
+    """C04."""
     origin = start_origin(SERVE_ONE_THEN + [expect_request(), fin()])
     urls = [origin.url(f"/{i}") for i in range(8)]
     run = run_haul("batch", "--serial", *urls, daemon=daemon)
