@@ -13,6 +13,7 @@ PROFILE, BATCH_BEGIN, BATCH_END, REQUEST, CANCEL, CREDIT, PING, COOKIE = range(1
 HEAD, DATA, RESULT, BATCH_DONE, PONG, GOAWAY, ERROR, COOKIE_BACK = range(65, 73)
 DISCARD, TO_DATA, TO_FD, OF_PROFILE = 0, 1, 2, 255
 WITH_COOKIES = 1    # of a batch: it has a jar
+NO_REUSE = 4        # of a profile: connections are closed behind a response
 ERRORS = {1: "MALFORMED", 2: "TYPE", 3: "RESERVED", 4: "UNKNOWN_ID", 5: "DUPLICATE", 6: "SLOTS",
           7: "FDS", 8: "TIMEOUT", 9: "SLOW", 10: "LIMIT"}
 FAULTS = {0: None, 1: "input/url", 2: "input/scheme", 3: "input/argument", 4: "input/too_big",

@@ -13,10 +13,10 @@ report every request they read. At the end of the test:
     a body has gone along to no hop that is asked in another way than the first,
     neither haul's standard error nor the daemon's log shows a login or a cookie.
 
-And while haul runs, a neighbour is half-way through a transfer from a third origin, by the same
-daemon: another client, whose login, cookie and both bodies are tokens as well. Its answer must
-arrive as it was sent, and none of its tokens anywhere else. So a case that disturbs what goes on
-beside it fails, whatever it is about.
+And while haul runs, a neighbour is half-way through two transfers from a third origin, by the same
+daemon: another client, whose logins, cookies and bodies, up and down, are tokens as well. Its
+answers must arrive as they were sent, and none of its tokens anywhere else. So a case that disturbs
+what goes on beside it fails, whatever it is about.
 """
 
 import base64
@@ -26,11 +26,13 @@ import dataclasses
 import ipaddress
 import itertools
 import json
+import os
 import re
 import shutil
 import socket
 import tempfile
 import threading
+import time
 import urllib.parse
 from pathlib import Path
 
@@ -45,6 +47,8 @@ OWN_COOKIES = re.compile("-b|--cookie|-c|--cookie-jar")
 ELSEWHERE = {"--connect-to", "-x", "--proxy", "--unix-socket"}
 NO_URL_AFTER = {"-x", "--proxy", "-e", "--referer", "-A", "-H", "-d", "--data-raw", "-w"}
 LINE_MAX = 4096         # longer lines are about their length
+
+EARLIER = ("secret of an earlier test", None)
 
 active = None           # the Taint of the test that runs
 
@@ -197,9 +201,9 @@ class Taint:
             if item is not None:
                 item.method = item.method or request.method
             for token in sorted(set(TOKEN.findall(text_of(request)))):
-                kind, owner = self._owners.get(token, ("secret of an earlier test", None))
+                kind, owner = self._owners.get(token, EARLIER)
                 where = f"{request.method} {request.target} at {origin.port or origin.unix_path}"
-                if owner is not item:
+                if owner is None or owner is not item:
                     self.failures.append(f"{where}: the {kind} {token} of another item")
                 elif kind in ("login", "cookie") and not is_at_home:
                     self.failures.append(f"{where}: the {kind} {token} of another origin")
@@ -215,8 +219,8 @@ class Taint:
         for name, text in (("output", run.out.decode("latin-1")), ("messages", run.err),
                            ("daemon's log", daemon.log() if daemon else "")):
             for token in sorted(set(TOKEN.findall(text))):
-                kind, owner = self._owners.get(token, ("secret of an earlier test", None))
-                if isinstance(owner, (Neighbour, type(None))) or \
+                kind, owner = self._owners.get(token, EARLIER)
+                if owner is None or isinstance(owner, Neighbour) or \
                         name != "output" and kind in ("login", "cookie"):
                     self.fail(f"the {name} of haul {' '.join(run.argv)}: the {kind} {token}")
 
@@ -250,21 +254,22 @@ class Taint:
 
 class Neighbour:
     """Another client with a batch of its own, whose origin is behind a unix socket: no name, no
-    port and no policy of a test concerns it."""
+    port and no policy of a test concerns it. It asks for two bodies at once, one to come back and
+    one into a file."""
 
     is_single, has_left, method = True, False, "PUT"
 
     def __init__(self, taint, daemon):
         self.taint, self.lock, self.runs_beside = taint, threading.RLock(), 0
         self._folder = Path(tempfile.mkdtemp(prefix="haul-"))
-        self._count, self._halves, self._go_on = 0, [], threading.Event()
+        self._count, self._halves, self._go_on = 0, {}, threading.Event()
         self._origin = Origin([repeat([expect_request(), reply_with(self._begin_answer),
                                        wait_for(self._go_on),
-                                       reply_with(lambda _: self._halves[1])])],
+                                       reply_with(lambda r: self._halves[r.target][1])])],
                               unix_path=self._folder / "n")
         self._session = stream.Session(daemon)
-        self._session.send(stream.profile(body_mode=stream.TO_DATA, idle_s=600,
-                                          unix_path=bytes(self._folder / "n")),
+        self._session.send(stream.profile(flags=stream.NO_REUSE, body_mode=stream.TO_DATA,
+                                          idle_s=600, unix_path=bytes(self._folder / "n")),
                            stream.batch_begin(flags=stream.WITH_COOKIES))
 
     def is_at_home(self, origin, _):
@@ -273,29 +278,45 @@ class Neighbour:
     def _token(self, kind):
         return self.taint.token(kind, self)
 
-    def _begin_answer(self, _):
-        whole = answer(b"".join(self._halves), fields=[f"Set-Cookie: taint={self._token('cookie')}"])
-        return whole[:-len(self._halves[1])]
+    def _begin_answer(self, request):
+        halves = self._halves[request.target]
+        whole = answer(b"".join(halves), fields=[f"Set-Cookie: taint={self._token('cookie')}"])
+        return whole[:-len(halves[1])]
+
+    def _ask(self, target, **more):
+        self._count += 1
+        self._halves[target] = [self._token("body").encode() * 500 for _ in range(2)]
+        fields = {ITEM_FIELD: self._token("item"), "Authorization": self._token("login")}
+        return stream.request(self._count, f"http://n{self._count}.test{target}", method=b"PUT",
+                              fields=fields, body=self._token("body").encode(), **more)
 
     def begin(self):
-        """Asks, until half of the answer has come."""
+        """Asks, until half of both answers has come."""
         self._go_on.clear()
-        self._count += 1
-        self._halves = [self._token("body").encode() * 500 for _ in range(2)]
-        fields = {ITEM_FIELD: self._token("item"), "Authorization": self._token("login")}
-        self._session.send(stream.request(self._count, f"http://n{self._count}.test/", method=b"PUT",
-                                          fields=fields, body=self._token("body").encode()))
-        self._got = b""
-        while len(self._got) < len(self._halves[0]):
+        self._got, self._file = b"", open(self._folder / "file", "w+b")
+        self._session.send(self._ask("/data"))
+        self._session.send_with_fds(self._ask("/file", body_mode=stream.TO_FD, fd_count=1),
+                                    [self._file.fileno()])
+        while len(self._got) < len(self._halves["/data"][0]):
             self._take()
+        deadline = time.monotonic() + 10
+        while os.fstat(self._file.fileno()).st_size < len(self._halves["/file"][0]):
+            assert time.monotonic() < deadline, "half a file has not come"
+            time.sleep(0.0005)
 
     def end(self):
-        """The rest of it, which must be as it was sent."""
+        """The rest of them, which must be as they were sent."""
         self._go_on.set()
-        while (last := self._take()).kind != stream.RESULT:
-            pass
-        if (last.fault, last.status, self._got) != (None, 200, b"".join(self._halves)):
-            self.taint.fail(f"the neighbour got {last.fault}, {last.status}, {self._got[:200]!r}")
+        results = []
+        while len(results) < 2:
+            frame = self._take()
+            if frame.kind == stream.RESULT:
+                results.append((frame.fault, frame.status))
+        with self._file:
+            got = {"/data": self._got, "/file": self._file.read()}
+        for target, halves in self._halves.items():
+            if results != [(None, 200)] * 2 or got[target] != b"".join(halves):
+                self.taint.fail(f"the neighbour got {results}, {target[1:]} {got[target][:200]!r}")
 
     def _take(self):
         frame = self._session.frame()
