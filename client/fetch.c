@@ -246,8 +246,11 @@ static bool fetch_is_busy(const struct fetch *fetch)
 
 static uint64_t fetch_timeout_ns(const struct fetch *fetch, uint64_t now_ns)
 {
-    uint64_t due_ns = fetch->has_more_lines ? now_ns : fetch->progress.next_ns;
+    uint64_t due_ns = fetch->progress.next_ns;
 
+    /* An output that has left whole wakes nobody. */
+    if (fetch->has_more_lines || (fetch->has_full_output && !client_has_output(&fetch->client)))
+        due_ns = now_ns;
     if (fetch->is_cancelled && fetch->cancel_deadline_ns < due_ns)
         due_ns = fetch->cancel_deadline_ns;
     if (due_ns == UINT64_MAX)

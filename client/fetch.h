@@ -46,9 +46,10 @@ struct fetch {
     struct input input;
     uint64_t input_file_bytes; /* size of a regular file, 0 = unknown */
     bool input_is_file;
-    bool wants_input;    /* nothing complete in the buffer */
-    bool input_ended;    /* no item follows */
-    bool has_more_lines; /* the turn had its share: nothing is waited for */
+    bool wants_input;     /* nothing complete in the buffer */
+    bool input_ended;     /* no item follows */
+    bool has_more_lines;  /* the turn had its share: nothing is waited for */
+    bool has_full_output; /* there was no room: once all of it has left, lines can be taken */
     struct input_parser parser;
     struct text fields;          /* of the item being built */
     struct text name;            /* likewise, of its file */

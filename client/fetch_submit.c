@@ -410,7 +410,7 @@ void fetch_submit(struct fetch *fetch)
     struct span line;
     uint64_t number;
 
-    fetch->has_more_lines = false;
+    fetch->has_more_lines = fetch->has_full_output = false;
     for (unsigned taken = 0; !fetch->input_ended && fetch_has_room(fetch); taken++) {
         if (taken == FETCH_LINES_PER_TURN) {
             fetch->has_more_lines = true;
@@ -435,4 +435,5 @@ void fetch_submit(struct fetch *fetch)
             return;
         }
     }
+    fetch->has_full_output = fetch->client.output.bytes >= CLIENT_OUTPUT_MAX;
 }

@@ -9,6 +9,11 @@
  *                    ^                                       |
  *                    +--- somebody asked anew for a failure -+
  *
+ * When a connection to a server breaks, c-ares gives up all that is asked of the server: a name
+ * whose answer needs TCP, and gets none, would take others with it. So what fails that way is
+ * QUEUED once more, for a second channel, which asks one name after the other; one that is slow
+ * does not hold up the next.
+ *
  * All questions are asked, and all waiters told, in resolve_run, from the ring's deferred list.
  * That one rule keeps three promises: done never runs inside resolve_start, c-ares is never entered
  * from its own callback, and a waiter may start and cancel queries as it likes.
@@ -41,7 +46,9 @@ struct resolve {
     struct resolve_hosts hosts;
     struct resolve_cache cache;
     struct resolve_dns dns;
-    struct list queued;   /* entries to ask for */
+    struct resolve_dns single; /* for what failed together: one by one */
+    struct list queued;        /* entries to ask for */
+    struct list queued_single;
     struct list answered; /* entries whose waiters are to be told */
     struct list stranded; /* queries without an entry: no memory, or shut down */
     struct ring_deferred deferred;
@@ -209,11 +216,17 @@ static void resolve_on_answer(struct resolve_dns_question *question,
                               const struct resolve_dns_answer *answer)
 {
     struct resolve_entry *entry = container_of(question, struct resolve_entry, question);
-    struct resolve *resolve = container_of(question->dns, struct resolve, dns);
+    struct resolve *resolve = question->dns->ctx;
     uint64_t now_ns = ring_now_ns(resolve->ring);
     uint64_t ttl_ns = answer->ttl_seconds * SECOND_NS;
 
     assert(entry->state == RESOLVE_ENTRY_ASKED);
+    resolve_schedule(resolve);
+    if (answer->failed_together && question->dns == &resolve->dns) {
+        entry->state = RESOLVE_ENTRY_QUEUED;
+        list_link_back(&resolve->queued_single, &entry->link);
+        return;
+    }
     entry->state = RESOLVE_ENTRY_ANSWERED;
     entry->fault = answer->fault;
     entry->expires_ns = 0;
@@ -231,7 +244,6 @@ static void resolve_on_answer(struct resolve_dns_question *question,
     if (entry->expires_ns == 0)
         resolve->counters.failures++;
     list_link_back(&resolve->answered, &entry->link);
-    resolve_schedule(resolve);
 }
 
 static void query_finish(struct resolve_query *query, const struct fault *fault,
@@ -285,25 +297,31 @@ static void resolve_tell_all(struct resolve *resolve)
                      resolve->shut_down ? &fault_stopping : &fault_no_memory, NULL, 0);
 }
 
+static void resolve_ask_next(struct resolve *resolve, struct list *queued, struct resolve_dns *dns)
+{
+    struct resolve_entry *entry = container_of(list_pop(queued), struct resolve_entry, link);
+
+    entry->state = RESOLVE_ENTRY_ASKED;
+    entry->question.answered = resolve_on_answer;
+    resolve->counters.questions++;
+    resolve_dns_ask(dns, &entry->question, entry->host, entry->family);
+}
+
 static void resolve_run(struct ring_deferred *deferred)
 {
     struct resolve *resolve = container_of(deferred, struct resolve, deferred);
 
     resolve_tell_all(resolve);
-    while (!list_is_empty(&resolve->queued) && resolve_dns_can_ask(&resolve->dns)) {
-        struct resolve_entry *entry =
-            container_of(list_pop(&resolve->queued), struct resolve_entry, link);
-
-        entry->state = RESOLVE_ENTRY_ASKED;
-        entry->question.answered = resolve_on_answer;
-        resolve->counters.questions++;
-        resolve_dns_ask(&resolve->dns, &entry->question, entry->host, entry->family);
-    }
+    while (!list_is_empty(&resolve->queued) && resolve_dns_can_ask(&resolve->dns))
+        resolve_ask_next(resolve, &resolve->queued, &resolve->dns);
+    while (!list_is_empty(&resolve->queued_single) && resolve->single.young_count == 0 &&
+           resolve_dns_can_ask(&resolve->single))
+        resolve_ask_next(resolve, &resolve->queued_single, &resolve->single);
 }
 
 static void resolve_on_room(struct resolve_dns *dns)
 {
-    resolve_schedule(container_of(dns, struct resolve, dns));
+    resolve_schedule(dns->ctx);
 }
 
 int resolve_new(struct resolve **ret_resolve, struct ring *ring, struct timers *timers,
@@ -323,6 +341,7 @@ int resolve_new(struct resolve **ret_resolve, struct ring *ring, struct timers *
     resolve->negative_ttl_ns =
         options->negative_ttl_ns ? options->negative_ttl_ns : NEGATIVE_TTL_NS_DEFAULT;
     list_init(&resolve->queued);
+    list_init(&resolve->queued_single);
     list_init(&resolve->answered);
     list_init(&resolve->stranded);
     resolve->deferred.run = resolve_run;
@@ -331,7 +350,10 @@ int resolve_new(struct resolve **ret_resolve, struct ring *ring, struct timers *
                                                   : CACHE_ENTRIES_DEFAULT,
                        ring_random(ring));
     r = resolve_dns_init(&resolve->dns, ring, timers, options);
-    resolve->dns.on_room = resolve_on_room;
+    if (resolve_dns_init(&resolve->single, ring, timers, options) < 0)
+        r = -ENOMEM;
+    resolve->dns.ctx = resolve->single.ctx = resolve;
+    resolve->dns.on_room = resolve->single.on_room = resolve_on_room;
     if (r == 0)
         r = resolve_hosts_init(&resolve->hosts, options->hosts_path && *options->hosts_path
                                                     ? options->hosts_path
@@ -356,19 +378,28 @@ static void resolve_drop_waiters(struct resolve *resolve)
     }
 }
 
+static void resolve_drop_queued(struct resolve *resolve, struct list *queued)
+{
+    struct list *link;
+
+    while ((link = list_pop(queued)))
+        resolve_cache_remove(&resolve->cache, container_of(link, struct resolve_entry, link));
+}
+
 void resolve_shutdown(struct resolve *resolve)
 {
     resolve->shut_down = true;
     resolve_drop_waiters(resolve);
-    while (!list_is_empty(&resolve->queued))
-        resolve_cache_remove(&resolve->cache,
-                             container_of(list_pop(&resolve->queued), struct resolve_entry, link));
+    resolve_drop_queued(resolve, &resolve->queued);
+    resolve_drop_queued(resolve, &resolve->queued_single);
     resolve_dns_shutdown(&resolve->dns);
+    resolve_dns_shutdown(&resolve->single);
 }
 
 bool resolve_is_idle(const struct resolve *resolve)
 {
-    return resolve_dns_is_idle(&resolve->dns) && !resolve->deferred.pending;
+    return resolve_dns_is_idle(&resolve->dns) && resolve_dns_is_idle(&resolve->single) &&
+           !resolve->deferred.pending;
 }
 
 void resolve_free(struct resolve *resolve)
@@ -377,8 +408,10 @@ void resolve_free(struct resolve *resolve)
         return;
     resolve_drop_waiters(resolve);
     resolve_dns_shutdown(&resolve->dns);
+    resolve_dns_shutdown(&resolve->single);
     ring_undefer(&resolve->deferred);
     resolve_dns_deinit(&resolve->dns);
+    resolve_dns_deinit(&resolve->single);
     resolve_hosts_deinit(&resolve->hosts);
     resolve_cache_deinit(&resolve->cache);
     free(resolve);
@@ -400,7 +433,8 @@ void resolve_check(const struct resolve *resolve)
         for (struct list *link = entry->waiters.next; link != &entry->waiters; link = link->next)
             assert(container_of(link, struct resolve_query, link)->entry == entry);
     }
-    assert(asked == resolve->dns.questions_open && asked <= resolve->dns.calls_open);
-    assert(resolve->dns.young_count <= RESOLVE_DNS_BURST_MAX);
-    assert(resolve->dns.calls_open <= RESOLVE_DNS_CALLS_MAX);
+    assert(asked == resolve->dns.questions_open + resolve->single.questions_open);
+    resolve_dns_check(&resolve->dns);
+    resolve_dns_check(&resolve->single);
+    assert(resolve->single.young_count <= 1);
 }

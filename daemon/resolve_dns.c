@@ -9,7 +9,8 @@
  *
  * We ask for addresses with ARES_AI_NOSORT, because sorting opens sockets behind the ring's back,
  * and with DNS as the only source: the hosts file is read by resolve_hosts.c. Search domains of
- * resolv.conf apply, as they do for every other program; the HOSTALIASES variable does not.
+ * resolv.conf apply, as they do for every other program. Of the environment nothing does: whoever
+ * starts a daemon must not lead its clients elsewhere by accident.
  *
  * Written for the interface of c-ares 1.18, which later versions keep. Where there is a query cache
  * (1.31), it is switched off: resolve_cache.c is ours.
@@ -241,6 +242,9 @@ static int dns_open_channel(struct resolve_dns *dns)
     if (status != ARES_SUCCESS)
         return status;
     dns->has_library = true;
+    /* c-ares has a flag against HOSTALIASES only. */
+    (void)unsetenv("LOCALDOMAIN");
+    (void)unsetenv("RES_OPTIONS"); /* both fail only for malformed names */
     status = dns_init_channel(dns, ARES_FLAG_NOALIASES);
     if (status != ARES_SUCCESS || !dns_has_one_server(dns))
         return status;
@@ -288,6 +292,7 @@ static void dns_on_answer(void *ctx, int status, int timeouts, struct ares_addri
     ares_freeaddrinfo(info);
     if (status != ARES_SUCCESS)
         resolve_answer_explain(status, search->family, &answer);
+    answer.failed_together = status == ARES_ECONNREFUSED;
     if (search->question)
         dns_search_answer(search, &answer);
     dns_search_end_call(search);
@@ -430,4 +435,11 @@ void resolve_dns_deinit(struct resolve_dns *dns)
     dns->has_library = false;
     free(dns->servers);
     dns->servers = NULL;
+}
+
+void resolve_dns_check(const struct resolve_dns *dns)
+{
+    assert(dns->questions_open <= dns->calls_open);
+    assert(dns->young_count <= RESOLVE_DNS_BURST_MAX);
+    assert(dns->calls_open <= RESOLVE_DNS_CALLS_MAX);
 }

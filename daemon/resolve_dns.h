@@ -26,6 +26,8 @@
 struct resolve_dns_answer {
     struct fault fault; /* unset: there is at least one address */
     bool is_negative;   /* the fault is knowledge (no such name), not trouble */
+    /* The fault is that of a connection to a server, and may be due to another question. */
+    bool failed_together;
     uint32_t ttl_seconds;
     unsigned addresses_count;
     struct resolve_address addresses[RESOLVE_ADDRESSES_MAX];
@@ -58,6 +60,7 @@ struct resolve_dns {
     struct list young;                        /* searches that are not slow yet; the oldest first */
     struct timer slow_timer;                  /* armed for the oldest */
     void (*on_room)(struct resolve_dns *dns); /* resolve_dns_can_ask may say true again */
+    void *ctx;                                /* the caller's */
     struct timer timer;                       /* c-ares' next deadline */
     struct list sockets;                      /* of c-ares, polled on the ring */
     uint64_t checked_ns;                      /* when resolv.conf was looked at last */
@@ -66,7 +69,7 @@ struct resolve_dns {
     struct timespec config_modified;
 };
 
-/* 0 or -ENOMEM. dns->on_room is for the caller to set. */
+/* 0 or -ENOMEM; deinit is safe after both. on_room and ctx are for the caller to set. */
 int resolve_dns_init(struct resolve_dns *dns, struct ring *ring, struct timers *timers,
                      const struct resolve_options *options);
 /* Asserts that it is idle. */
@@ -82,5 +85,7 @@ void resolve_dns_ask(struct resolve_dns *dns, struct resolve_dns_question *quest
 /* Open questions end with a fault, sockets close; idle when the ring has given the polls back. */
 void resolve_dns_shutdown(struct resolve_dns *dns);
 bool resolve_dns_is_idle(const struct resolve_dns *dns);
+
+void resolve_dns_check(const struct resolve_dns *dns);
 
 #endif

@@ -9,6 +9,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import origin as origins  # noqa: E402
+import taint as oracle  # noqa: E402
 from mock_dns import MockDns  # noqa: E402
 from origin import Origin  # noqa: E402
 from stream import Session  # noqa: E402
@@ -121,6 +123,16 @@ def start_origin():
         server.close()
     failures = [text for server in started for text in server.failures]
     assert not failures, "the origin saw: " + "; ".join(failures)
+
+
+@pytest.fixture
+def taint(monkeypatch):
+    """The oracle of taint.py over one test. It stands first, to judge when all else has ended."""
+    watch = oracle.Taint()
+    monkeypatch.setattr(oracle, "active", watch)
+    monkeypatch.setattr(origins, "WATCHERS", [watch.saw_request])
+    yield watch
+    watch.close()
 
 
 @pytest.fixture

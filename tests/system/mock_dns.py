@@ -5,9 +5,10 @@
         assert dns.queries_of("a.test", "A") == 1
 
 A rule is one of: a list of records (those of the asked type are answered; none = an empty NOERROR),
-an rcode, SILENT, MUTE(type, records) that is silent about one type, GARBAGE, EMPTY_PACKET, WRONG_ID, WRONG_QUESTION, TRUNCATED(records), DELAY(ms,
-rule), or SEQUENCE(rule, rule, ...) whose n-th query of that name and type gets the n-th rule, the
-last one for ever. Unknown names are NXDOMAIN. Names compare without case and trailing dot.
+an rcode, SILENT, MUTE(type, records) that is silent about one type, GARBAGE, EMPTY_PACKET, WRONG_ID,
+WRONG_QUESTION, TRUNCATED(records), TRUNCATED_AND_CLOSED, FORGED(how, records) that lets a stranger
+answer first, BYTES(function) of the answer section, DELAY(ms, rule), or SEQUENCE(rule, rule, ...)
+whose n-th query of that name and type gets the n-th rule, the last one for ever. Unknown names are NXDOMAIN. Names compare without case and trailing dot.
 """
 
 import ipaddress
@@ -54,6 +55,8 @@ GARBAGE = Rule("garbage")
 EMPTY_PACKET = Rule("empty_packet")
 WRONG_ID = Rule("wrong_id")
 WRONG_QUESTION = Rule("wrong_question")
+TRUNCATED_AND_CLOSED = Rule("truncated_and_closed")     # TC on UDP, and TCP ends at once
+FORGERIES = ("id", "question", "port", "garbage", "nothing")
 
 
 def MUTE(kind, records):
@@ -64,6 +67,18 @@ def MUTE(kind, records):
 def TRUNCATED(records):
     """TC on UDP, the records on TCP."""
     return Rule("truncated", (tuple(records),))
+
+
+def FORGED(how, records):
+    """A stranger's answer comes first, with another id, about another question, from another port,
+    as garbage or as an empty packet; then the true one. Over UDP."""
+    assert how in FORGERIES
+    return Rule("forged", (how, tuple(records)))
+
+
+def BYTES(function):
+    """function(kind) -> (count of answers, their bytes); the question stands at offset 12."""
+    return Rule("bytes", (function,))
 
 
 def DELAY(ms, rule):
@@ -128,7 +143,7 @@ class MockDns:
 
     # --- answering
 
-    def reply_to(self, query, transport):
+    def reply_to(self, query, transport, peer=None):
         """The bytes to send, or None for silence."""
         name, end = decode_name(query, 12)
         kind = struct.unpack_from("!H", query, end)[0]
@@ -143,7 +158,20 @@ class MockDns:
         if isinstance(rule, Rule) and rule.name == "delay":
             self._closing.wait(rule.args[0] / 1000)
             rule = rule.args[1]
+        if isinstance(rule, Rule) and rule.name == "forged":
+            if transport == "udp":
+                self.forge(rule.args[0], query, query[12:end + 4], kind, peer)
+            rule = list(rule.args[1])
         return self.apply(rule, query, query[12:end + 4], kind, transport)
+
+    def forge(self, how, query, question, kind, peer):
+        """What a stranger sends in our place."""
+        lie = [A("127.0.0.66")] if kind == 1 else []
+        rules = {"id": WRONG_ID, "question": WRONG_QUESTION, "garbage": GARBAGE,
+                 "nothing": EMPTY_PACKET, "port": lie}
+        packet = self.apply(rules[how], query, question, kind, "udp")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            (stranger if how == "port" else self._udp).sendto(packet, peer)
 
     def apply(self, rule, query, question, kind, transport):
         ident = struct.unpack_from("!H", query)[0]
@@ -168,6 +196,11 @@ class MockDns:
             if transport == "udp":
                 return self.message(ident, 0, question, [], truncated=True)
             return self.message(ident, 0, question, self.matching(rule.args[0], kind))
+        if rule.name == "truncated_and_closed":
+            return self.message(ident, 0, question, [], truncated=True)
+        if rule.name == "bytes":
+            count, answers = rule.args[0](kind)
+            return struct.pack("!6H", ident, 0x8180, 1, count, 0, 0) + question + answers
         assert rule.name == "silent", rule
         return None
 
@@ -195,7 +228,7 @@ class MockDns:
                 threading.Thread(target=self._answer_udp, args=(query, peer), daemon=True).start()
 
     def _answer_udp(self, query, peer):
-        reply = self.reply_to(query, "udp")
+        reply = self.reply_to(query, "udp", peer)
         if reply is not None:
             try:
                 self._udp.sendto(reply, peer)
@@ -216,7 +249,10 @@ class MockDns:
             try:
                 stream = sock.makefile("rb")
                 while size := stream.read(2):
-                    reply = self.reply_to(stream.read(struct.unpack("!H", size)[0]), "tcp")
+                    query = stream.read(struct.unpack("!H", size)[0])
+                    reply = self.reply_to(query, "tcp")
+                    if self.rules.get(decode_name(query, 12)[0].lower()) == TRUNCATED_AND_CLOSED:
+                        return
                     if reply is not None:
                         sock.sendall(struct.pack("!H", len(reply)) + reply)
             except OSError:

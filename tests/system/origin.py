@@ -171,6 +171,7 @@ def chunked(*chunks, trailers=b""):
     return framed + b"0\r\n" + trailers + b"\r\n"
 
 
+WATCHERS = []   # each is called with (origin, request) of every request that any origin reads
 SERVE_OK = (repeat((expect_request(), send(answer()))),)
 
 
@@ -186,6 +187,7 @@ class Request:
     head: bytes
     connection: int     # 0 = the first one
     at_s: float         # time.monotonic()
+    is_secure: bool     # over TLS
 
     def field(self, name):
         values = [v for n, v in self.fields if n.lower() == name.lower()]
@@ -244,7 +246,7 @@ class Connection:
         method, target, version = (lines[0].split(" ", 2) + ["", ""])[:3]
         self.unread = rest
         self.request = Request(method, target, version, fields, b"", head, self.index,
-                               time.monotonic())
+                               time.monotonic(), self.origin.tls is not None)
 
     def do_expect_head(self):
         self.read_head()
@@ -534,6 +536,8 @@ class Origin:
             return [request.target for request in self.requests]
 
     def record(self, request):
+        for watcher in WATCHERS:
+            watcher(self, request)
         with self._lock:
             self.requests.append(request)
 

@@ -12,6 +12,8 @@ from own_net import PUBLIC_IPV4, PUBLIC_IPV6
 from support import assert_fails, assert_succeeds, run_haul
 from tls_ca import CA
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 
 @pytest.fixture
 def public(start_origin):
@@ -51,12 +53,30 @@ def test_a_public_address_is_reached(address, batch, start_origin):
     assert_succeeds(batch("--public-only", "--interface", address, origin.url()).record)
 
 
+# Here they have no route, or none that answers: the policy is not what keeps haul away.
+JUST_OUTSIDE = """
+1.0.0.0 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 126.255.255.255 128.0.0.0
+169.253.255.255 169.255.0.0 172.15.255.255 172.32.0.0 191.255.255.255 192.0.1.0 192.0.1.255
+192.0.3.0 192.167.255.255 192.169.0.0 198.17.255.255 198.20.0.0 198.51.99.255 198.51.101.0
+203.0.112.255 203.0.114.0 223.255.255.255 [2001:db7:ffff::1] [2001:db9::] [2400::1]
+[64:ff9b::808:808]
+""".split()
+
+
+def test_what_is_just_outside_a_class_is_not_denied(batch):
+    urls = [f"http://{host}:9/" for host in JUST_OUTSIDE]
+    run = batch("--public-only", "--connect-timeout", "2", *urls).expect(1)
+    assert len(run.records) == len(urls)
+    for record in run.records:
+        assert_fails(record, "connect/unreachable", "connect/refused", "timeout/connect")
+
+
 def test_a_pin_may_lead_to_a_public_address(batch, public):
     where = ("--resolve", f"inside.test:{public.port}:{PUBLIC_IPV4}")
     assert_succeeds(batch("--public-only", *where, public.url(host="inside.test")).record)
 
 
-# Nobody listens at two of the three; what may not be asked is not.
+# L03. Nobody listens at two of the three; what may not be asked is not.
 @pytest.mark.parametrize("order", [0, 1, 2])
 def test_only_the_public_ones_of_a_name_are_tried(order, named, public, inside):
     addresses = ["127.0.0.1", PUBLIC_IPV4, "8.9.9.9"]
@@ -75,7 +95,7 @@ def test_a_refusal_of_the_public_one_is_what_is_told(named, inside):
     assert inside.connections_count == 0
 
 
-# --- redirects
+# --- L05: redirects
 
 @pytest.mark.parametrize("host", [
     "127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "169.254.169.254",

@@ -12,6 +12,8 @@ import struct
 PROFILE, BATCH_BEGIN, BATCH_END, REQUEST, CANCEL, CREDIT, PING, COOKIE = range(1, 9)
 HEAD, DATA, RESULT, BATCH_DONE, PONG, GOAWAY, ERROR, COOKIE_BACK = range(65, 73)
 DISCARD, TO_DATA, TO_FD, OF_PROFILE = 0, 1, 2, 255
+WITH_COOKIES = 1    # of a batch: it has a jar
+NO_REUSE = 4        # of a profile: connections are closed behind a response
 ERRORS = {1: "MALFORMED", 2: "TYPE", 3: "RESERVED", 4: "UNKNOWN_ID", 5: "DUPLICATE", 6: "SLOTS",
           7: "FDS", 8: "TIMEOUT", 9: "SLOW", 10: "LIMIT"}
 FAULTS = {0: None, 1: "input/url", 2: "input/scheme", 3: "input/argument", 4: "input/too_big",
@@ -57,15 +59,18 @@ def batch_end(ident=1):
 
 
 def request(ident, url, batch=1, profile=1, body_mode=OF_PROFILE, fd_count=0, method=b"",
-            **lengths):
-    """lengths: url_bytes=, header_bytes=, header_count=, body_bytes=, fixed_bytes= to lie with."""
+            fields=None, body=b"", **lengths):
+    """fields: {name: value}. lengths: url_bytes=, header_bytes=, header_count=, body_bytes=, fixed_bytes= to lie with."""
     url = url.encode() if isinstance(url, str) else url
-    say = {"fixed_bytes": 56, "url_bytes": len(url), "header_bytes": 0, "body_bytes": 0,
-           "header_count": 0, "flags": 0, "planned_ns": 0} | lengths
+    headers = b"".join(struct.pack("<II", len(n), len(v)) + n.encode() + v.encode()
+                       for n, v in (fields or {}).items())
+    say = {"fixed_bytes": 56, "url_bytes": len(url), "header_bytes": len(headers),
+           "body_bytes": len(body), "header_count": len(fields or {}), "flags": int(bool(body)),
+           "planned_ns": 0} | lengths
     fixed = struct.pack("<IIQQQQIIIHBB", say["fixed_bytes"], say["flags"], batch, profile,
                         say["planned_ns"], 0, say["url_bytes"], say["header_bytes"],
                         say["body_bytes"], say["header_count"], len(method), body_mode)
-    return frame(REQUEST, ident, fixed + method + url, fd_count=fd_count)
+    return frame(REQUEST, ident, fixed + method + url + headers + body, fd_count=fd_count)
 
 
 def credit(body_bytes):

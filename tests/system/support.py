@@ -17,6 +17,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import taint
+
 TOP = Path(__file__).resolve().parents[2]
 WAIT_S = 10.0       # for what should take milliseconds; sanitizers and a busy machine included
 HAUL_S = 30.0       # the longest a haul command may take in a test
@@ -271,6 +273,12 @@ class Run:
 def spawn_haul(*args, daemon=None, **kwargs):
     """Popen of haul, in a process group of its own, in a clean environment. Without a daemon it
     starts its private one."""
+    if taint.active:
+        args, _ = taint.active.mark(args, None, kwargs.get("env"))
+    return start_haul(*args, daemon=daemon, **kwargs)
+
+
+def start_haul(*args, daemon, **kwargs):
     where = ["--socket", daemon.socket, "--no-private"] if daemon else ["--private"]
     kwargs.setdefault("env", clean_env())
     kwargs.setdefault("stdin", subprocess.DEVNULL)
@@ -283,11 +291,22 @@ def spawn_haul(*args, daemon=None, **kwargs):
 
 def run_haul(*args, daemon=None, stdin=None, timeout=HAUL_S, **kwargs):
     """Runs it to its end. stdin: bytes or text for its standard input (none: /dev/null)."""
+    if taint.active:
+        with taint.active.beside(daemon):
+            marked, stdin = taint.active.mark(args, stdin, kwargs.get("env"))
+            run = finish_haul(marked, daemon, stdin, timeout, kwargs)
+        run.argv = [str(arg) for arg in args]
+        taint.active.saw_output(run, daemon)
+        return run
+    return finish_haul(args, daemon, stdin, timeout, kwargs)
+
+
+def finish_haul(args, daemon, stdin, timeout, kwargs):
     if stdin is not None:
         kwargs["stdin"] = subprocess.PIPE
         stdin = stdin.encode() if isinstance(stdin, str) else stdin
     start = time.monotonic()
-    process = spawn_haul(*args, daemon=daemon, **kwargs)
+    process = start_haul(*args, daemon=daemon, **kwargs)
     try:
         out, err = process.communicate(stdin, timeout=timeout)
     except subprocess.TimeoutExpired:

@@ -5,11 +5,14 @@ import hashlib
 import shutil
 import subprocess
 import zlib
+from pathlib import Path
 
 import pytest
 
 from origin import answer, chunked, expect_request, fin, repeat, reply_with, send
-from support import Daemon, is_sanitized, run_haul, status_kib
+from support import Daemon, assert_fails, assert_succeeds, is_sanitized, run_haul, status_kib
+
+pytestmark = pytest.mark.usefixtures("taint")
 
 TEXT = b"".join(b"line %d of a body that is worth it\n" % n for n in range(20000))
 ENCODING, PARTIAL, TOO_BIG = 61, 18, 63
@@ -25,11 +28,11 @@ def bare_deflate(data):
 
 
 def gzip_with_extras(data):
-    """A header with 60 KiB of extra field, a name and a comment (RFC 1952 2.3)."""
+    """A header with an extra field and a comment of 60 KiB each, and a name (RFC 1952 2.3)."""
     plain = gzip.compress(data)
     extra = b"x" * 60000
     return (plain[:3] + bytes([0x04 | 0x08 | 0x10]) + plain[4:10] + len(extra).to_bytes(2, "little")
-            + extra + b"name\0" + b"comment\0" + plain[10:])
+            + extra + b"name\0" + b"c" * 60000 + b"\0" + plain[10:])
 
 
 br = by_program("brotli", "-c", "-q", "5")
@@ -107,7 +110,13 @@ def test_a_chain_of_three_is_undone(get, serve):
         == TEXT
 
 
+def br_large(data):
+    """Of a window that RFC 7932 does not have."""
+    return by_program("brotli", "-c", "-q", "5", "--large_window=30")(data)
+
+
 def broken(data, at):
+    at %= len(data)
     return data[:at] + bytes([data[at] ^ 0xff]) + data[at + 1:]
 
 
@@ -124,20 +133,27 @@ BAD = {
     "G02 deflate cut": ("deflate", zlib.compress(TEXT)[:-3]),
     "G04 six codings": ("gzip, gzip, gzip, gzip, gzip, gzip", GZ),
     "G07 zstd of a 2 GiB window": ("zstd", b"\x28\xb5\x2f\xfd\x00\xa8" + b"\0" * 40),
+    "G02 br middle": ("br", broken(br(TEXT), 2000)),
+    "G02 zstd header": ("zstd", broken(zstd(TEXT), 0)),
+    "G02 zstd rubbish behind": ("zstd", zstd(TEXT) + b"rubbish"),
+    "G02 br rubbish behind": ("br", br(TEXT) + b"rubbish"),
+    "G02 deflate checksum": ("deflate", broken(zlib.compress(TEXT), -1)),
+    "G07 br of a large window": ("br", br_large(TEXT)),
     "G07 zlib with a dictionary": ("deflate", b"\x78\xbb" + b"\0" * 40),
     "G09 unknown": ("compress", b"data"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_cannot_be_decoded_is_an_error(name, batch, serve):
+def test_what_cannot_be_decoded_is_an_error(name, batch, serve, origin):
+    """However it comes; and the next item is served."""
     coding, body = BAD[name]
-    origin = serve(coded_answer(coding, body))
-    run = batch("--compressed", origin.url()).expect(1)
-    error = run.records[0]["error"]
-    assert (error["domain"], error["code"]) == ("http", "encoding"), error
-    assert error["message"] != "", error
-    assert run.records[0]["exitcode"] == ENCODING
+    for is_chunked in (False, True):
+        bad = serve(coded_answer(coding, body, is_chunked))
+        run = batch("--compressed", "--serial", bad.url(), origin.url()).expect(1)
+        assert_fails(run.by_url()[bad.url()], "http/encoding")
+        assert run.by_url()[bad.url()]["error"]["phase"] == "receive"
+        assert_succeeds(run.by_url()[origin.url()])
 
 
 def test_a_hundred_fields_of_codings_are_refused(get, serve):
@@ -180,6 +196,37 @@ def test_a_bomb_ends_at_the_limit_of_the_body(coding, get, serve):
     origin = serve(coded_answer(coding, BOMBS[coding](64 << 20)))
     run = get("--compressed", "--max-body", "1M", "-o", "/dev/null", origin.url()).expect(TOO_BIG)
     assert "--max-body" in run.err, run.err
+
+
+def test_bodies_that_are_decoded_side_by_side_do_not_mix(batch, start_origin, tmp_path):
+    """Good ones of every coding, cut ones, and a bomb among them; to records and to files."""
+    names = list(CODERS)
+
+    def reply(request):
+        number = int(request.target.split("/")[-1])
+        coding, encode = CODERS[names[number % len(names)]]
+        body = encode(b"%d of many\n" % number * 3000)
+        if number % 10 == 9:
+            coding, body = "gzip", gzip.compress(b"\0" * (4 << 20))
+        elif number % 10 == 4:
+            body = body[:-4]
+        return coded_answer(coding, body, number % 2, piece=97)
+
+    origin = start_origin([repeat([expect_request(), reply_with(reply)])])
+    lines = "".join(origin.url(f"/{i}") + "\n" for i in range(60))
+    for where in (["--inline"], ["--output-dir", tmp_path]):
+        run = batch("--compressed", "--max-body", "1M", "-c", "20", *where, "-i", "-",
+                    stdin=lines).expect(1)
+        assert len(run.records) == 60
+        for record in run.records:
+            number = int(record["url"].split("/")[-1])
+            if number % 10 in (4, 9):
+                assert_fails(record, "http/too_big" if number % 10 == 9 else "http/encoding")
+                assert record["output"] is None or not Path(record["output"]).exists()
+                continue
+            assert_succeeds(record)
+            body = record["body"] if "body" in record else Path(record["output"]).read_text()
+            assert body == f"{number} of many\n" * 3000
 
 
 @pytest.mark.skipif(is_sanitized(), reason="memory figures need a plain build")

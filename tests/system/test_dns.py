@@ -1,17 +1,24 @@
 """CASES E: names. A mock server answers by script; nothing else is ever asked."""
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from mock_dns import (A, AAAA, CNAME, EMPTY_PACKET, GARBAGE, MUTE, NXDOMAIN, REFUSED, SEQUENCE,
-                      SERVFAIL, SILENT, TRUNCATED, WRONG_ID, WRONG_QUESTION)
+from mock_dns import (A, AAAA, BYTES, CNAME, DELAY, EMPTY_PACKET, FORGED, FORGERIES, GARBAGE, MUTE,
+                      NXDOMAIN, REFUSED, SEQUENCE, SERVFAIL, SILENT, TRUNCATED,
+                      TRUNCATED_AND_CLOSED, WRONG_ID, WRONG_QUESTION, encode_name)
 from origin import BlackHole, dead_port
-from support import assert_fails, assert_succeeds, fd_count, run_haul
+from support import (assert_fails, assert_succeeds, error_name, fd_count, is_sanitized, run_haul,
+                     status_kib)
+
+pytestmark = pytest.mark.usefixtures("taint")
 
 HERE = Path(__file__).resolve().parent
+
+# --- E01, E02: what a server says ---
 
 FAILURES = {
     "NXDOMAIN": (NXDOMAIN, ("dns/not_found",)),
@@ -22,18 +29,30 @@ FAILURES = {
     "empty_packet": (EMPTY_PACKET, ("dns/failed", "timeout/dns")),
     "forged_id": (WRONG_ID, ("dns/failed", "timeout/dns")),
     "forged_question": (WRONG_QUESTION, ("dns/failed", "timeout/dns")),
+    "truncated_and_closed": (TRUNCATED_AND_CLOSED, ("dns/failed", "timeout/dns")),
 }
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_says_why_a_name_has_no_address(name, named):
+def test_says_why_a_name_has_no_address(name, named, origin):
+    """And the items with other names go on."""
     rule, errors = FAILURES[name]
-    _, daemon = named({"x.test": rule})
-    record = run_haul("batch", "--dns-timeout", "1s", "http://x.test/", daemon=daemon) \
-        .expect(1).record
+    _, daemon = named({"x.test": rule, "good.test": [A("127.0.0.1")]})
+    run = run_haul("batch", "--dns-timeout", "1s", "http://x.test/", origin.url(host="good.test"),
+                   daemon=daemon).expect(1)
+    record = run.by_url()["http://x.test/"]
     assert_fails(record, *errors)
     assert record["error"]["phase"] == "dns", record
-    assert "x.test" in record["url"]
+    assert_succeeds(run.by_url()[origin.url(host="good.test")])
+
+
+@pytest.mark.parametrize("how", FORGERIES)
+def test_a_forged_answer_is_ignored_and_the_true_one_awaited(how, named, origin):
+    """E02."""
+    _, daemon = named({"x.test": FORGED(how, [A("127.0.0.1")])})
+    record = run_haul("batch", origin.url(host="x.test"), daemon=daemon).expect(0).record
+    assert_succeeds(record)
+    assert record["remote_ip"] == "127.0.0.1"
 
 
 def test_get_exits_with_curls_number_and_names_the_host(named):
@@ -92,6 +111,107 @@ def test_asks_again_after_a_server_failure(named, origin):
     run_haul("batch", url, daemon=daemon).expect(0)
 
 
+def test_names_whose_answers_get_lost_take_no_others_with_them(named, origin):
+    """E02: a server that has no TCP, and names whose answers need it, among others."""
+    bad = {f"bad{i}.test": TRUNCATED_AND_CLOSED for i in range(20)}
+    good = {f"good{i}.test": DELAY(30, [A("127.0.0.1")]) for i in range(40)}
+    _, daemon = named(bad | good)
+    urls = "".join(origin.url(host=host) + "\n" for pair in zip([*bad] * 2, good) for host in pair)
+    run = run_haul("batch", "-4", "-i", "-", daemon=daemon, stdin=urls).expect(1)
+    assert len(run.records) == 80
+    for record in run.records:
+        if "bad" in record["url"]:
+            assert_fails(record, "dns/failed")
+        else:
+            assert_succeeds(record)
+
+
+@pytest.mark.parametrize("rule, again", [(NXDOMAIN, False), ([], False), (SERVFAIL, True),
+                                         (REFUSED, True)], ids=["NXDOMAIN", "empty", "SERVFAIL",
+                                                                "REFUSED"])
+def test_remembers_that_there_is_none_and_forgets_failures(rule, again, named):
+    """E01: for five seconds, see hauld(8)."""
+    mock, daemon = named({"x.test": rule})
+    counts = []
+    for _ in range(2):
+        run_haul("batch", "-4", "--dns-timeout", "1s", "http://x.test/", daemon=daemon).expect(1)
+        counts.append(mock.queries_of("x.test"))
+    assert counts[0] > 0 and (counts[1] > counts[0]) == again
+
+
+# --- E04: answers without end ---
+
+def alias(owner, name):
+    return owner + struct.pack("!HHIH", 5, 1, 60, len(name)) + name
+
+
+def address(owner, text="127.0.0.1"):
+    packed = bytes(map(int, text.split(".")))
+    return owner + struct.pack("!HHIH", 1, 1, 60, 4) + packed
+
+
+ASKED = b"\xc0\x0c"    # a pointer to the name of the question
+
+
+def chain(length, ends=True):
+    names = [ASKED, *(encode_name(f"n{i}.test") for i in range(length))]
+    rows = [alias(one, two) for one, two in zip(names, names[1:])]
+    rows.append(address(names[-1]) if ends else alias(names[-1], ASKED))
+    return len(rows), b"".join(rows)
+
+
+def pointers(hops):
+    """The owner of an address is reached over so many pointers, each to the one before it."""
+    start = 12 + len(encode_name("x.test")) + 4 + 2 + 10     # behind the owner and the head of TXT
+    data = ASKED + b"".join(struct.pack("!H", 0xc000 | start + 2 * i) for i in range(hops - 1))
+    txt = ASKED + struct.pack("!HHIH", 16, 1, 60, len(data)) + data
+    return 2, txt + address(struct.pack("!H", 0xc000 | start + 2 * (hops - 1)))
+
+
+ENDLESS = {
+    "aliases in a ring": lambda kind: chain(1, ends=False),
+    "a hundred aliases in a ring": lambda kind: chain(100, ends=False),
+    "a name that is its own alias": lambda kind: (1, alias(ASKED, ASKED)),
+    "a hundred aliases": lambda kind: chain(100) if kind == 1 else (0, b""),
+    "a hundred pointers": lambda kind: pointers(100) if kind == 1 else (0, b""),
+    "a pointer to itself": lambda kind: (1, alias(ASKED, b"\xc0\x26")),
+    "a pointer ahead": lambda kind: (1, address(b"\xcf\xff")),
+    "pointers in a ring": lambda kind: (1, address(b"\xc0\x1a\xc0\x18")),
+    "more answers than there are": lambda kind: (65535, address(ASKED)),
+    "a length beyond the end": lambda kind: (1, ASKED + struct.pack("!HHIH", 1, 1, 60, 65535)),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_an_answer_that_leads_nowhere_is_an_end(name, named, origin):
+    """An address or E_DNS, soon, in flat memory; others are served."""
+    _, daemon = named({"x.test": BYTES(ENDLESS[name]), "good.test": [A("127.0.0.1")]})
+    before = status_kib(daemon.pid, "VmHWM")
+    run = run_haul("batch", "--dns-timeout", "2s", origin.url(host="x.test"),
+                   origin.url(host="good.test"), daemon=daemon)
+    record = run.by_url()[origin.url(host="x.test")]
+    if error_name(record):
+        assert_fails(record, "dns/not_found", "dns/failed", "timeout/dns")
+        assert record["error"]["phase"] == "dns", record
+    else:
+        assert record["remote_ip"] == "127.0.0.1"
+    assert_succeeds(run.by_url()[origin.url(host="good.test")])
+    if not is_sanitized():
+        assert status_kib(daemon.pid, "VmHWM") - before < 4 << 10
+
+
+def test_of_four_thousand_addresses_some_are_tried(named, origin):
+    many = [A("127.0.0.1")] + [A(f"127.0.{1 + i // 250}.{1 + i % 250}") for i in range(3999)]
+    _, daemon = named({"x.test": TRUNCATED(many)})
+    before = status_kib(daemon.pid, "VmHWM")
+    record = run_haul("batch", origin.url(host="x.test"), daemon=daemon).expect(0).record
+    assert record["remote_ip"] == "127.0.0.1"
+    if not is_sanitized():
+        assert status_kib(daemon.pid, "VmHWM") - before < 4 << 10
+
+
+# --- E06: names that are not asked for ---
+
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost.", "x.localhost"])
 def test_localhost_is_loopback_and_no_question(host, named, origin):
     mock, daemon = named({"localhost": [A("127.0.0.99")], "x.localhost": [A("127.0.0.99")]})
@@ -105,6 +225,8 @@ def test_the_hosts_file_comes_before_dns(named, origin):
     run_haul("batch", origin.url(host="h.test"), daemon=daemon).expect(0)
     assert mock.queries == []
 
+
+# --- E05: names that are odd ---
 
 NAMES = {
     "label_of_63": ("a" * 63 + ".test", ("dns/not_found",)),
@@ -162,7 +284,7 @@ def test_pins_are_written_as_for_curl(flags, host, batch, origin):
     assert origin.requests[0].field("Host") == host
 
 
-# --- Happy Eyeballs: x.test is ::1 and 127.0.0.1 ---
+# --- E03: Happy Eyeballs: x.test is ::1 and 127.0.0.1 ---
 
 @pytest.fixture
 def hole_and_origin(origin):
@@ -196,6 +318,15 @@ def test_the_family_that_is_asked_for_is_the_only_one(hole_and_origin, named):
     assert record["time_connect"] - record["time_namelookup"] < 0.2, record
 
 
+@pytest.mark.parametrize("first", [AAAA("fe80::1"), AAAA("ff02::1"), A("255.255.255.255"),
+                                   A("127.0.0.77")], ids=lambda record: record.data.hex())
+def test_an_address_that_cannot_be_routed_is_passed_over(first, origin, named):
+    """A link-local address without its link, groups, and one that nobody listens at."""
+    _, daemon = named({"x.test": [first, A("127.0.0.1")]})
+    record = run_haul("batch", origin.url(host="x.test"), daemon=daemon).expect(0).record
+    assert record["remote_ip"] == "127.0.0.1"
+
+
 def test_an_address_that_refuses_costs_nothing(origin, named):
     _, daemon = named({"x.test": [AAAA("::1"), A("127.0.0.1")]})
     record = run_haul("batch", origin.url(host="x.test"), daemon=daemon).expect(0).record
@@ -211,6 +342,23 @@ def test_a_server_that_is_silent_about_AAAA_delays_and_does_not_prevent(named, o
     assert_succeeds(record)
     assert 0.2 < record["phases"]["dns"] / 1e9 < 2, record
     assert mock.queries_of("x.test", "A") == 2
+
+
+def test_the_environment_has_no_say_in_names(named, start_daemon, origin, tmp_path):
+    """L07: what resolvers read there (resolv.conf(5), hostname(7)) would lead elsewhere."""
+    (tmp_path / "aliases").write_text("short other.test\nx.test other.test\n")
+    mock, _ = named({"x.test": [A("127.0.0.1")], "other.test": [A("127.0.0.66")],
+                     "short.other.test": [A("127.0.0.66")]})
+    daemon = start_daemon(config=f"DNSServers={mock.address}\nHostsFile={tmp_path}/hosts\n",
+                          env={"HOSTALIASES": str(tmp_path / "aliases"), "LOCALDOMAIN": "other.test",
+                               "RES_OPTIONS": "ndots:15 timeout:1 attempts:1 use-vc",
+                               "CARES_HOSTS": "/dev/null"})
+    assert_succeeds(run_haul("batch", origin.url(host="x.test"), daemon=daemon).expect(0).record)
+    run = run_haul("batch", "http://short/", "http://y.short/", daemon=daemon).expect(1)
+    for record in run.records:
+        assert_fails(record, "dns/not_found")
+    assert not [name for name, _, _ in mock.queries if name.endswith("other.test")]
+    assert mock.queries_of("y.short") and {how for _, _, how in mock.queries} == {"udp"}
 
 
 def test_a_silent_server_is_a_timeout(named):

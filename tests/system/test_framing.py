@@ -13,6 +13,8 @@ from origin import (BYTES, CUTS, WHOLE, answer, chunked, expect_eof, expect_requ
                     repeat, rst, send)
 from support import assert_fails, assert_succeeds, error_name, is_sanitized, run_haul, status_kib
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 KEPT, CLOSED = "kept", "closed"

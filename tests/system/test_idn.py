@@ -1,4 +1,4 @@
-"""Hosts that are not ASCII: the name that is asked for is the one that curl asks for, and a name that
+"""CASES H06. Hosts that are not ASCII: the name that is asked for is the one that curl asks for, and a name that
 would become another host goes nowhere."""
 
 import json
@@ -7,8 +7,11 @@ import subprocess
 
 import pytest
 
+from mock_dns import A
 from origin import answer, expect_request, repeat, send
 from support import assert_fails, assert_succeeds, clean_env, find_binary, run_haul
+
+pytestmark = pytest.mark.usefixtures("taint")
 
 UTF8 = clean_env(LC_ALL="C.UTF-8")
 SAME_AS_CURL = {
@@ -19,6 +22,9 @@ SAME_AS_CURL = {
     "\u05d00.test": "xn--0-zhc.test",
     "a_b.\u00fc.test": "a_b.xn--tda.test",
     "xn--bcher-kva.\u00fc": "xn--bcher-kva.xn--tda",
+    "b\u00fccher\u3002test": "xn--bcher-kva.test",
+    "XN--Bcher-KVA.\u00fc.test": "xn--bcher-kva.xn--tda.test",
+    "stra\u00dfe\u3002test": "xn--strae-oqa.test",
 }
 
 
@@ -43,6 +49,17 @@ def test_asks_for_the_name_that_curl_asks_for(name, daemon, server):
     assert ours.field("Host") == theirs.field("Host") == f"{SAME_AS_CURL[name]}:{server.port}"
 
 
+@pytest.mark.parametrize("name", ["xn--.test", "xn--a-.test", "xn--0.test", "xn--bcher-kvA.test",
+                                  "XN--BCHER-KVA.test", "xn--bcher-kva-.test"])
+def test_an_ascii_name_is_that_name_and_no_other(name, named, server):
+    """What it would decode to is nobody's business: it is asked for as it is, or refused."""
+    mock, daemon = named({name: [A("127.0.0.1")]})
+    run = run_haul("batch", server.url(host=name), daemon=daemon).expect(0)
+    assert server.requests[0].field("Host").lower() == f"{name.lower()}:{server.port}"
+    assert {asked.lower() for asked, _, _ in mock.queries} == {name.lower()}
+    assert run.record["remote_ip"] == "127.0.0.1"
+
+
 def test_the_locale_has_no_say(get, server):
     """curl reads the name in the locale's charset; a list means the same wherever it is read."""
     get(*pin(server), server.url(host="b\u00fccher.test"), env=clean_env(LC_ALL="C")).expect(0)
@@ -54,6 +71,8 @@ def test_the_locale_has_no_say(get, server):
     ("http://127.0.0.1\uff0f.evil.test/", "stands for one that no name has"),
     ("http://\uff11\uff12\uff17.0.0.1/", "write an address in ASCII"),
     ("http://\u2603.test/", "IDNA2008 does not allow"),
+    ("http://127\u30020.0.1/", "write an address in ASCII"),
+    ("http://xn--\u00fc.test/", "input/url"),
     ("http://" + "\u00fc" * 70 + ".test/", "too long"),
     ("http://\udcff.test/", "not UTF-8"),
     ("\udcc3.test", "not UTF-8"),

@@ -11,7 +11,7 @@ from origin import answer, expect_request, repeat, reply_with
 from support import Daemon, most_within, run_haul
 from tls_ca import CA
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("taint")]
 
 ORIGINS, ITEMS, RATE = 20, 1000, 40
 NOBODY = 65534

@@ -10,6 +10,8 @@ import pytest
 from origin import answer, expect_request, repeat, reply_with, send
 from support import clean_env, find_binary, run_haul
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 SECRET = "tr0ub4dor"
 
 # File, flags, user part of the URL; HOST is the origin's.

@@ -1,4 +1,4 @@
-"""Address policy: what --public-only and DenyAddresses=private keep haul away from.
+"""CASES L. Address policy: what --public-only and DenyAddresses=private keep haul away from.
 
 Every origin here is on loopback, so what is allowed needs a network of its own with public
 addresses on its lo: own_policy.py has those tests, and the last one here runs them."""
@@ -13,6 +13,8 @@ import pytest
 from mock_dns import A, AAAA
 from stream import DISCARD, Session, batch_begin, profile, request
 from support import assert_fails, assert_succeeds, find_binary, run_haul
+
+pytestmark = pytest.mark.usefixtures("taint")
 
 HERE = Path(__file__).resolve().parent
 PUBLIC_ONLY = 0x80
@@ -82,7 +84,33 @@ def test_what_is_not_public_is_denied_at_once(host, what, batch):
     assert run.seconds < 10
 
 
-# --- where addresses come from
+# The edges of every class, which are CASES L01; what lies just outside is in own_policy.py.
+INSIDE = """
+0.0.0.0 0.255.255.255 10.0.0.0 10.255.255.255 100.64.0.0 100.127.255.255 127.0.0.0 127.255.255.255
+169.254.0.0 169.254.255.255 172.16.0.0 172.31.255.255 192.0.0.0 192.0.0.255 192.0.2.0 192.0.2.255
+192.168.0.0 192.168.255.255 198.18.0.0 198.19.255.255 198.51.100.0 198.51.100.255 203.0.113.0
+203.0.113.255 224.0.0.0 239.255.255.255 240.0.0.0 255.255.255.254 255.255.255.255
+[::] [::1] [fc00::] [fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff] [fe80::] [febf:ffff::1] [ff00::]
+[ff02::1] [ffff::1] [2001:db8::] [2001:db8:ffff:ffff:ffff:ffff:ffff:ffff] [::ffff:10.0.0.1]
+[::ffff:100.64.0.0] [64:ff9b::a00:1] [2002:a9fe:a9fe::1]
+""".split()
+
+
+def test_every_class_is_denied_up_to_its_edges_before_anything_is_sent(batch, origin):
+    """In one list, so that what goes on is seen as well."""
+    urls = [f"http://{host}:{origin.port}/" for host in INSIDE]
+    run = batch("--public-only", "--connect-timeout", "20", "--resolve",
+                f"one.test:{origin.port}:127.0.0.1", "-i", "-",
+                stdin="\n".join([*urls, origin.url(host="one.test")])).expect(1)
+    records = run.by_url()
+    assert len(records) == len(urls) + 1
+    for record in records.values():
+        assert_denied(record)
+        assert record["time_total"] < 10
+    assert origin.connections_count == 0
+
+
+# --- L03: where addresses come from
 
 @pytest.mark.parametrize("pin", [
     ("--resolve", "public.name:{port}:127.0.0.1"),

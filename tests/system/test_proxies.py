@@ -13,6 +13,8 @@ from support import (assert_fails, assert_succeeds, clean_env, find_binary, poll
 from tinyproxy import Missing, Tinyproxy
 from tls_ca import CA
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 SECRETS = ["bG9naW46cGFzcw", "login:pass", "pRoXyPaSs", "0rigin-t0ken", "c00kie-of-origin"]
 # "me:pRoXyPaSs" and "me:other"
 PROXY_BASIC, OTHER_BASIC = "Basic bWU6cFJvWHlQYVNz", "Basic bWU6b3RoZXI="
@@ -347,6 +349,7 @@ def test_an_empty_x_is_no_proxy(daemon, origin, start_origin):
 
 
 def test_the_daemons_environment_does_not_count(start_daemon, origin, start_origin):
+    """L07; test_dns.py has what resolvers read there."""
     proxy = start_origin()
     daemon = start_daemon(env={"http_proxy": through(proxy), "all_proxy": through(proxy)})
     run_haul("get", origin.url(), daemon=daemon).expect(0)

@@ -11,7 +11,7 @@ from origin import answer, expect_request, repeat, reply_with
 from support import (end_group, find_binary, most_within, poll_until, run_haul,
                      spawn_haul)
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("taint")]
 
 AT_ONCE = ["--retry-delay", "20ms"]
 

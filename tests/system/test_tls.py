@@ -9,8 +9,12 @@ import pytest
 
 from origin import (answer, chunked, close_notify, expect_eof, expect_request, fin, hang,
                     repeat, reply_with, rst, send, sleep)
-from support import assert_fails, assert_succeeds, end_group, run_haul, spawn_haul
+from support import (assert_fails, assert_succeeds, end_group, error_name, is_sanitized, run_haul,
+                     spawn_haul, status_kib)
 from tls_ca import CA
+from wild_tls import TLS12, TLS13, WildTls
+
+pytestmark = pytest.mark.usefixtures("taint")
 
 SERVE = [repeat([expect_request(), send(answer(b"secret"))])]
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -137,7 +141,7 @@ def test_equals_curl(daemon, secure, ca):
     assert (haul.code, haul.out) == (curl.returncode, curl.stdout) == (0, b"secret")
 
 
-# --- trust ---
+# --- F01: trust ---
 
 def test_without_the_ca_it_is_60_and_no_request_byte_leaves(daemon, secure):
     origin = secure()
@@ -167,18 +171,27 @@ def test_the_name_must_fit(names, host, good, daemon, secure, ca):
     assert origin.requests == []
 
 
+# --- F02: names ---
+
 @pytest.mark.parametrize("pattern, host, good", [
     ("*.example.test", "a.example.test", True), ("*.example.test", "a.b.example.test", False),
     ("*.example.test", "example.test", False), ("a*.example.test", "ab.example.test", False),
-    ("*.*.test", "a.b.test", False),
+    ("*.*.test", "a.b.test", False), ("a.*.test", "a.b.test", False), ("*.test", "a.test", False),
+    ("*", "a", False), ("*.EXAMPLE.test", "A.example.test", True),
+    ("xn--bcher-kva.test", "xn--bcher-kva.test", True), ("*.a.test", "xn--bcher-kva.a.test", True),
+    ("xn--*.a.test", "xn--bcher-kva.a.test", False), ("b*.a.test", "xn--bcher-kva.a.test", False),
+    ("good.test\0.evil.test", "good.test", False), ("DNS:127.0.0.1", "127.0.0.1", False),
+    ("DNS:*.0.0.1", "127.0.0.1", False), ("IP:127.0.0.1", "127.0.0.1.example.test", False),
 ])
-def test_wildcards_stand_for_one_label(pattern, host, good, daemon, secure, ca):
+def test_names_are_compared_label_by_label(pattern, host, good, daemon, secure, ca):
+    """RFC 9525: a wildcard is the whole leftmost label; an address is one only as such."""
     origin = secure(names=[pattern])
     run = run_haul("batch", "--cacert", ca.path, "--resolve", f"{host}:{origin.port}:127.0.0.1",
                    origin.url(host=host), daemon=daemon)
     assert run.record["ok"] == good, run.record
     if not good:
         assert_fails(run.record, "tls/verify")
+        assert origin.requests == []
 
 
 def test_the_common_name_does_not_count(daemon, start_origin, ca):
@@ -188,11 +201,26 @@ def test_the_common_name_does_not_count(daemon, start_origin, ca):
                  "tls/verify")
 
 
-def test_an_expired_certificate_is_told_as_such(daemon, start_origin, ca):
-    origin = start_origin(SERVE, tls=ca.context(*ca.expired("localhost")))
-    record = record_of(origin, "--cacert", ca.path, daemon=daemon, code=1, host="localhost")
+@pytest.mark.parametrize("make, says", [
+    (lambda ca: ca.expired("localhost"), "expired"),
+    (lambda ca: ca.not_yet_valid("localhost"), "not yet valid"),
+    (lambda ca: ca.self_signed("localhost"), "self-signed"),
+], ids=["expired", "not yet valid", "self-signed"])
+@pytest.mark.parametrize("versions", [V12, V13], ids=["1.2", "1.3"])
+def test_a_certificate_that_is_not_good_is_told_as_such(make, says, versions, daemon, start_origin,
+                                                        secure, ca):
+    """And no byte of the request leaves; what is asked of others goes on."""
+    context = ca.context(*make(ca))
+    context.minimum_version = context.maximum_version = versions
+    origin, good = start_origin(SERVE, tls=context), secure()
+    run = run_haul("batch", "--cacert", ca.path, "-d", "secret", origin.url(host="localhost"),
+                   good.url(), daemon=daemon).expect(1)
+    record = run.by_url()[origin.url(host="localhost")]
     assert_fails(record, "tls/verify")
-    assert "expired" in record["error"]["message"]
+    assert record["error"]["phase"] == "tls" and says in record["error"]["message"], record
+    assert origin.requests == []
+    assert_succeeds(run.by_url()[good.url()])
+    run_haul("get", "--cacert", ca.path, origin.url(host="localhost"), daemon=daemon).expect(60)
 
 
 def test_insecure_asks_nothing(daemon, secure):
@@ -215,6 +243,22 @@ def test_a_trusted_connection_serves_no_one_with_another_ca(daemon, secure, ca, 
     assert len(origin.requests) == 1
 
 
+@pytest.mark.parametrize("host, sni", [
+    ("localhost", "localhost"), ("LocalHost", "localhost"), ("localhost.", "localhost"),
+    ("127.0.0.1", None), ("[::1]", None),
+])
+def test_the_server_is_told_the_name_and_never_an_address(host, sni, daemon, start_origin, ca):
+    """F05 (RFC 6066 section 3)."""
+    seen, context = [], ca.context(*ca.issue("localhost", "127.0.0.1", "::1"))
+    context.sni_callback = lambda _, name, __: seen.append(name)
+    try:
+        origin = start_origin(SERVE, tls=context, host="::1" if ":" in host else "127.0.0.1")
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    assert_succeeds(record_of(origin, "--cacert", ca.path, daemon=daemon, code=0, host=host))
+    assert seen == [sni]
+
+
 # --- who we are ---
 
 @pytest.mark.parametrize("versions", [V12, V13], ids=["1.2", "1.3"])
@@ -228,6 +272,18 @@ def test_shows_a_client_certificate(versions, together, daemon, secure, ca, tmp_
         flags = ["-E", both]
     origin = secure(versions=versions, ask_client=True)
     assert_succeeds(record_of(origin, "--cacert", ca.path, *flags, daemon=daemon, code=0))
+
+
+@pytest.mark.parametrize("versions", [V12, V13], ids=["1.2", "1.3"])
+def test_a_server_that_asks_and_does_not_insist_is_served_without(versions, daemon, start_origin,
+                                                                  ca):
+    """F06."""
+    context = ca.context(*ca.issue("127.0.0.1"))
+    context.minimum_version = context.maximum_version = versions
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(ca.path)
+    origin = start_origin(SERVE, tls=context)
+    assert_succeeds(record_of(origin, "--cacert", ca.path, daemon=daemon, code=0))
 
 
 @pytest.mark.parametrize("versions", [V12, V13], ids=["1.2", "1.3"])
@@ -280,7 +336,7 @@ def test_versions_are_bounded(versions, flags, good, daemon, secure, ca):
         assert_fails(record, "tls/handshake")
 
 
-# --- servers that misbehave ---
+# --- F03, F06, F08: servers that misbehave ---
 
 def test_plain_http_where_tls_was_due(daemon, start_origin):
     origin = start_origin([send(b"HTTP/1.1 400 Bad Request\r\n\r\n"), sleep(300), fin()])
@@ -301,6 +357,55 @@ def test_a_hang_up_in_the_handshake(end, first, daemon, start_origin):
     run = run_haul("batch", origin.url().replace("http:", "https:"), daemon=daemon).expect(1)
     assert_fails(run.record, "tls/handshake")
     assert run.record["error"]["phase"] == "tls"
+
+
+@pytest.mark.parametrize("alert, says", [(40, "refused the handshake"), (70, "protocol version"),
+                                         (112, "does not know this host"), (80, "")])
+def test_an_alert_in_place_of_a_handshake_is_told(alert, says, daemon, start_origin):
+    origin = start_origin([sleep(50), send(b"\x15\x03\x03\0\2\2" + bytes([alert])), sleep(50),
+                           fin()])
+    run = run_haul("batch", origin.url().replace("http:", "https:"), daemon=daemon).expect(1)
+    assert_fails(run.record, "tls/handshake")
+    assert run.record["error"]["phase"] == "tls" and says in run.record["error"]["message"], run
+
+
+@pytest.mark.parametrize("version", [TLS12, TLS13], ids=["1.2", "1.3"])
+@pytest.mark.parametrize("protocol", [b"h2", b"http/1.0", b"spdy/1"])
+def test_a_protocol_that_was_not_offered_is_not_spoken(protocol, version, daemon, ca, still_serves):
+    """F08."""
+    cert, key = ca.issue("127.0.0.1")
+    with WildTls(cert, key, version, chosen_alpn=protocol) as server:
+        run = run_haul("batch", "--cacert", ca.path, "-d", TOKEN, server.url(), daemon=daemon)
+        assert_fails(run.expect(1).record, "tls/alpn")
+        assert run.record["error"]["phase"] == "tls"
+        assert server.requests == []
+        run_haul("get", "--cacert", ca.path, server.url(), daemon=daemon).expect(35)
+
+
+def test_a_renegotiation_is_refused(daemon, ca, still_serves):
+    """F06: TLS 1.2, when the request has come and before it is answered."""
+    cert, key = ca.issue("127.0.0.1")
+    with WildTls(cert, key, TLS12, renegotiates=True) as server:
+        record = run_haul("batch", "--cacert", ca.path, "-m", "10", server.url(),
+                          daemon=daemon).expect(1).record
+        assert error_name(record) != "timeout/total", record
+        assert_fails(record, "tls/handshake", "io/recv", "http/empty", "http/partial")
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("flood", [{"key_updates": 10_000}, {"tickets": 2_000}], ids=str)
+def test_a_flood_of_handshake_messages_is_bounded(flood, start_daemon, ca):
+    """F06: answered or ended, and neither memory nor sockets stay behind."""
+    cert, key = ca.issue("127.0.0.1")
+    daemon = start_daemon()
+    with WildTls(cert, key, **flood) as server:
+        before = status_kib(daemon.pid, "VmRSS")
+        record = run_haul("batch", "--cacert", ca.path, "-m", "20", server.url(),
+                          daemon=daemon).record
+        if not record["ok"]:
+            assert_fails(record, "tls/handshake", "io/recv", "io/send")
+        if not is_sanitized():
+            assert status_kib(daemon.pid, "VmHWM") - before < 8 << 10
 
 
 def test_a_handshake_that_never_ends_times_out(daemon, start_origin):
@@ -330,9 +435,14 @@ def test_a_body_until_the_end_needs_the_servers_word(daemon, secure, ca):
     assert_fails(record_of(cut, "--cacert", ca.path, daemon=daemon, code=1), "http/partial")
 
 
-def test_a_framed_body_does_not(daemon, secure, ca):
-    origin = secure([expect_request(), send(answer(b"whole")), fin()])
-    assert_succeeds(record_of(origin, "--cacert", ca.path, daemon=daemon, code=0))
+@pytest.mark.parametrize("data", [answer(b"whole"), b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked"
+                                  b"\r\n\r\n" + chunked(b"who", b"le")], ids=["length", "chunked"])
+def test_a_framed_body_does_not(data, daemon, secure, ca):
+    """F04."""
+    origin = secure([expect_request(), send(data), fin()])
+    record = record_of(origin, "--cacert", ca.path, "--inline", daemon=daemon, code=0)
+    assert_succeeds(record)
+    assert record["body"] == "whole"
 
 
 def test_a_truncated_body_is_partial(daemon, secure, ca):
@@ -373,6 +483,7 @@ def test_a_slow_reader_over_tls_stops_the_server(daemon, secure, ca):
 # --- from one origin to the other ---
 
 def test_redirects_between_http_and_https_keep_secrets(daemon, secure, start_origin, ca):
+    """B06, B07: another scheme is another origin, both ways."""
     there = secure()
     here = start_origin([repeat([expect_request(), reply_with(lambda r: answer(
         b"", "302 Found", [f"Location: {there.url('/x')}"]))])])

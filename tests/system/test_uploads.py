@@ -6,11 +6,14 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 
 import pytest
 
 from origin import answer, expect_request, repeat, reply_with, send
 from support import clean_env, find_binary, run_haul
+
+pytestmark = pytest.mark.usefixtures("taint")
 
 FILES = {"a b#.txt": b"hello\r\n\x00\xff", "empty": b"", "b": b"second"}
 SAME_AS_CURL = [
@@ -115,3 +118,18 @@ def test_what_cannot_be_put_is_refused_before_anything_is_sent(args, said, get, 
 def test_the_size_is_told(get, server, here):
     run = get("-T", "b", "-w", "|%{size_upload}|%{method}", server.url("/"), cwd=here).expect(0)
     assert run.out == b"ok|6|PUT"
+
+
+def test_large_bodies_are_sent_side_by_side(daemon, start_origin, here):
+    """None is answered before all have come: what has left haul makes room for the next one."""
+    (here / "large").write_bytes(b"x" * 700_000)
+    everyone = threading.Barrier(8, timeout=20)
+
+    def reply(_):
+        everyone.wait()
+        return answer()
+
+    origin = start_origin([expect_request(), reply_with(reply)])
+    run_haul("batch", "-T", "large", "--max-per-origin", "8",
+             *[origin.url(f"/{i}") for i in range(8)], daemon=daemon, cwd=here).expect(0)
+    assert origin.connections_count == 8

@@ -1,14 +1,20 @@
 """CASES H: URLs and requests. One parser decides the host; what could split a request is refused
 before any I/O."""
 
+import base64
 import json
 
 import pytest
 
+from mock_dns import A
 from origin import Origin
-from support import assert_fails, assert_succeeds, error_name
+from support import assert_fails, assert_succeeds, error_name, is_sanitized, run_haul, status_kib
 
-REFUSED = {  # CASES H01-H04: each must be refused before any I/O
+pytestmark = pytest.mark.usefixtures("taint")
+
+# CASES H01 ports, H02 hosts that are none, H03 and H04 authorities of two readings, H05 numbers that are
+# no address: each must be refused before any I/O.
+REFUSED = {
     "port_0": "http://127.0.0.1:0/",
     "port_65536": "http://127.0.0.1:65536/",
     "port_of_11_digits": "http://127.0.0.1:99999999999/",
@@ -36,6 +42,20 @@ REFUSED = {  # CASES H01-H04: each must be refused before any I/O
     "text_after_bracket": "http://[::1]x/",
     "bad_literal": "http://[1:2:3]/",
     "empty_label": "http://a..b/",
+    "nul_in_host": "http://a\0b/",
+    "cr_in_host": "http://a\rb/",
+    "two_ports_of_a_name": "http://a:80:80/",
+    "zone_of_a_name": "http://a%25eth0/",
+    "empty_zone": "http://[fe80::1%25]/",
+    "zone_that_is_no_name": "http://[fe80::1%25eth0/x]/",
+    "mapped_address_too_long": "http://[::ffff:1.2.3.4.5]/",
+    "mapped_address_in_odd_numbers": "http://[::ffff:0x7f.1]/",
+    "address_of_five_numbers": "http://127.0.0.0.1/",
+    "dot_behind_an_address": "http://127.0.0.1./",
+    "part_above_255": "http://127.0.0.256/",
+    "number_behind_a_name": "http://a.test.1/",
+    "hexadecimal_behind_a_name": "http://a.0x7f/",
+    "full_width_dot": "http://127\u30020.0.1/",
 }
 SCHEMES = ["ftp://127.0.0.1/", "file:///etc/passwd", "gopher://127.0.0.1/", "ws://127.0.0.1/"]
 
@@ -45,10 +65,19 @@ def as_line(url, **more):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refuses_a_url_it_cannot_understand_safely(name, batch):
-    run = batch("-i", "-", stdin=as_line(REFUSED[name])).expect(1)
-    assert_fails(run.record, "input/url")
-    assert run.record["error"]["phase"] == "input"
+def test_refuses_a_url_it_cannot_understand_safely(name, named, origin):
+    """No name is asked for, no connection made, whatever a later reader makes of it; the rest goes on."""
+    mock, daemon = named()
+    for flags in ([], ["--public-only"]):
+        run = run_haul("batch", *flags, "-i", "-", daemon=daemon, stdin=as_line(REFUSED[name]))
+        assert_fails(run.expect(1).record, "input/url")
+        assert run.record["error"]["phase"] == "input"
+    run = run_haul("batch", "-i", "-", daemon=daemon,
+                   stdin=as_line(REFUSED[name]) + as_line(origin.url(), id="good")).expect(1)
+    assert_succeeds(run.by_id()["good"])
+    assert mock.queries == [] and origin.connections_count == 1
+    if "\0" not in REFUSED[name]:
+        run_haul("get", REFUSED[name], daemon=daemon).expect(3)
 
 
 @pytest.mark.parametrize("byte", ["\r", "\n", "\0", "\x7f"])
@@ -87,6 +116,63 @@ def test_the_userinfo_is_no_host_and_goes_into_authorization(batch, origin):
     batch(f"http://user;x:p%40ss@127.0.0.1:{origin.port}/").expect(0)
     assert origin.requests[0].field("Host") == f"127.0.0.1:{origin.port}"
     assert origin.requests[0].field("Authorization") == "Basic dXNlcjt4OnBAc3M="
+
+
+@pytest.mark.parametrize("user", ["a.test:80", "a.test", "127.0.0.1", "u;x=1", "u:p:q", "%40a.test",
+                                  "u%3a@".rstrip("@"), "%5B::1%5D"])
+def test_what_stands_before_the_at_is_never_a_host(user, named, origin):
+    """H03, H04: for names, for the Host field and for the connection it is one and the same host."""
+    mock, daemon = named({"b.test": [A("127.0.0.1")], "a.test": [A("127.0.0.66")]})
+    record = run_haul("batch", f"http://{user}@b.test:{origin.port}/", daemon=daemon).record
+    if error_name(record):
+        assert_fails(record, "input/url", "input/argument")
+        assert mock.queries == []
+        return
+    assert record["remote_ip"] == "127.0.0.1"
+    assert origin.requests[0].field("Host") == f"b.test:{origin.port}"
+    assert {name for name, _, _ in mock.queries} == {"b.test"}
+    assert user.encode() not in origin.requests[0].head
+
+
+def test_a_user_of_64_kib_costs_its_item(batch, origin):
+    """H04: sent or refused."""
+    url = origin.url().replace("http://", "http://" + "u" * 65000 + ":p@")
+    longer = origin.url().replace("http://", "http://" + "u" * 70000 + ":p@")
+    run = batch("-i", "-", stdin=as_line(url, id="fits") + as_line(longer, id="long")
+                + as_line(origin.url("/good"), id="good")).expect(1)
+    assert_fails(run.by_id()["long"], "input/too_big", "input/url")
+    assert_succeeds(run.by_id()["good"])
+    record = run.by_id()["fits"]
+    if error_name(record):
+        assert_fails(record, "input/too_big", "input/url", "input/argument")
+        assert origin.targets() == ["/good"]
+    else:
+        sent = next(r for r in origin.requests if r.target == "/").field("Authorization")
+        assert base64.b64decode(sent.split()[1]) == b"u" * 65000 + b":p"
+
+
+def test_a_zone_is_for_the_connection_only(batch):
+    """H04: the interface of a link-local address (RFC 6874) is this machine's; here nobody listens."""
+    record = batch("--connect-timeout", "1", "http://[fe80::1%25lo]:1/").expect(1).record
+    assert_fails(record, "connect/refused", "connect/unreachable", "timeout/connect")
+    assert_fails(batch("http://[fe80::1%25no-such-zone]:1/").expect(1).record, "input/url",
+                 "connect/unreachable", "dns/failed", "dns/not_found")
+
+
+@pytest.mark.parametrize("host", ["0x7f.1", "0x7f000001", "017700000001", "0177.0.0.1", "2130706433",
+                                  "127.1", "127.0.1", "0X7F.0x0.00.1"])
+def test_an_address_in_odd_numbers_is_the_address(host, named, origin):
+    """H05: as for curl; the policy, the connection and the Host field know one spelling only."""
+    mock, daemon = named()
+    url = f"http://{host}:{origin.port}/"
+    record = run_haul("batch", "--public-only", url, daemon=daemon).expect(1).record
+    assert_fails(record, "policy/denied")
+    assert record["error"]["message"].startswith("127.0.0.1 "), record
+    assert origin.connections_count == 0
+    record = run_haul("batch", url, daemon=daemon).expect(0).record
+    assert record["remote_ip"] == "127.0.0.1"
+    assert origin.requests[0].field("Host") == f"127.0.0.1:{origin.port}"
+    assert mock.queries == []
 
 
 def test_a_url_without_scheme_is_http(batch, origin):
@@ -143,6 +229,11 @@ SPLITS = {
     "CR_LF_in_the_method": {"method": "GET / HTTP/1.1\r\nX:"},
     "space_in_the_method": {"method": "GET X"},
     "NUL_in_the_method": {"method": "G\0T"},
+    "leading_space_in_the_method": {"method": " GET"},
+    "trailing_space_in_the_method": {"method": "GET "},
+    "CR_LF_behind_a_value": {"headers": {"A": "b\r\n"}},
+    "CR_LF_in_a_Host": {"headers": {"Host": "a.test\r\nX-Evil: 1"}},
+    "CR_LF_in_a_Cookie": {"headers": {"Cookie": "a=1\r\nX-Evil: 1"}},
     "our_own_length": {"headers": {"Content-Length": "5"}},
     "our_own_coding": {"headers": {"Transfer-Encoding": "chunked"}},
 }
@@ -150,9 +241,26 @@ SPLITS = {
 
 @pytest.mark.parametrize("name", SPLITS)
 def test_refuses_what_could_split_a_request(name, batch, origin):
-    run = batch("-i", "-", stdin=as_line(origin.url(), **SPLITS[name])).expect(1)
+    """Nothing of it is sent; the rest of the list is."""
+    run = batch("-i", "-", stdin=as_line(origin.url("/bad"), **SPLITS[name], id="bad")).expect(1)
     assert_fails(run.record, "input/argument")
+    assert run.record["error"]["phase"] == "input"
     assert origin.connections_count == 0
+    run = batch("-i", "-", stdin=as_line(origin.url("/bad"), **SPLITS[name], id="bad")
+                + as_line(origin.url("/good"), id="good")).expect(1)
+    assert_succeeds(run.by_id()["good"])
+    assert origin.targets() == ["/good"]
+
+
+@pytest.mark.parametrize("target, sent", [("/ a", "/%20a"), ("/a ", "/a"), ("/a?b c", "/a?b%20c")])
+def test_a_space_of_a_path_never_ends_the_request_line(target, sent, batch, origin):
+    """H07: at the end of a URL it is none of it."""
+    record = batch("-i", "-", stdin=as_line(origin.url(target))).record
+    if error_name(record):
+        assert_fails(record, "input/url")
+        assert origin.requests == []
+    else:
+        assert [(r.target, r.version) for r in origin.requests] == [(sent, "HTTP/1.1")]
 
 
 def test_space_around_a_value_is_trimmed_or_refused(batch, origin):
@@ -212,6 +320,20 @@ def test_too_many_and_too_big_headers_cost_one_item_each(batch, origin):
     assert_fails(records["big"], "input/too_big", "input/argument")
     assert_succeeds(records["good"])
     assert len(origin.requests) == 1
+
+
+def test_a_header_block_of_20_mib_is_refused_in_flat_memory(start_daemon, origin):
+    daemon = start_daemon()
+    huge = as_line(origin.url(), headers={f"X-{i}": "x" * 20_000 for i in range(1000)}, id="huge")
+    before = status_kib(daemon.pid, "VmHWM")
+    run = run_haul("batch", "-i", "-", daemon=daemon,
+                   stdin=huge + as_line(origin.url("/good"), id="good")).expect(1)
+    bad, good = sorted(run.records, key=lambda record: record["ok"])
+    assert_fails(bad, "input/too_big", "input/argument")
+    assert_succeeds(good)
+    assert origin.targets() == ["/good"]
+    if not is_sanitized():
+        assert status_kib(daemon.pid, "VmHWM") - before < 4 << 10
 
 
 def test_250_headers_arrive(batch, origin):

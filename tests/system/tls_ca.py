@@ -18,10 +18,19 @@ def openssl(*args, stdin=b""):
 
 
 def san_of(name):
+    if name.startswith(("DNS:", "IP:")):
+        return name
     try:
         return f"IP:{ipaddress.ip_address(name)}"
     except ValueError:
         return f"DNS:{name}"
+
+
+def der_of(names):
+    """GeneralNames of DNS names that openssl would not write for us (short ones only)."""
+    rows = b"".join(b"\x82" + bytes([len(name)]) + name.encode() for name in names)
+    assert len(rows) < 128
+    return b"\x30" + bytes([len(rows)]) + rows
 
 
 class CA:
@@ -33,14 +42,16 @@ class CA:
                 "-keyout", self._key, "-out", self.path, "-days", "30", "-subj", f"/CN={name}")
 
     def issue(self, *names, common_name="x", client=False, san=True):
-        """(certificate, key) files."""
+        """(certificate, key) files. A name may also be written as openssl does, as DNS:127.0.0.1."""
         self._count += 1
         stem = self.folder / f"leaf-{self._count}"
         cert, key, request, extra = (stem.with_suffix(s) for s in (".pem", ".key", ".csr", ".ext"))
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                 key, "-out", request, "-subj", f"/CN={common_name}")
         lines = [f"extendedKeyUsage={'clientAuth' if client else 'serverAuth'}"]
-        if san and names:
+        if any("\0" in name for name in names):
+            lines.append("subjectAltName=DER:" + der_of(names).hex(":"))
+        elif san and names:
             lines.append("subjectAltName=" + ",".join(map(san_of, names)))
         extra.write_text("\n".join(lines) + "\n")
         openssl("x509", "-req", "-in", request, "-CA", self.path, "-CAkey", self._key,
@@ -56,6 +67,12 @@ class CA:
 
     def expired(self, *names):
         """(certificate, key) of a server, valid for one day of 2020."""
+        return self.dated(names, "20200101000000Z", "20200102000000Z")
+
+    def not_yet_valid(self, *names):
+        return self.dated(names, "20980101000000Z", "20990101000000Z")
+
+    def dated(self, names, start, end):
         cert, key = self.issue(*names)
         (self.folder / "index.txt").write_text("")
         config = self.folder / "ca.cnf"
@@ -72,7 +89,16 @@ commonName = supplied
 """)
         openssl("ca", "-batch", "-config", config, "-in", cert.with_suffix(".csr"), "-out", cert,
                 "-cert", self.path, "-keyfile", self._key, "-extfile", cert.with_suffix(".ext"),
-                "-startdate", "20200101000000Z", "-enddate", "20200102000000Z", "-notext")
+                "-startdate", start, "-enddate", end, "-notext")
+        return cert, key
+
+    def self_signed(self, *names):
+        """(certificate, key) of a server that vouches for itself."""
+        self._count += 1
+        cert, key = (self.folder / f"self-{self._count}.{end}" for end in ("pem", "key"))
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-keyout", key, "-out", cert, "-days", "30", "-subj", "/CN=x", "-addext",
+                "subjectAltName=" + ",".join(map(san_of, names)))
         return cert, key
 
     @staticmethod
