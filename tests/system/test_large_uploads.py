@@ -16,6 +16,8 @@ from support import (assert_fails, clean_env, end_group, fd_count, find_binary, 
                      run_haul, spawn_haul)
 from tls_ca import CA
 
+pytestmark = pytest.mark.usefixtures("taint")
+
 MIB = 1 << 20
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 HAS_BODY, BODY_FD, EXPECT = 1, 8, 16
