@@ -174,7 +174,8 @@ def small_gets_over_tls(bench, say):
                 ratio = median(good[name], "cpu_us") / median(good[f"{name}, plain"], "cpu_us")
                 warm.notes.append(f"TLS costs {name} {ratio:.2f} x plain HTTP")
         good, result = side_by_side(bench, say, origin, {
-            "haul": (None, lambda: haul_batch(bench, once, handshakes, 64, trust)),
+            "haul": (None, lambda: haul_batch(bench, once, handshakes, 64, trust,
+                                               fills_core=True)),
             "ab": ("ab", lambda: ab(bench, origin.tls_url("/once"), handshakes, 64)),
         }, work=f"{handshakes} GETs, each over a TLS connection of its own, 64 at a time")
         shakes = compare(result("B9 handshakes", "full handshakes per second >= 1.0 x ab"), good,
