@@ -51,6 +51,7 @@ struct bench {
     uint64_t not_begun;     /* handed over, but the time was up first */
     uint32_t results_count; /* in this turn */
     bool slots_exhausted;
+    bool is_held;    /* a request is due, and the daemon takes none now; open loop */
     bool is_stopped; /* nothing more is handed over */
     bool is_given_up;
     bool is_interrupted;

@@ -228,6 +228,22 @@ def test_an_interrupt_ends_it_with_what_there_is(daemon, start_origin):
     assert b"verdict" in out and b"status 200" in out
 
 
+def test_a_schedule_with_nothing_more_in_time_ends(bench, server):
+    """The second request of an hour is not waited for."""
+    run, report = bench("-R", "1/h", "-d", "1s", server.url(), timeout=8)
+    run.expect(0)
+    assert report["summary"]["requests"] == len(server.requests) == 1
+
+
+def test_more_than_the_daemon_can_hold_ends_by_the_clock_too(bench, start_origin):
+    origin = start_origin([repeat([expect_request(), hang()])])
+    run, report = bench("-R", "200k", "-c", "2", "-d", "1s", origin.url(), timeout=25)
+    run.expect(1)
+    assert report["verdict"]["state"] == "INVALID"
+    assert "200000 requests/s were asked for, " in run.text
+    assert report["summary"]["failed"] == report["summary"]["requests"] > 0
+
+
 @pytest.mark.parametrize("args,said", [
     ([], "bench needs a URL"), (["-R", "0", "http://a"], "--rate takes"),
     (["--ramp", "1s", "http://a"], "open loop"), (["--arrival", "poisson", "http://a"], "open loop"),
