@@ -185,6 +185,8 @@ static void bench_on_result(void *ctx, uint64_t id, const struct message_result 
     bench->results_count++;
     if (was_not_begun(bench, &result) && (!bench->is_open_loop || bench->is_interrupted)) {
         bench->not_begun++;
+        if (bench->is_open_loop && result.t0_ns >= bench->measure_ns)
+            bench->planned--;
         return;
     }
     o.url = request->url;

@@ -46,7 +46,7 @@ struct bench {
     uint64_t give_up_ns; /* what has no answer then is cancelled */
     uint64_t sent;       /* handed over */
     uint64_t ended;
-    uint64_t planned;       /* of the measured part, handed over or not */
+    uint64_t planned;       /* of the measured part, unless taken back */
     uint64_t begun_in_time; /* of the measured part, before its end */
     uint64_t not_begun;     /* handed over, but the time was up first */
     uint32_t results_count; /* in this turn */

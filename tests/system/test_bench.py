@@ -244,6 +244,19 @@ def test_more_than_the_daemon_can_hold_ends_by_the_clock_too(bench, start_origin
     assert report["summary"]["failed"] == report["summary"]["requests"] > 0
 
 
+def test_an_interrupt_is_no_rate_that_was_missed(daemon, server):
+    """What was handed over ahead of its time, and then taken back, was not asked for."""
+    haul = spawn_haul("bench", "-R", "40", "-c", "4", "-d", "60s", server.url(), daemon=daemon)
+    try:
+        poll_until(lambda: len(server.requests) > 20, "it runs")
+        haul.send_signal(signal.SIGINT)
+        out, _ = haul.communicate(timeout=20)
+    finally:
+        end_group(haul)
+    assert haul.returncode == 130
+    assert b"were asked for" not in out, out
+
+
 @pytest.mark.parametrize("args,said", [
     ([], "bench needs a URL"), (["-R", "0", "http://a"], "--rate takes"),
     (["--ramp", "1s", "http://a"], "open loop"), (["--arrival", "poisson", "http://a"], "open loop"),
