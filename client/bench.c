@@ -292,16 +292,15 @@ static void bench_start_clock(struct bench *bench)
 static bool bench_send(struct bench *bench, uint64_t planned_ns)
 {
     const struct bench_request *request = bench_request_of(bench, bench->sent + 1);
-    const struct large_body *large = &bench->plan.large_body;
-    const struct client_request_fds fds = { .body = large->is_there ? large->fd : -1, .file = -1 };
     struct message_request message = request->message;
+    bool is_large = message.fixed.flags & WIRE_REQUEST_BODY_FD;
+    struct client_request_fds fds = { .body = is_large ? bench->plan.large_body.fd : -1,
+                                      .file = -1 };
     size_t bytes = message_request_bytes(&message);
 
     if (!client_has_room(&bench->client, bytes) || bench->client.output.bytes > OUTPUT_MAX)
         return false;
     message.fixed.planned_ns = planned_ns;
-    if (large->is_there)
-        message.fixed.flags |= WIRE_REQUEST_BODY_FD;
     if (client_request(&bench->client, bench->sent + 1, &message, &fds) < 0)
         return false;
     bench->sent++;

@@ -10,7 +10,7 @@ import zlib
 
 import pytest
 
-from origin import answer, expect_request, hang, repeat, reply_with, send, sleep
+from origin import answer, expect_body, expect_head, expect_request, hang, repeat, reply_with, send, sleep
 from support import end_group, poll_until, run_haul, spawn_haul
 
 
@@ -255,6 +255,25 @@ def test_an_interrupt_is_no_rate_that_was_missed(daemon, server):
         end_group(haul)
     assert haul.returncode == 130
     assert b"were asked for" not in out, out
+
+
+def test_a_large_body_is_for_the_lines_without_one(bench, server, tmp_path):
+    (tmp_path / "large").write_bytes(b"x" * (3 << 20))
+    (tmp_path / "list").write_text(json.dumps({"url": server.url("/own"), "body": "own"}) + "\n" +
+                                   server.url("/large"))
+    run, _ = bench("--data-binary", f"@{tmp_path / 'large'}", "-i", tmp_path / "list", "-n", "4",
+                   "-c", "1")
+    run.expect(0)
+    assert [(r.target, len(r.body)) for r in server.requests] == [("/own", 3),
+                                                                   ("/large", 3 << 20)] * 2
+
+
+def test_an_expectation_is_sent_and_waited_for(bench, start_origin):
+    origin = start_origin([repeat([expect_head(), send(b"HTTP/1.1 100 Continue\r\n\r\n"),
+                                   expect_body(), send(answer())])])
+    bench("--data", "x", "-H", "Expect: 100-continue", "-n", "2", "-c", "1",
+          origin.url())[0].expect(0)
+    assert [(r.field("Expect"), r.body) for r in origin.requests] == [("100-continue", b"x")] * 2
 
 
 @pytest.mark.parametrize("args,said", [
