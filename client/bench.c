@@ -461,6 +461,7 @@ static void bench_sum_up(struct bench *bench)
     if (bench->end_ns != UINT64_MAX && !bench->is_interrupted)
         seconds = (double)bench->duration_ns / 1e9;
     tally->cpu_share_max = bench->cpu.most;
+    tally->load.is_empty = tally->requests == 0;
     if (bench->is_open_loop) {
         tally->load.asked_per_s = seconds > 0 ? (double)bench->planned / seconds : 0;
         tally->load.reached_per_s = seconds > 0 ? (double)bench->begun_in_time / seconds : 0;

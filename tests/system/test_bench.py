@@ -257,6 +257,13 @@ def test_an_interrupt_is_no_rate_that_was_missed(daemon, server):
     assert b"were asked for" not in out, out
 
 
+def test_a_run_that_measured_nothing_is_invalid(bench, server):
+    run, report = bench("-n", "5", "--warm-up", "1s", "--strict", server.url())
+    run.expect(3)
+    assert report["summary"]["requests"] == 0 and len(server.requests) == 5
+    assert report["verdict"]["reasons"] == ["nothing was measured"]
+
+
 def test_a_large_body_is_for_the_lines_without_one(bench, server, tmp_path):
     (tmp_path / "large").write_bytes(b"x" * (3 << 20))
     (tmp_path / "list").write_text(json.dumps({"url": server.url("/own"), "body": "own"}) + "\n" +
