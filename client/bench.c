@@ -185,6 +185,8 @@ static void bench_on_result(void *ctx, uint64_t id, const struct message_result 
     bench->results_count++;
     if (was_not_begun(bench, &result) && (!bench->is_open_loop || bench->is_interrupted)) {
         bench->not_begun++;
+        if (bench->is_open_loop && result.t0_ns >= bench->measure_ns)
+            bench->planned--;
         return;
     }
     o.url = request->url;
@@ -277,7 +279,7 @@ static void bench_start_clock(struct bench *bench)
     bench->measure_ns = bench->start_ns + bench->lead_in_ns;
     bench->end_ns =
         bench->duration_ns == UINT64_MAX ? UINT64_MAX : bench->measure_ns + bench->duration_ns;
-    bench->give_up_ns = UINT64_MAX;
+    bench->give_up_ns = bench->end_ns == UINT64_MAX ? UINT64_MAX : bench->end_ns + GRACE_NS;
     bench->lead_in.start_ns = bench->lead_in.end_ns = bench->start_ns;
     bench->tally.start_ns = bench->tally.end_ns = bench->measure_ns;
     progress_init(&bench->progress, bench->start_ns,
@@ -290,16 +292,15 @@ static void bench_start_clock(struct bench *bench)
 static bool bench_send(struct bench *bench, uint64_t planned_ns)
 {
     const struct bench_request *request = bench_request_of(bench, bench->sent + 1);
-    const struct large_body *large = &bench->plan.large_body;
-    const struct client_request_fds fds = { .body = large->is_there ? large->fd : -1, .file = -1 };
     struct message_request message = request->message;
+    bool is_large = message.fixed.flags & WIRE_REQUEST_BODY_FD;
+    struct client_request_fds fds = { .body = is_large ? bench->plan.large_body.fd : -1,
+                                      .file = -1 };
     size_t bytes = message_request_bytes(&message);
 
     if (!client_has_room(&bench->client, bytes) || bench->client.output.bytes > OUTPUT_MAX)
         return false;
     message.fixed.planned_ns = planned_ns;
-    if (large->is_there)
-        message.fixed.flags |= WIRE_REQUEST_BODY_FD;
     if (client_request(&bench->client, bench->sent + 1, &message, &fds) < 0)
         return false;
     bench->sent++;
@@ -308,19 +309,20 @@ static bool bench_send(struct bench *bench, uint64_t planned_ns)
 
 static void bench_submit_open(struct bench *bench, uint64_t at_ns)
 {
-    while (!bench->is_stopped && bench->next_ns <= at_ns + bench->ahead_ns) {
-        if (bench->next_ns >= bench->end_ns || bench->sent >= bench->requests_max) {
-            bench->is_stopped = true;
-            break;
-        }
+    bench->is_held = false;
+    while (bench->next_ns < bench->end_ns && bench->sent < bench->requests_max) {
+        if (bench->next_ns > at_ns + bench->ahead_ns)
+            return;
         if (!bench_send(bench, bench->next_ns)) {
+            bench->is_held = true;
             bench->slots_exhausted |=
                 bench->next_ns <= at_ns && bench->client.slots_used >= bench->client.slots;
-            break;
+            return;
         }
         bench->planned += bench->next_ns >= bench->measure_ns;
         bench->next_ns = bench->start_ns + schedule_next(&bench->schedule);
     }
+    bench->is_stopped = true;
 }
 
 static void bench_submit_closed(struct bench *bench, uint64_t at_ns)
@@ -348,8 +350,18 @@ static void bench_submit(struct bench *bench, uint64_t at_ns)
 
 /* ---- the loop ---- */
 
+/* What an open loop could not hand over was asked for all the same. */
+static void bench_plan_rest(struct bench *bench)
+{
+    uint64_t from_ns = bench->next_ns > bench->measure_ns ? bench->next_ns : bench->measure_ns;
+
+    bench->planned += (uint64_t)((double)(bench->end_ns - from_ns) / 1e9 * bench->rate_per_s);
+}
+
 static void bench_give_up(struct bench *bench)
 {
+    if (!bench->is_stopped && bench->is_open_loop)
+        bench_plan_rest(bench);
     bench->is_stopped = bench->is_given_up = true;
     if (client_is_open(&bench->client))
         (void)client_cancel_batch(&bench->client, PLAN_BATCH_ID); /* else it is over anyway */
@@ -365,8 +377,6 @@ static void bench_check_end(struct bench *bench, uint64_t at_ns)
             (void)client_cancel_waiting(&bench->client, PLAN_BATCH_ID);
         bench->give_up_ns = at_ns + NS_PER_SECOND;
     }
-    if (bench->is_stopped && bench->give_up_ns == UINT64_MAX && bench->end_ns != UINT64_MAX)
-        bench->give_up_ns = bench->end_ns + GRACE_NS;
     if (at_ns >= bench->give_up_ns && !bench->is_given_up) {
         bench_give_up(bench);
         bench->give_up_ns = at_ns + 2 * NS_PER_SECOND; /* for the results of that */
@@ -389,14 +399,21 @@ static bool bench_is_busy(const struct bench *bench)
            bench->sent - bench->ended > bench->plan.concurrency + 2 * bench->results_count;
 }
 
+/* When there is something to hand over or to stop; while held, the daemon says when. */
+static uint64_t bench_turn_ns(const struct bench *bench)
+{
+    if (!bench->is_open_loop)
+        return bench->end_ns;
+    return bench->is_held ? UINT64_MAX : bench->next_ns - bench->ahead_ns / 2;
+}
+
 static uint64_t bench_timeout_ns(const struct bench *bench, uint64_t at_ns)
 {
+    uint64_t turn_ns = bench_turn_ns(bench);
     uint64_t due_ns = bench->progress.next_ns;
 
-    if (!bench->is_stopped && bench->is_open_loop && bench->next_ns - bench->ahead_ns / 2 < due_ns)
-        due_ns = bench->next_ns - bench->ahead_ns / 2;
-    if (!bench->is_stopped && bench->end_ns < due_ns)
-        due_ns = bench->end_ns;
+    if (!bench->is_stopped && turn_ns < due_ns)
+        due_ns = turn_ns;
     if (bench->give_up_ns < due_ns)
         due_ns = bench->give_up_ns;
     if (due_ns == UINT64_MAX)
@@ -444,6 +461,7 @@ static void bench_sum_up(struct bench *bench)
     if (bench->end_ns != UINT64_MAX && !bench->is_interrupted)
         seconds = (double)bench->duration_ns / 1e9;
     tally->cpu_share_max = bench->cpu.most;
+    tally->load.is_empty = tally->requests == 0;
     if (bench->is_open_loop) {
         tally->load.asked_per_s = seconds > 0 ? (double)bench->planned / seconds : 0;
         tally->load.reached_per_s = seconds > 0 ? (double)bench->begun_in_time / seconds : 0;

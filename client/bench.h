@@ -46,11 +46,12 @@ struct bench {
     uint64_t give_up_ns; /* what has no answer then is cancelled */
     uint64_t sent;       /* handed over */
     uint64_t ended;
-    uint64_t planned;       /* of the measured part, handed over or not */
+    uint64_t planned;       /* of the measured part, unless taken back */
     uint64_t begun_in_time; /* of the measured part, before its end */
     uint64_t not_begun;     /* handed over, but the time was up first */
     uint32_t results_count; /* in this turn */
     bool slots_exhausted;
+    bool is_held;    /* a request is due, and the daemon takes none now; open loop */
     bool is_stopped; /* nothing more is handed over */
     bool is_given_up;
     bool is_interrupted;

@@ -8,6 +8,7 @@
 
 #include "idn.h"
 #include "input.h"
+#include "plan_body.h"
 #include "slurp.h"
 #include "url.h"
 #include "why.h"
@@ -101,6 +102,11 @@ static const char *add_item(struct bench_list *list, const struct plan *plan,
     request->message.body = keep(&list->store, in->has_body ? in->body : text_span(&plan->body));
     if (in->has_body || plan->has_body)
         request->message.fixed.flags |= WIRE_REQUEST_HAS_BODY;
+    if (!in->has_body && plan->large_body.is_there) {
+        request->message.fixed.flags |= WIRE_REQUEST_BODY_FD;
+        if (plan_expects(plan, &plan->large_body))
+            request->message.fixed.flags |= WIRE_REQUEST_EXPECT;
+    }
     text_deinit(&url);
     return why;
 }

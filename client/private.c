@@ -2,8 +2,10 @@
  * private.c - posix_spawn of `hauld --serve-fd 3 --quiet`.
  *
  * The daemon must outlast the terminal's Ctrl-C, which is for us: we turn it into a cancel and
- * still want the results. So it gets a process group of its own and ignores the terminal's signals;
- * an ignored signal stays ignored across exec, which is how it is done here.
+ * still want the results. So it gets a session of its own and ignores the terminal's signals; an
+ * ignored signal stays ignored across exec, which is how it is done here. A process group would
+ * keep Ctrl-C away, too, but a background group may not read what is typed at its own terminal
+ * (EIO).
  */
 #include "private.h"
 
@@ -74,10 +76,8 @@ static int spawn_daemon(int fd, pid_t *ret_pid)
     r = posix_spawn_file_actions_adddup2(&actions, fd, SERVE_FD);
     r = r ? r : posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     r = r ? r : posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    r = r ? r : posix_spawnattr_setpgroup(&attributes, 0);
     r = r ? r : posix_spawnattr_setsigmask(&attributes, &none);
-    r = r ? r
-          : posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+    r = r ? r : posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
     if (r == 0 && find_daemon(path, sizeof(path)))
         r = posix_spawn(ret_pid, path, &actions, &attributes, argv, environ);
     else if (r == 0)

@@ -20,6 +20,7 @@ struct tally_load {
     double asked_per_s; /* 0 = it is none */
     double reached_per_s;
     bool slots_exhausted; /* requests were due and could not be handed over */
+    bool is_empty;        /* the lead-in, or the daemon's end, left nothing to measure */
 };
 
 struct tally_error {

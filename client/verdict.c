@@ -2,6 +2,7 @@
  * verdict.c - the thresholds, and why they are what they are.
  *
  *   INVALID   the rate reached is under 99 % of the one asked for: another load was measured
+ *             a run measured nothing: its requests were used up before, or the daemon went away
  *             a request was due and could not be handed over (slots): likewise
  *             over 1 % of the items failed at a limit of this machine (local/...)
  *   SUSPECT   p99 of lateness over 1 ms and over p50 of response: the times are ours, not theirs
@@ -41,6 +42,8 @@ static void judge_load(const struct tally *tally, struct verdict *verdict)
     if (load->asked_per_s > 0 && load->reached_per_s < RATE_REACHED_MIN * load->asked_per_s)
         add(verdict, VERDICT_INVALID, "%.0f requests/s were asked for, %.0f were reached",
             load->asked_per_s, load->reached_per_s);
+    if (load->is_empty)
+        add(verdict, VERDICT_INVALID, "nothing was measured");
     if (load->slots_exhausted)
         add(verdict, VERDICT_INVALID, "requests were due when the daemon held as many as it can");
 }

@@ -10,7 +10,7 @@ import zlib
 
 import pytest
 
-from origin import answer, expect_request, hang, repeat, reply_with, send, sleep
+from origin import answer, expect_body, expect_head, expect_request, hang, repeat, reply_with, send, sleep
 from support import end_group, poll_until, run_haul, spawn_haul
 
 
@@ -226,6 +226,61 @@ def test_an_interrupt_ends_it_with_what_there_is(daemon, start_origin):
         end_group(haul)
     assert haul.returncode == 130
     assert b"verdict" in out and b"status 200" in out
+
+
+def test_a_schedule_with_nothing_more_in_time_ends(bench, server):
+    """The second request of an hour is not waited for."""
+    run, report = bench("-R", "1/h", "-d", "1s", server.url(), timeout=8)
+    run.expect(0)
+    assert report["summary"]["requests"] == len(server.requests) == 1
+
+
+def test_more_than_the_daemon_can_hold_ends_by_the_clock_too(bench, start_origin):
+    origin = start_origin([repeat([expect_request(), hang()])])
+    run, report = bench("-R", "200k", "-c", "2", "-d", "1s", origin.url(), timeout=25)
+    run.expect(1)
+    assert report["verdict"]["state"] == "INVALID"
+    assert "200000 requests/s were asked for, " in run.text
+    assert report["summary"]["failed"] == report["summary"]["requests"] > 0
+
+
+def test_an_interrupt_is_no_rate_that_was_missed(daemon, server):
+    """What was handed over ahead of its time, and then taken back, was not asked for."""
+    haul = spawn_haul("bench", "-R", "40", "-c", "4", "-d", "60s", server.url(), daemon=daemon)
+    try:
+        poll_until(lambda: len(server.requests) > 20, "it runs")
+        haul.send_signal(signal.SIGINT)
+        out, _ = haul.communicate(timeout=20)
+    finally:
+        end_group(haul)
+    assert haul.returncode == 130
+    assert b"were asked for" not in out, out
+
+
+def test_a_run_that_measured_nothing_is_invalid(bench, server):
+    run, report = bench("-n", "5", "--warm-up", "1s", "--strict", server.url())
+    run.expect(3)
+    assert report["summary"]["requests"] == 0 and len(server.requests) == 5
+    assert report["verdict"]["reasons"] == ["nothing was measured"]
+
+
+def test_a_large_body_is_for_the_lines_without_one(bench, server, tmp_path):
+    (tmp_path / "large").write_bytes(b"x" * (3 << 20))
+    (tmp_path / "list").write_text(json.dumps({"url": server.url("/own"), "body": "own"}) + "\n" +
+                                   server.url("/large"))
+    run, _ = bench("--data-binary", f"@{tmp_path / 'large'}", "-i", tmp_path / "list", "-n", "4",
+                   "-c", "1")
+    run.expect(0)
+    assert [(r.target, len(r.body)) for r in server.requests] == [("/own", 3),
+                                                                   ("/large", 3 << 20)] * 2
+
+
+def test_an_expectation_is_sent_and_waited_for(bench, start_origin):
+    origin = start_origin([repeat([expect_head(), send(b"HTTP/1.1 100 Continue\r\n\r\n"),
+                                   expect_body(), send(answer())])])
+    bench("--data", "x", "-H", "Expect: 100-continue", "-n", "2", "-c", "1",
+          origin.url())[0].expect(0)
+    assert [(r.field("Expect"), r.body) for r in origin.requests] == [("100-continue", b"x")] * 2
 
 
 @pytest.mark.parametrize("args,said", [

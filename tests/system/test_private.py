@@ -1,6 +1,7 @@
 """The private daemon: started for one command, gone with it, whatever happens to the command."""
 
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -50,6 +51,27 @@ def test_ctrl_c_prints_the_summary_and_exits_130(busy, until):
     assert b"3 items" in err and b"3 failed" in err, err
     assert out.count(b'"cancelled"') == 3, out
     until(lambda: not is_running(hauld), "hauld has ended", within_s=1)
+
+
+def test_what_is_typed_at_a_terminal_can_be_sent(start_origin):
+    """The private daemon reads it, and must not be a background job of that terminal."""
+    origin = start_origin([repeat([expect_request(), send(answer())])])
+    pid, terminal = pty.fork()
+    if pid == 0:
+        haul = str(find_binary("haul"))
+        os.execve(haul, [haul, "get", "--private", "-H", "Expect:", "-T", "-", origin.url("/")],
+                  clean_env())
+    try:
+        os.write(terminal, b"typed\n\x04") # and the end of the file
+        poll_until(lambda: origin.requests, "it has arrived")
+        assert os.waitpid(pid, 0)[1] == 0
+        pid = 0
+    finally:
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        os.close(terminal)
+    assert origin.requests[0].body == b"typed\n"
 
 
 def test_ctrl_c_of_the_whole_process_group_is_haul_s_business(busy, until):

@@ -201,6 +201,7 @@ static void judges_a_load_that_was_not_the_one_asked_for(void **state)
         { { .asked_per_s = 1000, .reached_per_s = 989 }, 0, VERDICT_INVALID },
         { { .asked_per_s = 1000, .reached_per_s = 1001 }, 0, VERDICT_VALID },
         { { .asked_per_s = 1, .reached_per_s = 1, .slots_exhausted = true }, 0, VERDICT_INVALID },
+        { { .is_empty = true }, 0, VERDICT_INVALID },
         { { .asked_per_s = 1000, .reached_per_s = 1000 }, 900000, VERDICT_VALID },
         { { .asked_per_s = 1000, .reached_per_s = 1000 }, 5000000, VERDICT_SUSPECT },
         { { .asked_per_s = 1000, .reached_per_s = 1000 }, 3000000, VERDICT_VALID }, /* p50: 4 ms */
