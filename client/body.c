@@ -162,9 +162,10 @@ void body_finish(struct body *body, bool is_wanted)
 
 /* Bytes behind an older part are in place already. A new file that was to replace an older part is
  * worth less than it, if the server sends no parts. */
-void body_break_off(struct body *body)
+bool body_break_off(struct body *body)
 {
     bool is_part = body->keeps_part && body->offset == 0 && body->bytes && !body->is_dropped;
 
     body_finish(body, is_part);
+    return is_part;
 }

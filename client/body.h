@@ -72,6 +72,6 @@ void body_restart(struct body *body);
 void body_finish(struct body *body, bool is_wanted);
 
 /* The body broke off. Gives its name to what came, if that is to be kept. */
-void body_break_off(struct body *body);
+bool body_break_off(struct body *body);
 
 #endif

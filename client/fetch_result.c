@@ -208,14 +208,15 @@ static void check_hash(struct fetch *fetch, struct item *item, struct outcome *o
 }
 
 /* After the body: a new ETag beside an old body would never be put right. A new body without an
- * ETag empties the file; a 304 without one, and a failure, leave it alone. */
-static void save_etag(struct fetch *fetch, struct outcome *o)
+ * ETag empties the file; a 304 without one, and a failure, leave it alone, unless a part was kept:
+ * whoever continues must know of what. */
+static void save_etag(struct fetch *fetch, struct outcome *o, bool is_part_kept)
 {
     const char *path = fetch->options->etag_save;
     unsigned status = o->result->status;
     int r;
 
-    if (!path || fault_is_set(&o->fault) || o->is_skipped)
+    if (!path || (fault_is_set(&o->fault) && !is_part_kept) || o->is_skipped)
         return;
     if (status / 100 != 2 && !(status == 304 && fetch->etag.bytes))
         return;
@@ -271,6 +272,7 @@ static void check_part(struct fetch *fetch, struct item *item, struct outcome *o
 static void add_own_faults(struct fetch *fetch, struct item *item, struct outcome *o)
 {
     bool is_complete = item->body.offset && item->resume == RESUME_COMPLETE;
+    bool is_part_kept = false;
 
     check_part(fetch, item, o);
     if (fetch->options->fail_status && o->result->status >= 400 && !is_complete &&
@@ -282,7 +284,7 @@ static void add_own_faults(struct fetch *fetch, struct item *item, struct outcom
     }
     check_hash(fetch, item, o);
     if (fault_is_set(&o->fault) && item->head_status == 200)
-        body_break_off(&item->body);
+        is_part_kept = body_break_off(&item->body);
     else
         body_finish(&item->body, !fault_is_set(&o->fault) && is_written(item, o));
     if (o->fault.code == FAULT_SINK_WRITE && o->fault.error && item->body.path)
@@ -291,7 +293,7 @@ static void add_own_faults(struct fetch *fetch, struct item *item, struct outcom
         fault_set(&o->fault, FAULT_SINK_WRITE, PHASE_DELIVER, item->body.error, NULL);
         o->message = span_of_string(fetch_name_error(fetch, item->body.path, item->body.error));
     }
-    save_etag(fetch, o);
+    save_etag(fetch, o, is_part_kept);
     o->is_ok = !fault_is_set(&o->fault);
     if (o->is_ok && (item->is_skipped || is_written(item, o)) &&
         (item->body.kind == BODY_FILE || item->body.kind == BODY_DAEMON_FILE))

@@ -153,16 +153,21 @@ static struct item *fetch_new_item(struct fetch *fetch, const struct input_item 
     return item;
 }
 
-/* What the item lacks of its file. */
-static bool add_range(struct fetch *fetch, const struct item *item)
+/* What the item lacks of its file, if that is of the version we have a part of. A weak ETag cannot
+ * tell (RFC 9110 section 13.1.5): then all of it is asked for. Returns how many fields that is. */
+static unsigned add_range(struct fetch *fetch, const struct item *item)
 {
+    struct span etag = text_span(&fetch->plan.part_etag);
     char value[40];
 
-    if (item->body.offset == 0)
-        return false;
+    if (item->body.offset == 0 || span_starts_with(etag, SPAN_LITERAL("W/")))
+        return 0;
     (void)snprintf(value, sizeof(value), "bytes=%llu-", (unsigned long long)item->body.offset);
     plan_put_field(&fetch->fields, SPAN_LITERAL("Range"), span_of_string(value));
-    return true;
+    if (etag.bytes == 0)
+        return 1;
+    plan_put_field(&fetch->fields, SPAN_LITERAL("If-Range"), etag);
+    return 2;
 }
 
 /* The line's fields and ours; ours are rare. False: *ret_fault and *ret_why say why not. */

@@ -302,6 +302,7 @@ void plan_deinit(struct plan *plan)
     text_deinit(&plan->body);
     large_body_close(&plan->large_body);
     text_deinit(&plan->query);
+    text_deinit(&plan->part_etag);
     plan_free_uploads(plan);
     text_deinit(&plan->unix_path);
     text_deinit(&plan->cookies);

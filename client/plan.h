@@ -35,6 +35,7 @@ struct plan {
     struct large_body large_body;
     enum plan_expect expect;
     struct text query;     /* of -G, without '?' */
+    struct text part_etag; /* of -C with --etag-compare; empty = not known */
     struct text unix_path; /* absolute */
     struct text cookies;   /* COOKIE frames for the batch's jar */
     uint32_t batch_flags;  /* of BATCH_BEGIN */

@@ -68,7 +68,8 @@ static bool is_etag(struct span etag)
 }
 
 /* A file that is not there, or empty, knows of no ETag: then there is no condition. So the first
- * run with --etag-save and --etag-compare of one file fetches. */
+ * run with --etag-save and --etag-compare of one file fetches. With -C the ETag is that of the part
+ * that is there: it asks for the rest of it, not for another version. */
 static bool add_etag(struct plan *plan, const struct options *options, char **why)
 {
     const char *path = options->etag_compare;
@@ -92,9 +93,11 @@ static bool add_etag(struct plan *plan, const struct options *options, char **wh
     etag = first_line(data, (size_t)bytes);
     if ((size_t)bytes == sizeof(data) || !is_etag(etag))
         return why_fail(why, "--etag-compare %s: its first line is no ETag", path);
-    if (etag.bytes)
+    if (options->continue_at)
+        text_put_span(&plan->part_etag, etag);
+    else if (etag.bytes)
         plan_add_unless_named(plan, "If-None-Match", etag);
-    return true;
+    return !plan->part_etag.failed || why_fail(why, "out of memory");
 }
 
 bool plan_add_conditions(struct plan *plan, const struct options *options, char **ret_why)

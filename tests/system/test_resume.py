@@ -119,6 +119,90 @@ def test_a_part_that_breaks_off_stays_for_the_next_time(get, start_origin, tmp_p
     assert ranges(origin) == [None, "bytes=150000-", "bytes=200000-"]
 
 
+# --- the version (If-Range) ---
+
+class Versioned:
+    """A server with ranges and one version at a time; the first answer of each version breaks off
+    after `cut` bytes."""
+
+    def __init__(self, etag, body, cut):
+        self.etag, self.body, self.cut = etag, body, cut
+
+    def reply(self, request):
+        fields = [f"ETag: {self.etag}"]
+        asked, condition = request.field("Range"), request.field("If-Range")
+        if asked and condition in (None, self.etag):
+            first = int(asked.removeprefix("bytes=").removesuffix("-"))
+            fields.append(f"Content-Range: bytes {first}-{len(self.body) - 1}/{len(self.body)}")
+            return answer(self.body[first:], status="206 Partial Content", fields=fields)
+        data = answer(self.body, fields=fields)
+        cut, self.cut = self.cut, None
+        return data[:data.index(b"\r\n\r\n") + 4 + cut] if cut else data
+
+
+@pytest.fixture
+def versioned(start_origin):
+    def start(etag, cut=150000):
+        server = Versioned(etag, WHOLE, cut)
+        origin = start_origin(*[[expect_request(), reply_with(server.reply), fin()]] * 4)
+        origin.version = server
+        return origin
+
+    return start
+
+
+def asked_for(origin):
+    return [(request.field("Range"), request.field("If-Range"), request.field("If-None-Match"))
+            for request in origin.requests]
+
+
+ETAGS = ["--etag-save", "etag", "--etag-compare", "etag"]
+
+
+def test_a_part_of_the_same_version_is_continued(get, versioned, tmp_path):
+    origin = versioned('"v1"')
+    args = ["-C", "-", *ETAGS, "-o", "file", origin.url()]
+    get(*args, cwd=tmp_path).expect(18)
+    assert (tmp_path / "file").read_bytes() == WHOLE[:150000]
+    assert (tmp_path / "etag").read_text() == '"v1"\n'
+    get(*args, cwd=tmp_path).expect(0)
+    assert (tmp_path / "file").read_bytes() == WHOLE
+    assert (tmp_path / "etag").read_text() == '"v1"\n'
+    assert asked_for(origin) == [(None, None, None), ("bytes=150000-", '"v1"', None)]
+
+
+def test_a_part_of_another_version_is_replaced_by_the_whole(get, versioned, tmp_path):
+    origin = versioned('"v1"')
+    args = ["-C", "-", *ETAGS, "-o", "file", origin.url()]
+    get(*args, cwd=tmp_path).expect(18)
+    origin.version.etag, origin.version.body = '"v2"', WHOLE[::-1]
+    origin.version.cut = 1000   # and once more: the old part stays, with its own ETag
+    get(*args, cwd=tmp_path).expect(18)
+    assert (tmp_path / "file").read_bytes() == WHOLE[:150000]
+    assert (tmp_path / "etag").read_text() == '"v1"\n'
+    get(*args, cwd=tmp_path).expect(0)
+    assert (tmp_path / "file").read_bytes() == WHOLE[::-1]
+    assert (tmp_path / "etag").read_text() == '"v2"\n'
+    assert [row[1] for row in asked_for(origin)] == [None, '"v1"', '"v1"']
+
+
+def test_a_weak_etag_asks_for_the_whole(get, versioned, tmp_path):
+    origin = versioned('W/"v1"')
+    args = ["-C", "-", *ETAGS, "-o", "file", origin.url()]
+    get(*args, cwd=tmp_path).expect(18)
+    get(*args, cwd=tmp_path).expect(0)
+    assert (tmp_path / "file").read_bytes() == WHOLE
+    assert asked_for(origin) == [(None, None, None)] * 2
+
+
+def test_without_a_part_an_etag_is_no_condition(get, versioned, tmp_path):
+    origin = versioned('"v1"', cut=None)
+    (tmp_path / "etag").write_text('"v1"\n')
+    get("-C", "-", *ETAGS, "-o", "file", origin.url(), cwd=tmp_path).expect(0)
+    assert (tmp_path / "file").read_bytes() == WHOLE
+    assert asked_for(origin) == [(None, None, None)]
+
+
 def test_ctrl_c_keeps_what_came(daemon, start_origin, tmp_path, until):
     origin = start_origin([expect_request(), send(answer(WHOLE)[:200000]),
                            wait_for(threading.Event())])
