@@ -18,14 +18,13 @@
  */
 #include "bench.h"
 
+#include "clock.h"
 #include "interrupt.h"
-#include "record.h"
 #include "units.h"
 #include "why.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define DURATION_DEFAULT_NS (10 * NS_PER_SECOND)
@@ -38,14 +37,6 @@
 #define NAP_NS UINT64_C(500000)
 #define NAP_RESULTS_MIN 4u
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail */
-    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
-}
-
 /* ---- what is to be done ---- */
 
 static bool read_load(struct bench *bench, char **why)
@@ -53,7 +44,7 @@ static bool read_load(struct bench *bench, char **why)
     const struct options *options = bench->options;
     struct schedule_options schedule = { .ramp_ns = options->ramp_ns,
                                          .is_poisson = options->arrival == ARRIVAL_POISSON,
-                                         .seed = now_ns() };
+                                         .seed = clock_ns(CLOCK_MONOTONIC) };
     uint64_t rate_uhz = 0;
 
     if (options->bench_rate) {
@@ -275,7 +266,7 @@ static bool bench_begin(struct bench *bench, enum exit_code *ret_exit)
 
 static void bench_start_clock(struct bench *bench)
 {
-    bench->start_ns = now_ns() + (bench->is_open_loop ? BEGIN_NS : 0);
+    bench->start_ns = clock_ns(CLOCK_MONOTONIC) + (bench->is_open_loop ? BEGIN_NS : 0);
     bench->measure_ns = bench->start_ns + bench->lead_in_ns;
     bench->end_ns =
         bench->duration_ns == UINT64_MAX ? UINT64_MAX : bench->measure_ns + bench->duration_ns;
@@ -478,7 +469,7 @@ enum exit_code bench_run(struct bench *bench)
         return exit;
     bench_start_clock(bench);
     while (!bench->is_lost && (!bench->is_stopped || bench->ended < bench->sent)) {
-        uint64_t at_ns = now_ns();
+        uint64_t at_ns = clock_ns(CLOCK_MONOTONIC);
 
         bench_check_end(bench, at_ns);
         bench_submit(bench, at_ns);

@@ -3,9 +3,10 @@
  */
 #include "verbs.h"
 
+#include "clock.h"
 #include "exits.h"
-#include "fetch.h"
 #include "interrupt.h"
+#include "reach.h"
 #include "units.h"
 
 #include <stdio.h>
@@ -22,13 +23,13 @@ static void on_pong(void *ctx, uint64_t id)
     struct ping *ping = ctx;
 
     (void)id; /* one at a time */
-    ping->answered_ns = fetch_now_ns();
+    ping->answered_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
 /* One round trip; 0 when it failed, and then it has been said. */
 static uint64_t ping_once(struct client *client, struct ping *ping, struct say *say)
 {
-    uint64_t sent_ns = fetch_now_ns();
+    uint64_t sent_ns = clock_ns(CLOCK_MONOTONIC);
     int r = client_ping(client, 1);
 
     ping->answered_ns = 0;

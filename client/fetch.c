@@ -11,6 +11,7 @@
  */
 #include "fetch.h"
 
+#include "clock.h"
 #include "interrupt.h"
 #include "plan_body.h"
 
@@ -27,22 +28,6 @@
 #define NAP_NS 500000
 #define NAP_RESULTS_MIN 4u
 #define NAP_RECEIVED_BYTES_MAX (64u << 10)
-
-uint64_t fetch_now_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail */
-    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
-}
-
-static uint64_t realtime_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
-    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
-}
 
 static bool records_go_to_output(const struct options *options)
 {
@@ -88,13 +73,13 @@ bool fetch_init(struct fetch *fetch, const struct options *options, struct say *
 {
     *fetch = (struct fetch){ .options = options, .say = say, .client.fd = -1 };
     fetch->reach.daemon = PRIVATE_DAEMON_NONE;
-    fetch->start_ns = fetch_now_ns();
+    fetch->start_ns = clock_ns(CLOCK_MONOTONIC);
     input_init(&fetch->input, -1);
     input_parser_init(&fetch->parser);
     output_init(&fetch->output, STDOUT_FILENO);
     filename_set_init(&fetch->names);
     tally_init(&fetch->tally, fetch->start_ns, options->report.count > 0);
-    record_clock_init(&fetch->clock, fetch->start_ns, realtime_ns());
+    record_clock_init(&fetch->clock, fetch->start_ns, clock_ns(CLOCK_REALTIME));
     progress_init(&fetch->progress, fetch->start_ns, wants_progress(options, say));
     fetch_set_handlers(fetch);
     fetch_choose_records(fetch);
@@ -168,7 +153,7 @@ void fetch_cancel(struct fetch *fetch)
         return;
     fetch->is_cancelled = true;
     fetch->input_ended = true;
-    fetch->cancel_deadline_ns = fetch_now_ns() + FETCH_CANCEL_NS;
+    fetch->cancel_deadline_ns = clock_ns(CLOCK_MONOTONIC) + FETCH_CANCEL_NS;
     if (fetch->is_begun && client_is_open(&fetch->client))
         (void)client_cancel_batch(&fetch->client, PLAN_BATCH_ID); /* the deadline covers it */
 }
@@ -316,7 +301,7 @@ static void fetch_give_back(struct fetch *fetch)
 
 static void fetch_turn(struct fetch *fetch)
 {
-    uint64_t now_ns = fetch_now_ns();
+    uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 
     fetch_check_interrupt(fetch);
     /* Before items are taken: a full output takes none, and if it were emptied after that, nothing
@@ -349,7 +334,7 @@ static void fetch_drain(struct fetch *fetch)
 
     output_flush(&fetch->output);
     while (output_is_waiting(&fetch->output)) {
-        uint64_t now_ns = fetch_now_ns();
+        uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
         uint64_t rest_ns = UINT64_MAX;
 
         fetch_check_interrupt(fetch);

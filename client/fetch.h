@@ -99,8 +99,6 @@ enum exit_code fetch_run(struct fetch *fetch);
 /* Summary, timeline and reports, as far as asked for. */
 enum exit_code fetch_tell(struct fetch *fetch, int argc, char **argv);
 
-uint64_t fetch_now_ns(void);
-
 /* ---- for fetch_*.c only ---- */
 
 struct url;

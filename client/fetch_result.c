@@ -6,6 +6,7 @@
  */
 #include "fetch.h"
 
+#include "clock.h"
 #include "cure.h"
 
 #include <errno.h>
@@ -411,7 +412,7 @@ static void fetch_end_here(struct fetch *fetch, struct item *item, const struct 
         .fixed = { .fault = fault->code,
                    .fault_phase = fault->phase,
                    .fault_errno = fault->error,
-                   .t0_ns = fetch_now_ns(),
+                   .t0_ns = clock_ns(CLOCK_MONOTONIC),
                    .queued_ns = WIRE_NOT_REACHED,
                    .dns_ns = WIRE_NOT_REACHED,
                    .connected_ns = WIRE_NOT_REACHED,

@@ -8,26 +8,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct large_body large_body_of(int fd, bool is_ours)
+int large_body_of(int fd, bool is_ours, struct large_body *ret_body)
 {
-    struct large_body body = {
-        .is_there = true, .is_ours = is_ours, .fd = fd, .bytes = LARGE_BODY_UNKNOWN
-    };
+    uint64_t bytes = LARGE_BODY_UNKNOWN;
     struct stat status;
     off_t offset;
 
-    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
-        return body;
-    offset = lseek(fd, 0, SEEK_CUR);
-    body.bytes = offset < status.st_size ? (uint64_t)(status.st_size - offset) : 0;
-    return body;
-}
-
-int large_body_check(const struct large_body *body)
-{
-    struct stat status;
-
-    return fstat(body->fd, &status) == 0 && S_ISDIR(status.st_mode) ? -EISDIR : 0;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (S_ISDIR(status.st_mode))
+        return -EISDIR;
+    if (S_ISREG(status.st_mode)) {
+        offset = lseek(fd, 0, SEEK_CUR);
+        bytes = offset < status.st_size ? (uint64_t)(status.st_size - offset) : 0;
+    }
+    *ret_body =
+        (struct large_body){ .is_there = true, .is_ours = is_ours, .fd = fd, .bytes = bytes };
+    return 0;
 }
 
 static int write_all(int fd, struct span bytes)

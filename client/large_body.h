@@ -15,11 +15,9 @@ struct large_body {
     uint64_t bytes; /* of the body; LARGE_BODY_UNKNOWN of a pipe */
 };
 
-/* What fd is now; it stays the caller's unless is_ours. */
-struct large_body large_body_of(int fd, bool is_ours);
-
-/* 0, or -EISDIR. */
-int large_body_check(const struct large_body *body);
+/* Looks at fd, which is to be closed in the end if is_ours. 0, or -EISDIR and the like: then it is
+ * the caller's still. */
+int large_body_of(int fd, bool is_ours, struct large_body *ret_body);
 
 /* Moves what is in text to memory with a descriptor. 0 or -errno. */
 int large_body_take_text(struct text *text, struct large_body *ret_body);

@@ -37,31 +37,29 @@ static bool check_others(const struct plan *plan, const struct options *options,
     return true;
 }
 
-/* fd is at the beginning of what is to be sent. */
-static int take_upload(struct plan_upload *upload, int fd, bool is_for_all)
+/* Opens it, or reads it when that is what is to be sent. */
+static int take_upload(struct plan_upload *upload, const char *path, bool is_for_all)
 {
-    struct large_body large = large_body_of(fd, fd != STDIN_FILENO);
-    bool is_stream = large.bytes == LARGE_BODY_UNKNOWN;
-    int r = large_body_check(&large);
+    int fd = slurp_open(path);
+    int r = fd < 0 ? fd : large_body_of(fd, fd != STDIN_FILENO, &upload->large);
 
     if (r < 0) {
-        large_body_close(&large);
+        if (fd > STDIN_FILENO)
+            (void)close(fd); /* not even read from */
         return r;
     }
-    if (is_stream ? !is_for_all : large.bytes > PLAN_BODY_FRAME_MAX) {
-        upload->large = large;
+    if (upload->large.bytes == LARGE_BODY_UNKNOWN ? !is_for_all
+                                                  : upload->large.bytes > PLAN_BODY_FRAME_MAX)
         return 0;
-    }
     r = slurp_rest(fd, PLAN_BODY_BYTES_MAX, &upload->body);
-    large_body_close(&large);
+    large_body_close(&upload->large);
     return r;
 }
 
 static bool read_upload(struct plan_upload *upload, bool is_for_all, char **why)
 {
     const char *path = plan_upload_is_stdin(upload->path) ? "-" : upload->path;
-    int fd = slurp_open(path);
-    int r = fd < 0 ? fd : take_upload(upload, fd, is_for_all);
+    int r = take_upload(upload, path, is_for_all);
 
     if (r == -EFBIG)
         return why_fail(why, "-T %s: " PLAN_BODY_TOO_LARGE, upload->path);

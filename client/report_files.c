@@ -3,13 +3,13 @@
  */
 #include "report_files.h"
 
+#include "clock.h"
 #include "file.h"
 #include "record.h"
 #include "report_formats.h"
 #include "why.h"
 
 #include <errno.h>
-#include <time.h>
 
 enum format {
     FORMAT_JSON,
@@ -48,7 +48,8 @@ static char *check_path(const char *path)
     case FORMAT_CSV:
         return NULL;
     case FORMAT_HTML:
-        return why_format("--report %s: html is not in this build; .json is", path);
+        return why_format(
+            "--report %s: html is not in this build; .json, .hgrm, .hlog and .csv are", path);
     case FORMAT_UNKNOWN:
         break;
     }
@@ -62,14 +63,6 @@ char *report_files_check(const struct option_list *paths)
     for (size_t i = 0; !why && i < paths->count; i++)
         why = check_path(paths->values[i]);
     return why;
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-
-    (void)clock_gettime(clock, &now); /* cannot fail */
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 static void put_report(struct text *out, enum format format, const struct report_run *run,

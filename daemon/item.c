@@ -89,7 +89,6 @@ struct item *item_new(struct front *front, const struct item_options *options)
 void item_free(struct item *item)
 {
     assert(item->state == ITEM_FINISHED && item->blocks_count == 0 && !item->file);
-    upload_free(item->upload);
     block_free(item->request);
     block_free(item->hop_url);
     free(item->words);

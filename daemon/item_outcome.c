@@ -55,7 +55,7 @@ static void item_fail(struct item *item, enum fault_code code, enum phase phase,
 
 bool item_can_send_again(const struct item *item)
 {
-    return !item->upload || item->has_lost_body || upload_is_whole(item->upload);
+    return !item->upload || item->has_lost_body || !item->upload->is_spent;
 }
 
 static bool item_may_replay(const struct item *item)

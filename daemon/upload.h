@@ -25,10 +25,4 @@ int upload_new(int fd, bool expects, struct upload **ret_upload);
 /* Nothing reads from it any more. NULL is fine. */
 void upload_free(struct upload *upload);
 
-/* Whether its body can be sent from its beginning. */
-static inline bool upload_is_whole(const struct upload *upload)
-{
-    return !upload->is_spent;
-}
-
 #endif
