@@ -16,13 +16,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Spans are offsets into store until the list is complete: it moves while it grows. */
-static struct span keep(struct text *store, struct span text)
+/* Copies it; spans are offsets into store until the list is complete: it moves while it grows. */
+static void keep(struct text *store, struct span *span)
 {
     size_t at = store->bytes;
 
-    text_put_span(store, text);
-    return (struct span){ .data = (const char *)(uintptr_t)at, .bytes = text.bytes };
+    text_put_span(store, *span);
+    span->data = (const char *)(uintptr_t)at;
 }
 
 static void settle(const struct text *store, struct span *span)
@@ -75,6 +75,7 @@ static const char *add_item(struct bench_list *list, const struct plan *plan,
                             const struct input_item *in)
 {
     struct bench_request *request = add_request(list);
+    struct message_request message;
     struct text url;
     const char *why;
 
@@ -86,27 +87,27 @@ static const char *add_item(struct bench_list *list, const struct plan *plan,
         return "\"output\" and \"expect_hash\" are for batch: bench keeps no bodies";
     text_init(&url);
     why = spell_url(in->url, &url);
-    *request = (struct bench_request){
-        .message = { .fixed = { .batch_id = PLAN_BATCH_ID,
-                                .profile_id = PLAN_PROFILE_ID,
-                                .timeout_ns = in->timeout_ns,
-                                .header_count = in->field_count,
-                                .body_mode = WIRE_BODY_DISCARD } },
+    message = (struct message_request){
+        .fixed = { .batch_id = PLAN_BATCH_ID,
+                   .profile_id = PLAN_PROFILE_ID,
+                   .flags = in->has_body ? WIRE_REQUEST_HAS_BODY : 0,
+                   .timeout_ns = in->timeout_ns,
+                   .header_count = in->field_count,
+                   .body_mode = WIRE_BODY_DISCARD },
+        .method = in->method.bytes     ? in->method
+                  : plan->method.bytes ? plan->method
+                  : in->has_body       ? SPAN_LITERAL("POST")
+                                       : SPAN_LITERAL(""),
+        .url = text_span(&url),
+        .headers = in->fields,
+        .body = in->body,
     };
-    request->message.method = keep(&list->store, in->method.bytes     ? in->method
-                                                 : plan->method.bytes ? plan->method
-                                                 : in->has_body       ? SPAN_LITERAL("POST")
-                                                                      : SPAN_LITERAL(""));
-    request->message.url = keep(&list->store, text_span(&url));
-    request->message.headers = keep(&list->store, in->fields);
-    request->message.body = keep(&list->store, in->has_body ? in->body : text_span(&plan->body));
-    if (in->has_body || plan->has_body)
-        request->message.fixed.flags |= WIRE_REQUEST_HAS_BODY;
-    if (!in->has_body && plan->large_body.is_there) {
-        request->message.fixed.flags |= WIRE_REQUEST_BODY_FD;
-        if (plan_expects(plan, &plan->large_body))
-            request->message.fixed.flags |= WIRE_REQUEST_EXPECT;
-    }
+    (void)plan_give_body(plan, NULL, &message); /* the flag says that it is the plan's descriptor */
+    *request = (struct bench_request){ .message = message };
+    keep(&list->store, &request->message.method);
+    keep(&list->store, &request->message.url);
+    keep(&list->store, &request->message.headers);
+    keep(&list->store, &request->message.body);
     text_deinit(&url);
     return why;
 }

@@ -275,20 +275,11 @@ static bool fetch_ensure_daemon(struct fetch *fetch)
     return r == 0;
 }
 
-/* The body of its request, if that is one for a descriptor; else NULL. */
-static const struct large_body *large_body(const struct fetch *fetch, const struct input_item *in,
-                                           const struct item *item)
+/* Returns what of it is to go by descriptor, or NULL. */
+static const struct large_body *fill_request(const struct fetch *fetch, const struct input_item *in,
+                                             const struct item *item,
+                                             struct message_request *request)
 {
-    const struct large_body *body = item->upload ? &item->upload->large : &fetch->plan.large_body;
-
-    return !in->has_body && body->is_there ? body : NULL;
-}
-
-static void fill_request(const struct fetch *fetch, const struct input_item *in,
-                         const struct item *item, struct message_request *request)
-{
-    const struct plan *plan = &fetch->plan;
-    const struct large_body *large = large_body(fetch, in, item);
     uint8_t body_mode = WIRE_BODY_OF_PROFILE;
 
     if (item->body.kind == BODY_DAEMON_FILE)
@@ -298,40 +289,33 @@ static void fill_request(const struct fetch *fetch, const struct input_item *in,
     *request = (struct message_request){
         .fixed = { .batch_id = PLAN_BATCH_ID,
                    .profile_id = PLAN_PROFILE_ID,
+                   .flags = in->has_body ? WIRE_REQUEST_HAS_BODY : 0,
                    .timeout_ns = in->timeout_ns,
                    .header_count = in->field_count,
                    .body_mode = body_mode },
         .method = item_method(item),
         .url = item_sent_url(item),
         .headers = in->fields,
-        .body = in->has_body ? in->body : text_span(&plan->body),
+        .body = in->body,
     };
-    if (item->upload)
-        request->body = text_span(&item->upload->body);
-    if (in->has_body || plan->has_body || item->upload)
-        request->fixed.flags |= WIRE_REQUEST_HAS_BODY;
-    if (large) {
-        request->fixed.flags |= WIRE_REQUEST_BODY_FD;
-        request->fixed.flags |= plan_expects(plan, large) ? WIRE_REQUEST_EXPECT : 0;
-    }
     if (item->body.kind == BODY_OUTPUT) /* what is printed cannot be taken back */
         request->fixed.flags |= WIRE_REQUEST_KEPT;
+    return plan_give_body(&fetch->plan, item->upload, request);
 }
 
 /* Sends the item. False: *ret_fault and *ret_why say why not. */
 static bool fetch_send_item(struct fetch *fetch, struct item *item, const struct input_item *in,
                             const struct url *url, struct fault *ret_fault, const char **ret_why)
 {
-    const struct large_body *large = large_body(fetch, in, item);
+    struct message_request request;
+    const struct large_body *large = fill_request(fetch, in, item, &request);
     const struct client_request_fds fds = {
         .body = large ? large->fd : -1,
         .file = item->body.kind == BODY_DAEMON_FILE ? item->body.file.fd : -1,
     };
-    struct message_request request;
     size_t bytes;
     int r;
 
-    fill_request(fetch, in, item, &request);
     *ret_fault = (struct fault){ 0 };
     if (!add_fields(fetch, item, in, url, &request, ret_fault, ret_why))
         return false;

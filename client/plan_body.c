@@ -172,8 +172,26 @@ bool plan_has_large_body(const struct plan *plan)
     return plan->large_body.is_there;
 }
 
-bool plan_expects(const struct plan *plan, const struct large_body *body)
+/* Says Expect: 100-continue, and waits. */
+static bool plan_expects(const struct plan *plan, const struct large_body *body)
 {
     return plan->expect == PLAN_EXPECT_ALWAYS ||
            (plan->expect == PLAN_EXPECT_LARGE && body->bytes > EXPECT_BYTES_MIN);
+}
+
+const struct large_body *plan_give_body(const struct plan *plan, const struct plan_upload *upload,
+                                        struct message_request *request)
+{
+    const struct large_body *large = upload ? &upload->large : &plan->large_body;
+
+    if (request->fixed.flags & WIRE_REQUEST_HAS_BODY || (!upload && !plan->has_body))
+        return NULL;
+    request->fixed.flags |= WIRE_REQUEST_HAS_BODY;
+    if (!large->is_there) {
+        request->body = text_span(upload ? &upload->body : &plan->body);
+        return NULL;
+    }
+    request->fixed.flags |= WIRE_REQUEST_BODY_FD;
+    request->fixed.flags |= plan_expects(plan, large) ? WIRE_REQUEST_EXPECT : 0;
+    return large;
 }

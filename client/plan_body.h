@@ -21,8 +21,10 @@ bool plan_place_bodies(struct plan *plan, char **ret_why);
 
 bool plan_has_large_body(const struct plan *plan);
 
-/* Whether a request with this body says Expect: 100-continue, and waits. */
-bool plan_expects(const struct plan *plan, const struct large_body *body);
+/* Gives a request without a body of its own that of -T (NULL = none) or of -d and its kin, if there
+ * is one. What is to go by descriptor then, or NULL. */
+const struct large_body *plan_give_body(const struct plan *plan, const struct plan_upload *upload,
+                                        struct message_request *request);
 
 /* The file that a part is read from, "-" = standard input; NULL when it is the text itself. */
 const char *plan_data_file(const struct data_part *part);

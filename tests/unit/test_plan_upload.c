@@ -142,6 +142,7 @@ static void with_batch_one_file_is_for_all(void **state)
 
 static void what_is_no_file_is_streamed_by_get_and_read_by_batch(void **state)
 {
+    struct message_request request = { 0 };
     int saved = dup(STDIN_FILENO);
     struct made made;
     int fds[2];
@@ -156,7 +157,9 @@ static void what_is_no_file_is_streamed_by_get_and_read_by_batch(void **state)
     assert_true(made.plan.uploads[0].large.is_there);
     assert_int_equal(made.plan.uploads[0].large.fd, STDIN_FILENO);
     assert_true(made.plan.uploads[0].large.bytes == LARGE_BODY_UNKNOWN);
-    assert_true(plan_expects(&made.plan, &made.plan.uploads[0].large));
+    assert_ptr_equal(plan_give_body(&made.plan, made.plan.uploads, &request),
+                     &made.plan.uploads[0].large);
+    assert_true(request.fixed.flags & WIRE_REQUEST_EXPECT);
     user_is_done(&made); /* nothing was read, and it is still open */
     user_types(&made, "batch -T - u", 0);
     assert_true(made.is_made);
