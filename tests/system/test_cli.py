@@ -14,7 +14,7 @@ import time
 import pytest
 
 from origin import Origin, answer, dead_port, expect_request, fin, repeat, send, sleep
-from support import (CURL_CODES, PHASES, RECORD_KEYS, WAIT_S, assert_fails, assert_succeeds,
+from support import (CURL_CODES, PHASES, RECORD_KEYS, TOP, WAIT_S, assert_fails, assert_succeeds,
                      clean_env, end_group, find_binary, run_haul, spawn_haul)
 
 
@@ -200,6 +200,14 @@ def test_wrong_usage_is_2_and_names_what_is_wrong(args, named):
     done = run_plain(*args)
     assert (done.returncode, done.stdout) == (2, b""), done
     assert named in done.stderr.decode(), done
+
+
+@pytest.mark.parametrize("verb", ["get", "batch", "bench"])
+def test_every_flag_is_in_the_manual(verb):
+    manual = (TOP / "docs" / "haul.1.scd").read_text()
+    flags = set(re.findall(r" (--[a-z0-9-]+)", run_plain("help", verb).stdout.decode()))
+    assert len(flags) > 30
+    assert sorted(flag for flag in flags if f"*{flag}*" not in manual) == []
 
 
 @pytest.mark.parametrize("verb", ["compare", "submit", "top"])
