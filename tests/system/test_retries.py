@@ -16,13 +16,15 @@ AT_ONCE = ["--retry-delay", "20ms"]
 
 
 def then(*answers):
-    """One script: each request gets the next answer, the last one serves all later ones."""
+    """One script: each request gets the next answer, the last one serves all later ones. One may be
+    a function that makes it when it is due."""
     left = list(answers)
     lock = threading.Lock()
 
     def reply(_):
         with lock:
-            return left.pop(0) if len(left) > 1 else left[0]
+            data = left.pop(0) if len(left) > 1 else left[0]
+        return data() if callable(data) else data
     return [repeat([expect_request(), reply_with(reply)])]
 
 
@@ -160,10 +162,13 @@ def test_bad_flags_are_usage(flags, daemon):
     ("429 Slow down", "soon", True), ("429 Slow down", "9" * 60, True),
 ])
 def test_honours_retry_after(status, value, waits, daemon, start_origin):
-    # A date has whole seconds: two from now is more than one away.
-    value = value.replace("DATE", email.utils.formatdate(time.time() + 2, usegmt=True))
-    value = value.replace("PAST", "Sun, 06 Nov 1994 08:49:37 GMT")
-    origin = start_origin(then(busy(status, fields=[f"Retry-After: {value}"]), answer()))
+    def refusal():
+        # A date has whole seconds: two from now is more than one away.
+        when = value.replace("DATE", email.utils.formatdate(time.time() + 2, usegmt=True))
+        when = when.replace("PAST", "Sun, 06 Nov 1994 08:49:37 GMT")
+        return busy(status, fields=[f"Retry-After: {when}"])
+
+    origin = start_origin(then(refusal, answer()))
     record = record_of(origin, "--retry", "1", *AT_ONCE, daemon=daemon, code=0)
     first, second = origin.requests
     assert (second.at_s - first.at_s >= 0.99) == waits
