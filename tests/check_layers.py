@@ -162,7 +162,7 @@ def check_includes(root, folder, path, text, complain):
         if '/' in name:
             complain(path, number, f'"{name}": names stand without folders')
         if folder == 'client':
-            if not (root / 'client' / name).exists() and not (root / 'proto' / name).exists():
+            if not any(root.glob(f'client/**/{name}')) and not (root / 'proto' / name).exists():
                 complain(path, number, f'"{name}" is neither of client/ nor of proto/')
             continue
         other = pathlib.PurePath(name).stem
@@ -199,8 +199,9 @@ def check_rows(root, complain):
     rows = set(re.findall(r"'([\w./-]+)'", (root / 'meson.build').read_text())) | {'main'}
     prefix = {'unit': 'test_', 'fuzz': 'fuzz_'}
     for folder in (*LEVELS, 'tests/unit', 'tests/fuzz', 'tests/support', 'tests/sim'):
-        for path in sorted((root / folder).glob('*.c')):
-            row = path.stem.removeprefix(prefix.get(path.parent.name, ''))
+        for path in sorted((root / folder).rglob('*.c')):
+            row = str(path.relative_to(root / folder).with_suffix(''))
+            row = row.removeprefix(prefix.get(path.parent.name, ''))
             if row not in rows and str(path.relative_to(root)) not in rows:
                 complain(path, 1, 'has no row in meson.build')
 
@@ -212,7 +213,7 @@ def check_tree(root):
         complaints.append(f'{path.relative_to(root)}:{number}: {what}')
 
     for folder in LEVELS:
-        for path in sorted((root / folder).glob('*.[hc]')):
+        for path in sorted((root / folder).rglob('*.[hc]')):
             text = path.read_text()
             check_includes(root, folder, path, text, complain)
             if folder == 'daemon':
