@@ -5,12 +5,13 @@
 
 #include "bench.h"
 #include "exits.h"
+#include "record.h"
 #include "report_files.h"
 #include "slo.h"
 #include "verdict.h"
 #include "why.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 static char *check_bench(const struct options *options)
 {
@@ -29,39 +30,81 @@ static char *check_bench(const struct options *options)
     return report_files_check(&options->report);
 }
 
-static enum exit_code write_reports(const struct bench *bench, const struct command *command)
+/* What the bench was asked for and has found; target is where its text is kept. */
+static void make_report(const struct bench *bench, const struct command *command,
+                        struct report_here *here, struct text *target, struct report *ret_report)
 {
-    struct report_run run = {
+    const struct options *options = command->options;
+
+    record_put_effective_url(target, bench->list.requests[0].url);
+    *ret_report = (struct report){
         .verb = "bench",
-        .name = command->options->name,
+        .name = options->name,
+        .argc = (size_t)command->argc,
+        .argv = (const char *const *)command->argv,
+        .target = text_span(target),
+        .targets_count = bench->list.count,
         .load = bench->is_open_loop ? REPORT_LOAD_OPEN : REPORT_LOAD_CLOSED,
+        .is_poisson = options->arrival == ARRIVAL_POISSON,
+        .is_fresh_conn = options->fresh_conn,
         .planned_rate_per_s = bench->rate_per_s,
-        .argc = command->argc,
-        .argv = command->argv,
+        .duration_ns = bench->duration_ns == UINT64_MAX ? 0 : bench->duration_ns,
+        .requests_max = options->requests_max,
         .concurrency = bench->plan.concurrency,
         .max_per_origin = bench->plan.max_per_origin,
+        .slo = options->slo.values,
+        .slo_count = options->slo.count,
         .has_private_daemon = reach_is_private(&bench->reach),
         .is_interrupted = bench->is_interrupted,
+        .not_begun = bench->not_begun,
+        .lead_in = { .requests = bench->lead_in.requests,
+                     .failed = bench->lead_in.failed,
+                     .p50_ns = histogram_quantile(&bench->lead_in.service, 0.5) },
+        .tally = &bench->tally,
     };
-    bool fits = report_files_write(&command->options->report, &run, &bench->tally, command->say);
+    verdict_judge(&bench->tally, &ret_report->verdict);
+    report_set_here(ret_report, here);
+}
 
+static enum exit_code save(const struct report *report, const struct command *command)
+{
+    const char *name = command->options->save;
+    size_t bytes = name ? strlen(name) : 0;
+    const char *suffix = bytes > 5 && strcmp(name + bytes - 5, ".json") == 0 ? "" : ".json";
+    struct option_list list = { .count = 1 };
+    char *path;
+    bool fits;
+
+    if (!name)
+        return EXITS_OK;
+    path = why_format("%s%s", name, suffix);
+    list.values = (const char *[]){ path };
+    fits = report_files_write(&list, report, command->say);
+    free(path);
     return fits ? EXITS_OK : EXITS_FAILED;
 }
 
-static enum exit_code judge(const struct bench *bench, const struct options *options)
+/* On standard output, and to the files that were named. */
+static enum exit_code tell(const struct report *report, const struct command *command)
 {
-    struct verdict verdict;
+    bool fits = report_tell(report, command->options, command->say);
+    enum exit_code saved = save(report, command);
+
+    return fits ? saved : EXITS_FAILED;
+}
+
+static enum exit_code judge(const struct report *report, const struct options *options)
+{
     struct slo slo;
 
-    verdict_judge(&bench->tally, &verdict);
-    if (options->strict && verdict.state == VERDICT_INVALID)
+    if (options->strict && report->verdict.state == VERDICT_INVALID)
         return EXITS_INVALID;
     for (size_t i = 0; i < options->slo.count; i++) {
         (void)slo_parse(options->slo.values[i], &slo); /* it was checked before the run */
-        if (!slo_is_kept(&slo, &bench->tally))
+        if (!slo_is_kept(&slo, report->tally))
             return EXITS_MISSED;
     }
-    return bench->tally.failed ? EXITS_FAILED : EXITS_OK;
+    return report->tally->failed ? EXITS_FAILED : EXITS_OK;
 }
 
 int cmd_bench(const struct command *command)
@@ -69,8 +112,10 @@ int cmd_bench(const struct command *command)
     const struct options *options = command->options;
     char *why = check_bench(options);
     enum exit_code exit, told;
+    struct report_here here;
+    struct report report;
     struct bench bench;
-    struct text text;
+    struct text target;
 
     if (why)
         return usage_error(command->say, why);
@@ -79,16 +124,15 @@ int cmd_bench(const struct command *command)
         return usage_error(command->say, why);
     }
     exit = bench_run(&bench);
+    text_init(&target);
+    make_report(&bench, command, &here, &target, &report);
     if (exit == EXITS_OK || bench.sent) {
-        text_init(&text);
-        bench_write_text(&bench, &text);
-        (void)fwrite(text.data, 1, text.bytes, stdout); /* main looks at stdout in the end */
-        text_deinit(&text);
-        told = write_reports(&bench, command);
+        told = tell(&report, command);
         exit = exit == EXITS_OK ? told : exit;
     }
     if (exit == EXITS_OK)
-        exit = bench.is_interrupted ? EXITS_INTERRUPTED : judge(&bench, options);
+        exit = bench.is_interrupted ? EXITS_INTERRUPTED : judge(&report, options);
+    text_deinit(&target);
     bench_deinit(&bench);
     return (int)exit;
 }

@@ -63,6 +63,9 @@ static bool print_verb(const char *name)
           "given rate (open loop: a late answer\ndelays no other request, and waiting for a "
           "connection is response time), else with as\nmany requests at once as -c says (closed "
           "loop). Service is from sending to the last\nbyte, response from the planned time.\n" },
+        { "report", VERB_REPORT,
+          "haul report [FLAGS] FILE\n\nTells a run again that was kept with --report FILE.json or "
+          "--save: as text, or in\nanother form.\n" },
         { "ping", VERB_PING, "haul ping\n\nAsks the daemon for a sign of life.\n" },
         { "doctor", VERB_DOCTOR, "haul doctor\n\nChecks this machine and says what to do.\n" },
         { "version", VERB_VERSION, "haul version\n" },
@@ -73,7 +76,7 @@ static bool print_verb(const char *name)
         if (strcmp(rows[i].name, name) != 0)
             continue;
         fputs(rows[i].usage, stdout);
-        if (rows[i].verb & VERB_REQUEST) {
+        if (rows[i].verb & (VERB_REQUEST | VERB_REPORT)) {
             puts("\nFlags:");
             print_flags(rows[i].verb, false);
         }

@@ -78,7 +78,11 @@ bool fetch_init(struct fetch *fetch, const struct options *options, struct say *
     input_parser_init(&fetch->parser);
     output_init(&fetch->output, STDOUT_FILENO);
     filename_set_init(&fetch->names);
-    tally_init(&fetch->tally, fetch->start_ns, options->report.count > 0);
+    tally_init(
+        &fetch->tally, fetch->start_ns,
+        &(struct tally_options){ .has_series = options->report.count > 0,
+                                 .has_waterfall = options->report.count > 0 || options->timeline,
+                                 .by = options->by });
     record_clock_init(&fetch->clock, fetch->start_ns, clock_ns(CLOCK_REALTIME));
     progress_init(&fetch->progress, fetch->start_ns, wants_progress(options, say));
     fetch_set_handlers(fetch);

@@ -18,7 +18,6 @@
 #include "record.h"
 #include "say.h"
 #include "tally.h"
-#include "timeline.h"
 #include "writeout.h"
 
 #define FETCH_WINDOW_MIN 256u         /* items outstanding, whatever -c */
@@ -80,7 +79,6 @@ struct fetch {
     struct output output;
     struct record_clock clock;
     struct tally tally;
-    struct timeline timeline;
     struct progress progress;
     struct text line;
     uint64_t lines_said;

@@ -336,8 +336,6 @@ static void fetch_end_item(struct fetch *fetch, struct item *item,
     timing_of_result(&result->fixed, &o.timing);
     add_own_faults(fetch, item, &o);
     tally_add(&fetch->tally, &o);
-    if (fetch->options->timeline && !o.is_skipped)
-        timeline_add(&fetch->timeline, &o);
     if (!o.is_ok)
         fetch_note_failure(fetch, &o); /* before what -w may send to stderr, as curl */
     write_record(fetch, &o);

@@ -5,48 +5,51 @@
 
 #include "report_files.h"
 #include "summary.h"
+#include "timeline.h"
 #include "url.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 
-static enum exit_code fetch_write_reports(struct fetch *fetch, int argc, char **argv)
+static void make_report(const struct fetch *fetch, int argc, char **argv, struct report *ret_report)
 {
-    struct report_run run = {
-        .verb = verb_name(fetch->options->verb),
-        .argc = argc,
-        .argv = argv,
+    const struct options *options = fetch->options;
+
+    *ret_report = (struct report){
+        .verb = verb_name(options->verb),
+        .argc = (size_t)argc,
+        .argv = (const char *const *)argv,
         .concurrency = fetch->plan.concurrency,
         .max_per_origin = fetch->plan.max_per_origin,
+        .rate = options->rate,
+        .rate_per_origin = options->rate_per_origin,
         .has_private_daemon = reach_is_private(&fetch->reach),
         .is_interrupted = fetch->is_interrupted,
+        .tally = &fetch->tally,
     };
-
-    if (report_files_write(&fetch->options->report, &run, &fetch->tally, fetch->say))
-        return EXITS_OK;
-    return fetch->options->verb == VERB_GET ? EXITS_OUTPUT : EXITS_FAILED;
+    if (!ret_report->max_per_origin && ret_report->has_private_daemon)
+        ret_report->max_per_origin = ret_report->concurrency;
+    verdict_judge(&fetch->tally, &ret_report->verdict);
 }
 
 enum exit_code fetch_tell(struct fetch *fetch, int argc, char **argv)
 {
-    struct summary_limits limits = {
-        .concurrency = fetch->plan.concurrency,
-        .max_per_origin = fetch->plan.max_per_origin,
-        .rate = fetch->options->rate,
-        .rate_per_origin = fetch->options->rate_per_origin,
-    };
+    struct report_here here;
+    struct report report;
 
-    if (!limits.max_per_origin && reach_is_private(&fetch->reach))
-        limits.max_per_origin = limits.concurrency;
+    make_report(fetch, argc, argv, &report);
+    report_set_here(&report, &here);
     text_clear(&fetch->line, SIZE_MAX);
     /* A list that could not be opened has been named; a row of zeros says nothing more. */
     if (fetch->options->verb == VERB_BATCH && (fetch->tally.requests || !fetch->has_input_error))
-        summary_write(&fetch->line, &fetch->tally, &limits);
-    if (fetch->options->timeline)
-        timeline_write(&fetch->line, &fetch->timeline);
+        summary_write(&fetch->line, &report);
+    if (fetch->options->timeline && fetch->tally.waterfall)
+        timeline_write(&fetch->line, fetch->tally.waterfall);
     say_block(fetch->say, text_span(&fetch->line));
-    return fetch_write_reports(fetch, argc, argv);
+    if (report_files_write(&fetch->options->report, &report, fetch->say))
+        return EXITS_OK;
+    return fetch->options->verb == VERB_GET ? EXITS_OUTPUT : EXITS_FAILED;
 }
 
 static void put_fields(struct text *text, const char *mark, struct span fields)

@@ -34,6 +34,8 @@ static int run(const struct command *command)
         return cmd_batch(command);
     case VERB_BENCH:
         return cmd_bench(command);
+    case VERB_REPORT:
+        return cmd_report(command);
     case VERB_PING:
         return cmd_ping(command);
     case VERB_DOCTOR:

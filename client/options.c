@@ -22,15 +22,15 @@ struct verb_row {
 };
 
 static const struct verb_row verbs[] = {
-    { "get", VERB_GET },   { "batch", VERB_BATCH },   { "bench", VERB_BENCH },
-    { "ping", VERB_PING }, { "doctor", VERB_DOCTOR }, { "version", VERB_VERSION },
-    { "help", VERB_HELP },
+    { "get", VERB_GET },         { "batch", VERB_BATCH }, { "bench", VERB_BENCH },
+    { "report", VERB_REPORT },   { "ping", VERB_PING },   { "doctor", VERB_DOCTOR },
+    { "version", VERB_VERSION }, { "help", VERB_HELP },
 };
 
 static const char *const verbs_later[] = {
-    "report", "compare", "top",        "stats",      "origins", "inflight", "metrics",
-    "reload", "drain",   "introspect", "completion", "submit",  "jobs",     "status",
-    "wait",   "watch",   "results",    "cancel",     "retry",   "remove",
+    "compare", "top",        "stats",      "origins", "inflight", "metrics", "reload",
+    "drain",   "introspect", "completion", "submit",  "jobs",     "status",  "wait",
+    "watch",   "results",    "cancel",     "retry",   "remove",
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -163,7 +163,7 @@ static bool set_choice(struct parser *p, const struct option_row *row, const cha
         }
         word += bytes + (word[bytes] == ' ');
     }
-    return why_fail(p->why, "--%s takes %s, not '%s'", row->name, row->help, value);
+    return why_fail(p->why, "--%s takes one of %s, not '%s'", row->name, row->choices, value);
 }
 
 static bool set_number(struct parser *p, const struct option_row *row, const char *value)

@@ -8,7 +8,9 @@
 #ifndef HAUL_OPTIONS_H
 #define HAUL_OPTIONS_H
 
+#include "groups_by.h"
 #include "hash.h"
+#include "report_format.h"
 #include "span.h"
 
 /* Bits, so that a row of the table can name several. */
@@ -20,10 +22,11 @@ enum verb {
     VERB_VERSION = 1 << 4,
     VERB_HELP = 1 << 5,
     VERB_BENCH = 1 << 6,
+    VERB_REPORT = 1 << 7,
 };
 #define VERB_FETCH (VERB_GET | VERB_BATCH)
 #define VERB_REQUEST (VERB_FETCH | VERB_BENCH) /* those that make requests */
-#define VERB_ANY (VERB_REQUEST | VERB_PING | VERB_DOCTOR | VERB_VERSION | VERB_HELP)
+#define VERB_ANY (VERB_REQUEST | VERB_PING | VERB_DOCTOR | VERB_VERSION | VERB_HELP | VERB_REPORT)
 
 enum records_mode {
     RECORDS_DEFAULT, /* all for batch, none for get */
@@ -177,6 +180,10 @@ struct options {
     const char *name;
     struct option_list slo;
     bool strict;
+    bool plot;
+    const char *save;
+    enum report_format format;
+    enum groups_by by;
     /* input */
     struct option_list input;
     struct option_list words; /* what is not a flag, the verb aside */

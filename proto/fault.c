@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 struct fault_row {
     const char *domain;
@@ -94,6 +95,14 @@ const char *fault_name(enum fault_code code)
 const char *fault_message(enum fault_code code)
 {
     return fault_row(code)->message;
+}
+
+enum fault_code fault_of_name(const char *domain, const char *name)
+{
+    for (unsigned code = FAULT_NONE + 1; code < FAULT_CODE_COUNT; code++)
+        if (strcmp(domain, fault_domain(code)) == 0 && strcmp(name, fault_name(code)) == 0)
+            return code;
+    return FAULT_NONE;
 }
 
 int fault_curl_code(enum fault_code code)

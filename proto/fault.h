@@ -87,6 +87,9 @@ struct fault {
 /* Static strings; an unknown number gives "unknown". */
 const char *fault_domain(enum fault_code code);
 const char *fault_name(enum fault_code code);
+
+/* The other way; FAULT_NONE for a name that there is not. */
+enum fault_code fault_of_name(const char *domain, const char *name);
 const char *phase_name(enum phase phase);
 
 /* What happened, in plain words; static. */

@@ -247,6 +247,28 @@ bool histogram_next(const struct histogram *h, size_t *position, struct histogra
     return false;
 }
 
+bool histogram_set_exact(struct histogram *h, const struct histogram_exact *exact)
+{
+    size_t low, high;
+
+    if (h->count == 0 || exact->min_ns > exact->max_ns || exact->max_ns > HISTOGRAM_MAX_NS)
+        return false;
+    low = position_of(place_of(exact->min_ns));
+    high = position_of(place_of(exact->max_ns));
+    if (low != position_of(place_of(h->min_ns)) || high != position_of(place_of(h->max_ns)))
+        return false;
+    if (!(exact->mean_ns >= (double)exact->min_ns * (1 - 1e-6) && /* it was rounded */
+          exact->mean_ns <= (double)exact->max_ns * (1 + 1e-6)) ||
+        !(exact->stdev_ns >= 0 && exact->stdev_ns <= (double)HISTOGRAM_MAX_NS))
+        return false;
+    h->min_ns = exact->min_ns;
+    h->max_ns = exact->max_ns;
+    h->sum_ns = exact->mean_ns * (double)h->count;
+    h->pivot_ns = exact->mean_ns;
+    h->sum_squares = square(exact->stdev_ns) * (double)h->count;
+    return true;
+}
+
 size_t histogram_positions(void)
 {
     return POSITIONS;

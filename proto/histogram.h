@@ -47,6 +47,16 @@ uint64_t histogram_quantile(const struct histogram *h, double quantile);
 double histogram_mean(const struct histogram *h);
 double histogram_stdev(const struct histogram *h);
 
+/* Figures finer than the buckets, for a histogram that was put together again from its buckets.
+ * False, and nothing is set, when they cannot be those of these buckets. */
+struct histogram_exact {
+    uint64_t min_ns;
+    uint64_t max_ns;
+    double mean_ns;
+    double stdev_ns;
+};
+bool histogram_set_exact(struct histogram *h, const struct histogram_exact *exact);
+
 /* Walks the non-empty buckets in ascending order: start with *position = 0; false at the end. */
 struct histogram_bucket {
     uint64_t ge_ns;

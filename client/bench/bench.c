@@ -83,12 +83,15 @@ static void bench_set_handlers(struct bench *bench);
 
 bool bench_init(struct bench *bench, const struct options *options, struct say *say, char **ret_why)
 {
-    bool has_series = options->report.count > 0;
+    bool has_report = options->report.count || options->save || options->format;
+    const struct tally_options kept = { .has_series = has_report,
+                                        .has_waterfall = has_report,
+                                        .by = options->by };
 
     *bench = (struct bench){ .options = options, .say = say, .client.fd = -1 };
     bench->reach.daemon = PRIVATE_DAEMON_NONE;
-    tally_init(&bench->lead_in, 0, false);
-    tally_init(&bench->tally, 0, has_series);
+    tally_init(&bench->lead_in, 0, NULL);
+    tally_init(&bench->tally, 0, &kept);
     bench_set_handlers(bench);
     if (!plan_init(&bench->plan, options, ret_why) || !read_load(bench, ret_why))
         return false;

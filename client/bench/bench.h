@@ -68,7 +68,4 @@ void bench_deinit(struct bench *bench);
 /* Runs to the end, and has the sums ready. Not EXITS_OK: it could not run, and that was said. */
 enum exit_code bench_run(struct bench *bench);
 
-/* bench_text.c: everything that a run has to say, in the order of the contract. */
-void bench_write_text(const struct bench *bench, struct text *out);
-
 #endif

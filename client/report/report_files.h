@@ -11,8 +11,12 @@
 /* NULL, or why a name cannot be one of a report: one line for the user, malloc'd. */
 char *report_files_check(const struct option_list *paths);
 
-/* Each path by itself; what fails is said. False when any did. run->started_at is filled in. */
-bool report_files_write(const struct option_list *paths, struct report_run *run,
-                        const struct tally *tally, struct say *say);
+/* Each path by itself; what fails is said. False when any did. */
+bool report_files_write(const struct option_list *paths, const struct report *report,
+                        struct say *say);
+
+/* What a verb does when it has a report: on standard output in the form of --format, with the curve
+ * of --plot, then the files of --report. */
+bool report_tell(const struct report *report, const struct options *options, struct say *say);
 
 #endif

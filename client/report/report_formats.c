@@ -6,6 +6,9 @@
  */
 #include "report_formats.h"
 
+#include "report_text.h"
+#include "report_write.h"
+
 #include <math.h>
 
 #define STEPS_PER_HALVING 5
@@ -47,7 +50,7 @@ static void put_distribution(struct text *out, const struct histogram *h)
     put_percentile(out, h->max_ns, 1, h->count);
 }
 
-void report_write_hgrm(struct text *out, const struct tally *tally)
+static void put_hgrm(struct text *out, const struct tally *tally)
 {
     const struct histogram *h = &tally->response;
 
@@ -61,7 +64,7 @@ void report_write_hgrm(struct text *out, const struct tally *tally)
     text_put_literal(out, "#[Buckets =           32, SubBuckets     =         2048]\n");
 }
 
-void report_write_hlog(struct text *out, const struct tally *tally, double started_s)
+static void put_hlog(struct text *out, const struct tally *tally, double started_s)
 {
     text_put_literal(out, "#[Logged with haul " HAUL_VERSION "]\n"
                           "#[Histogram log format version 1.3]\n");
@@ -77,7 +80,7 @@ void report_write_hlog(struct text *out, const struct tally *tally, double start
     }
 }
 
-void report_write_csv(struct text *out, const struct tally *tally)
+static void put_csv(struct text *out, const struct tally *tally)
 {
     text_put_literal(out, "second,requests,failed,bytes,response_p50_ns,response_p99_ns,"
                           "response_max_ns\n");
@@ -88,5 +91,29 @@ void report_write_csv(struct text *out, const struct tally *tally)
                         (unsigned long long)row->requests, (unsigned long long)row->failed,
                         (unsigned long long)row->bytes, (unsigned long long)row->p50_ns,
                         (unsigned long long)row->p99_ns, (unsigned long long)row->max_ns);
+    }
+}
+
+void report_put(struct text *out, enum report_format format, const struct report *report)
+{
+    switch (format) {
+    case REPORT_FORMAT_TEXT:
+        report_write_text(out, report);
+        break;
+    case REPORT_FORMAT_JSON:
+        report_write(out, report);
+        break;
+    case REPORT_FORMAT_CSV:
+        put_csv(out, report->tally);
+        break;
+    case REPORT_FORMAT_HGRM:
+        put_hgrm(out, report->tally);
+        break;
+    case REPORT_FORMAT_HLOG:
+        put_hlog(out, report->tally, report->started_s);
+        break;
+    case REPORT_FORMAT_HTML:
+    case REPORT_FORMAT_UNKNOWN:
+        break;
     }
 }

@@ -4,15 +4,16 @@
 #include "summary.h"
 
 #include "units.h"
-#include "verdict.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define NAME_WIDTH 8
 #define CELL_WIDTH 9
 #define FIRST_CELL_WIDTH 7
 #define ERROR_ROWS_MAX 20u
 #define STATUS_ROWS_MAX 8u
+#define GROUP_ROWS_MAX 40u
 
 static void put_name(struct text *out, const char *name)
 {
@@ -143,9 +144,9 @@ static void put_errors(struct text *out, const struct tally *tally)
     }
 }
 
-static void put_caps(struct text *out, const struct tally *tally,
-                     const struct summary_limits *limits)
+static void put_caps(struct text *out, const struct report *report)
 {
+    const struct tally *tally = report->tally;
     unsigned most = 0;
     char flag[96] = "";
 
@@ -156,14 +157,14 @@ static void put_caps(struct text *out, const struct tally *tally,
         return;
     switch ((enum wire_cap)most) {
     case WIRE_CAP_CONCURRENCY:
-        (void)snprintf(flag, sizeof(flag), "-c %u", limits->concurrency);
+        (void)snprintf(flag, sizeof(flag), "-c %u", report->concurrency);
         break;
     case WIRE_CAP_PER_ORIGIN:
         (void)snprintf(flag, sizeof(flag),
-                       limits->max_per_origin ? "--max-per-origin %u"
+                       report->max_per_origin ? "--max-per-origin %u"
                                               : "MaxPerOrigin= (see "
                                                 "--max-per-origin)",
-                       limits->max_per_origin);
+                       report->max_per_origin);
         break;
     case WIRE_CAP_PER_ORIGIN_TOTAL:
         (void)snprintf(flag, sizeof(flag), "the daemon's MaxPerOriginTotal=");
@@ -172,11 +173,11 @@ static void put_caps(struct text *out, const struct tally *tally,
         (void)snprintf(flag, sizeof(flag), "the daemon's MaxConnections=");
         break;
     case WIRE_CAP_RATE:
-        (void)snprintf(flag, sizeof(flag), "--rate %s", limits->rate ? limits->rate : "");
+        (void)snprintf(flag, sizeof(flag), "--rate %s", report->rate ? report->rate : "");
         break;
     case WIRE_CAP_RATE_PER_ORIGIN:
         (void)snprintf(flag, sizeof(flag), "--rate-per-origin %s",
-                       limits->rate_per_origin ? limits->rate_per_origin : "");
+                       report->rate_per_origin ? report->rate_per_origin : "");
         break;
     case WIRE_CAP_RATE_PER_ORIGIN_TOTAL:
         (void)snprintf(flag, sizeof(flag), "the daemon's RatePerOrigin=");
@@ -192,34 +193,70 @@ static void put_caps(struct text *out, const struct tally *tally,
                     (unsigned long long)tally->held[most]);
 }
 
-static void put_verdict(struct text *out, const struct tally *tally)
+static void put_verdict(struct text *out, const struct verdict *verdict)
 {
-    struct verdict verdict;
-
-    verdict_judge(tally, &verdict);
-    if (verdict.state == VERDICT_VALID)
+    if (verdict->state == VERDICT_VALID)
         return;
-    text_put_format(out, "verdict %s:", verdict_name(verdict.state));
-    for (unsigned i = 0; i < verdict.reasons_count; i++)
-        text_put_format(out, "%s %s", i ? ";" : "", verdict.reasons[i]);
+    text_put_format(out, "verdict %s:", verdict_name(verdict->state));
+    for (unsigned i = 0; i < verdict->reasons_count; i++)
+        text_put_format(out, "%s %s", i ? ";" : "", verdict->reasons[i]);
     text_put_char(out, '\n');
 }
 
-void summary_write_counts(struct text *out, const struct tally *tally,
-                          const struct summary_limits *limits)
+void summary_write_counts(struct text *out, const struct report *report)
 {
-    put_statuses(out, tally);
-    put_errors(out, tally);
-    put_caps(out, tally, limits);
+    put_statuses(out, report->tally);
+    put_errors(out, report->tally);
+    put_caps(out, report);
 }
 
-void summary_write(struct text *out, const struct tally *tally, const struct summary_limits *limits)
+static int by_requests(const void *a, const void *b)
 {
+    uint64_t left = (*(const struct group *const *)a)->requests;
+    uint64_t right = (*(const struct group *const *)b)->requests;
+
+    return left < right ? 1 : left > right ? -1 : 0;
+}
+
+void summary_write_groups(struct text *out, const struct groups *groups)
+{
+    const struct group *rows[GROUPS_MAX + 1];
+
+    if (groups->count == 0)
+        return;
+    for (size_t i = 0; i < groups->count; i++)
+        rows[i] = &groups->rows[i];
+    qsort(rows, groups->count, sizeof(rows[0]), by_requests);
+    text_put_format(out, "%9s %8s", "requests", "failed");
+    for (size_t i = 0; i < 3; i++)
+        text_put_format(out, "%*s", CELL_WIDTH, (const char *[]){ "p50", "p99", "max" }[i]);
+    text_put_format(out, "  by %s\n", groups_by_name(groups->by));
+    for (size_t i = 0; i < groups->count && i < GROUP_ROWS_MAX; i++) {
+        text_put_format(out, "%9llu %8llu", (unsigned long long)rows[i]->requests,
+                        (unsigned long long)rows[i]->failed);
+        put_latency(out, 1, histogram_quantile(&rows[i]->response, 0.5));
+        put_latency(out, 1, histogram_quantile(&rows[i]->response, 0.99));
+        put_latency(out, 1, histogram_quantile(&rows[i]->response, 1));
+        text_put_literal(out, "  ");
+        for (const char *c = rows[i]->name; *c; c++)
+            text_put_char(out, (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c);
+        text_put_char(out, '\n');
+    }
+    if (groups->count > GROUP_ROWS_MAX)
+        text_put_format(out, "  and %zu more: --report FILE.json has them\n",
+                        groups->count - GROUP_ROWS_MAX);
+}
+
+void summary_write(struct text *out, const struct report *report)
+{
+    const struct tally *tally = report->tally;
+
     put_totals(out, tally);
     if (tally->response.count) {
         put_latencies(out, tally);
         summary_write_phases(out, tally);
     }
-    summary_write_counts(out, tally, limits);
-    put_verdict(out, tally);
+    summary_write_counts(out, report);
+    summary_write_groups(out, &tally->groups);
+    put_verdict(out, &report->verdict);
 }

@@ -15,9 +15,20 @@
 
 #define NS_PER_SECOND 1000000000ull
 
-void tally_init(struct tally *tally, uint64_t start_ns, bool has_series)
+void tally_init(struct tally *tally, uint64_t start_ns, const struct tally_options *options)
 {
-    *tally = (struct tally){ .start_ns = start_ns, .end_ns = start_ns, .has_series = has_series };
+    static const struct tally_options none = { 0 };
+
+    if (!options)
+        options = &none;
+    *tally = (struct tally){ .start_ns = start_ns,
+                             .end_ns = start_ns,
+                             .has_series = options->has_series };
+    if (options->has_waterfall) {
+        tally->waterfall = calloc(1, sizeof(*tally->waterfall));
+        tally->failed_memory = !tally->waterfall;
+    }
+    groups_init(&tally->groups, options->by);
     histogram_init(&tally->service);
     histogram_init(&tally->response);
     histogram_init(&tally->lateness);
@@ -39,6 +50,9 @@ void tally_deinit(struct tally *tally)
     free(tally->seconds);
     tally->seconds = NULL;
     tally->seconds_count = tally->seconds_capacity = 0;
+    free(tally->waterfall);
+    tally->waterfall = NULL;
+    groups_deinit(&tally->groups);
 }
 
 static void tally_record(struct tally *tally, struct histogram *histogram, uint64_t value_ns)
@@ -172,8 +186,14 @@ void tally_add(struct tally *tally, const struct outcome *item)
         tally_add_times(tally, item);
     if (end_ns > tally->end_ns)
         tally->end_ns = end_ns;
-    if (tally->has_series && !item->is_skipped)
+    if (item->is_skipped)
+        return;
+    if (tally->has_series)
         tally_add_series(tally, item, end_ns);
+    if (tally->waterfall)
+        waterfall_add(tally->waterfall, item);
+    if (tally->groups.by != GROUPS_BY_NONE)
+        groups_add(&tally->groups, item);
 }
 
 uint64_t tally_good_answers(const struct tally *tally)
@@ -188,4 +208,20 @@ uint64_t tally_good_answers(const struct tally *tally)
 void tally_finish(struct tally *tally)
 {
     tally_close_second(tally);
+}
+
+const char *tally_cap_name(enum wire_cap cap)
+{
+    static const char *const names[WIRE_CAP_COUNT] = {
+        [WIRE_CAP_CONCURRENCY] = "concurrency",
+        [WIRE_CAP_PER_ORIGIN] = "per_origin",
+        [WIRE_CAP_PER_ORIGIN_TOTAL] = "per_origin_total",
+        [WIRE_CAP_CONNECTIONS] = "connections",
+        [WIRE_CAP_RATE] = "rate",
+        [WIRE_CAP_RATE_PER_ORIGIN] = "rate_per_origin",
+        [WIRE_CAP_COOLING] = "cooling",
+        [WIRE_CAP_RATE_PER_ORIGIN_TOTAL] = "rate_per_origin_total",
+    };
+
+    return names[cap];
 }

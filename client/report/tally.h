@@ -8,12 +8,21 @@
 #ifndef HAUL_TALLY_H
 #define HAUL_TALLY_H
 
+#include "groups.h"
 #include "histogram.h"
 #include "outcome.h"
+#include "waterfall.h"
 
 #define TALLY_STATUS_MAX 1000u
 #define TALLY_EXAMPLE_BYTES 200u
 #define TALLY_SECONDS_MAX 86400u /* rows of the time series; later seconds go into the last row */
+
+/* What is kept beside the sums; all of it is bounded. */
+struct tally_options {
+    bool has_series;
+    bool has_waterfall;
+    enum groups_by by;
+};
 
 /* What an open loop was to do. */
 struct tally_load {
@@ -66,11 +75,14 @@ struct tally {
     struct tally_second *seconds;
     size_t seconds_count;
     size_t seconds_capacity;
-    struct histogram second; /* of the last row */
+    struct histogram second;     /* of the last row */
+    struct waterfall *waterfall; /* NULL = none is kept */
+    struct groups groups;
     bool failed_memory;
 };
 
-void tally_init(struct tally *tally, uint64_t start_ns, bool has_series);
+/* options may be NULL: the sums only. */
+void tally_init(struct tally *tally, uint64_t start_ns, const struct tally_options *options);
 void tally_deinit(struct tally *tally);
 
 /* Answered whole, with a status below 400. */
@@ -80,5 +92,8 @@ void tally_add(struct tally *tally, const struct outcome *item);
 
 /* Closes the last row of the series; call once, at the end. */
 void tally_finish(struct tally *tally);
+
+/* What reports call a cap: "per_origin"; NULL for WIRE_CAP_NONE. */
+const char *tally_cap_name(enum wire_cap cap);
 
 #endif

@@ -7,29 +7,9 @@
 
 #include <stdio.h>
 
-void timeline_add(struct timeline *timeline, const struct outcome *item)
+static uint64_t phase(const struct waterfall_row *row, enum phase which)
 {
-    const uint64_t *phases = item->timing.phase_ns;
-    struct timeline_row *row;
-
-    if (item->number == 0 || item->number > TIMELINE_ROWS_MAX)
-        return;
-    row = &timeline->rows[item->number - 1];
-    *row = (struct timeline_row){
-        .number = item->number,
-        .start_ns = item->result->t0_ns,
-        .queue_ns = phases[PHASE_QUEUE - PHASE_QUEUE],
-        .connect_ns = phases[PHASE_DNS - PHASE_QUEUE] + phases[PHASE_CONNECT - PHASE_QUEUE] +
-                      phases[PHASE_TLS - PHASE_QUEUE],
-        .wait_ns = phases[PHASE_SEND - PHASE_QUEUE] + phases[PHASE_WAIT - PHASE_QUEUE],
-        .receive_ns = phases[PHASE_RECEIVE - PHASE_QUEUE] + phases[PHASE_DELIVER - PHASE_QUEUE],
-        .status = item->is_ok ? item->result->status : 0,
-    };
-    if (item->is_ok)
-        (void)snprintf(row->name, sizeof(row->name), "%.*s", (int)item->url.bytes, item->url.data);
-    else
-        (void)snprintf(row->name, sizeof(row->name), "%s/%s", fault_domain(item->fault.code),
-                       fault_name(item->fault.code));
+    return row->phase_ns[which - PHASE_QUEUE];
 }
 
 struct scale {
@@ -60,38 +40,49 @@ static void draw(char *columns, const struct scale *scale, uint64_t *now_ns, uin
         columns[i] = mark;
 }
 
-static void put_row(struct text *out, const struct timeline_row *row, const struct scale *scale)
+static void put_name(struct text *out, const struct waterfall_row *row)
+{
+    if (row->fault) {
+        text_put_format(out, "%s/%s", fault_domain(row->fault), fault_name(row->fault));
+        return;
+    }
+    text_put_format(out, "%u  ", row->status);
+    for (unsigned i = 0; row->name[i] && i < TIMELINE_NAME_BYTES; i++)
+        text_put_char(
+            out, (unsigned char)row->name[i] < 0x20 || row->name[i] == 0x7f ? '?' : row->name[i]);
+}
+
+static void put_row(struct text *out, const struct waterfall_row *row, const struct scale *scale)
 {
     char columns[TIMELINE_WIDTH + 1];
     uint64_t now_ns = row->start_ns;
 
     memset(columns, ' ', TIMELINE_WIDTH);
     columns[TIMELINE_WIDTH] = '\0';
-    draw(columns, scale, &now_ns, row->queue_ns, '.');
-    draw(columns, scale, &now_ns, row->connect_ns, '-');
-    draw(columns, scale, &now_ns, row->wait_ns, '=');
-    draw(columns, scale, &now_ns, row->receive_ns, '#');
+    draw(columns, scale, &now_ns, phase(row, PHASE_QUEUE), '.');
+    draw(columns, scale, &now_ns,
+         phase(row, PHASE_DNS) + phase(row, PHASE_CONNECT) + phase(row, PHASE_TLS), '-');
+    draw(columns, scale, &now_ns, phase(row, PHASE_SEND) + phase(row, PHASE_WAIT), '=');
+    draw(columns, scale, &now_ns, phase(row, PHASE_RECEIVE) + phase(row, PHASE_DELIVER), '#');
     text_put_format(out, "%5llu |%s| ", (unsigned long long)row->number, columns);
-    if (row->status)
-        text_put_format(out, "%u  ", row->status);
-    for (const char *c = row->name; *c; c++)
-        text_put_char(out, (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c);
+    put_name(out, row);
     text_put_char(out, '\n');
 }
 
-void timeline_write(struct text *out, const struct timeline *timeline)
+void timeline_write(struct text *out, const struct waterfall *waterfall)
 {
     struct scale scale = { .start_ns = UINT64_MAX };
     char length[UNITS_TEXT_BYTES];
     uint64_t end_ns = 0;
 
     for (unsigned i = 0; i < TIMELINE_ROWS_MAX; i++) {
-        const struct timeline_row *row = &timeline->rows[i];
-        uint64_t row_end_ns =
-            row->start_ns + row->queue_ns + row->connect_ns + row->wait_ns + row->receive_ns;
+        const struct waterfall_row *row = &waterfall->first[i];
+        uint64_t row_end_ns = row->start_ns;
 
         if (!row->number)
             continue;
+        for (unsigned j = 0; j < TIMING_PHASES; j++)
+            row_end_ns += row->phase_ns[j];
         scale.start_ns = row->start_ns < scale.start_ns ? row->start_ns : scale.start_ns;
         end_ns = row_end_ns > end_ns ? row_end_ns : end_ns;
     }
@@ -102,6 +93,6 @@ void timeline_write(struct text *out, const struct timeline *timeline)
                     (int)TIMELINE_WIDTH - 3,
                     units_format_duration(scale.length_ns, length, sizeof(length)));
     for (unsigned i = 0; i < TIMELINE_ROWS_MAX; i++)
-        if (timeline->rows[i].number)
-            put_row(out, &timeline->rows[i], &scale);
+        if (waterfall->first[i].number)
+            put_row(out, &waterfall->first[i], &scale);
 }

@@ -286,10 +286,11 @@ def test_an_expectation_is_sent_and_waited_for(bench, start_origin):
 @pytest.mark.parametrize("args,said", [
     ([], "bench needs a URL"), (["-R", "0", "http://a"], "--rate takes"),
     (["--ramp", "1s", "http://a"], "open loop"), (["--arrival", "poisson", "http://a"], "open loop"),
-    (["--arrival", "often", "http://a"], "fixed or poisson"), (["ftp://a"], "ftp://a"),
+    (["--arrival", "often", "http://a"], "fixed poisson"), (["ftp://a"], "ftp://a"),
     (["-i", "/nonexistent"], "No such file"), (["-i", "LIST"], "line 2"),
     (["--slo", "p99>1s", "http://a"], "--slo takes"),
-    (["--plot", "http://a"], "not in this build"), (["-O", "http://a"], "no flag of `haul bench`"),
+    (["--by", "colour", "http://a"], "none url host status"),
+    (["-O", "http://a"], "no flag of `haul bench`"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
 def test_what_cannot_be_run_is_refused_before_anything_is_sent(args, said, daemon, tmp_path):
     (tmp_path / "list").write_text("http://127.0.0.1:1/\nhttp://[/\n")

@@ -217,7 +217,7 @@ static void refuses_what_the_contract_names_and_this_build_lacks(void **state)
     static const char *const commands[] = {
         "compare a b",
         "submit -i x",
-        "report f",
+        "drain",
         "top",
     };
 

@@ -1,7 +1,7 @@
 /*
  * test_report.c - the sums of a run, its summary, its JSON and its verdict.
  */
-#include "report.h"
+#include "report_write.h"
 #include "summary.h"
 #include "timeline.h"
 #include "verdict.h"
@@ -16,6 +16,8 @@
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 #define MS 1000000ull
+
+static const struct tally_options with_series = { .has_series = true };
 
 /* Times like those of an item that waited service_ms for its answer. */
 static void item_ends(struct tally *tally, uint64_t t0_ms, uint64_t service_ms,
@@ -55,7 +57,7 @@ static void adds_up_waits_without_the_queue(void **state)
     struct tally tally;
 
     (void)state;
-    tally_init(&tally, 0, false);
+    tally_init(&tally, 0, NULL);
     item_ends(&tally, 0, 100, FAULT_NONE);
     item_ends(&tally, 0, 200, FAULT_NONE);
     assert_int_equal(tally.waits_sum_ns, 302 * MS);
@@ -74,17 +76,18 @@ static void expect_has(const struct text *text, const char *part)
 
 static void summary_tells_counts_times_and_errors(void **state)
 {
-    const struct summary_limits limits = { .concurrency = 100 };
+    struct report report = { .concurrency = 100 };
     struct text text = { 0 };
     struct tally tally;
 
     (void)state;
-    tally_init(&tally, 0, false);
+    tally_init(&tally, 0, NULL);
     for (int i = 0; i < 9; i++)
         item_ends(&tally, 0, 998, FAULT_NONE);
     item_ends(&tally, 0, 0, FAULT_CONNECT_REFUSED);
     tally.held[WIRE_CAP_CONCURRENCY] = 3;
-    summary_write(&text, &tally, &limits);
+    report.tally = &tally;
+    summary_write(&text, &report);
     expect_has(&text, "10 items in 1.00 s: 9 ok, 1 failed   10/s   100 B\n");
     expect_has(&text, " this run 1.00 s ");
     expect_has(&text, "            min      p50      p90      p99    p99.9      max\nservice");
@@ -114,9 +117,7 @@ static void summary_names_the_cap_that_held_most(void **state)
         { WIRE_CAP_RATE_PER_ORIGIN_TOTAL, "held back by the daemon's RatePerOrigin=: 2 items" },
         { WIRE_CAP_COOLING, "held back by an origin that asked for a pause (429, Retry-After): 2" },
     };
-    const struct summary_limits limits = { .concurrency = 100,
-                                           .rate = "6/m",
-                                           .rate_per_origin = "0.5" };
+    struct report report = { .concurrency = 100, .rate = "6/m", .rate_per_origin = "0.5" };
 
     (void)state;
     static_assert(ROWS(rows) == WIRE_CAP_COUNT - 1, "a line for each cap");
@@ -124,11 +125,12 @@ static void summary_names_the_cap_that_held_most(void **state)
         struct text text = { 0 };
         struct tally tally;
 
-        tally_init(&tally, 0, false);
+        tally_init(&tally, 0, NULL);
         item_ends(&tally, 0, 1, FAULT_NONE);
         for (unsigned cap = 1; cap < WIRE_CAP_COUNT; cap++)
             tally.held[cap] = cap == rows[i].cap ? 2 : 1;
-        summary_write(&text, &tally, &limits);
+        report.tally = &tally;
+        summary_write(&text, &report);
         expect_has(&text, rows[i].line);
         text_deinit(&text);
         tally_deinit(&tally);
@@ -138,21 +140,22 @@ static void summary_names_the_cap_that_held_most(void **state)
 /* An item that was not fetched is no measurement. */
 static void counts_skipped_items_and_times_none(void **state)
 {
-    const struct summary_limits limits = { .concurrency = 100 };
+    struct report report = { .concurrency = 100 };
     struct wire_result result = { .t0_ns = 5 * MS };
     struct outcome skipped = { .result = &result, .is_ok = true, .is_skipped = true };
     struct text text = { 0 };
     struct tally tally;
 
     (void)state;
-    tally_init(&tally, 0, true);
+    tally_init(&tally, 0, &with_series);
     item_ends(&tally, 0, 998, FAULT_NONE);
     tally_add(&tally, &skipped);
     assert_int_equal(tally.response.count, 1);
     assert_int_equal(tally.seconds[0].requests, 0);
     assert_int_equal(tally.seconds[1].requests, 1);
     tally_finish(&tally);
-    summary_write(&text, &tally, &limits);
+    report.tally = &tally;
+    summary_write(&text, &report);
     expect_has(&text, "2 items in 1.00 s: 2 ok (1 skipped), 0 failed ");
     expect_has(&text, "status 200: 1      errors: none      connections: 1 new, 0 reused\n");
     text_deinit(&text);
@@ -174,7 +177,7 @@ static void judges_a_run_that_measured_the_machine(void **state)
     struct tally tally;
 
     (void)state;
-    tally_init(&tally, 0, false);
+    tally_init(&tally, 0, NULL);
     assert_int_equal(verdict_of(&tally), VERDICT_VALID);
     for (int i = 0; i < 99; i++)
         item_ends(&tally, 0, 1, FAULT_NONE);
@@ -211,7 +214,7 @@ static void judges_a_load_that_was_not_the_one_asked_for(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct tally tally;
 
-        tally_init(&tally, 0, false);
+        tally_init(&tally, 0, NULL);
         item_ends(&tally, 0, 2, FAULT_NONE);
         tally.load = rows[i].load;
         if (rows[i].late_ns)
@@ -222,17 +225,23 @@ static void judges_a_load_that_was_not_the_one_asked_for(void **state)
     }
 }
 
-static yyjson_doc *report_of(struct tally *tally, char **argv, int argc)
+static yyjson_doc *report_of(struct tally *tally, char **argv, size_t argc)
 {
-    struct report_run run = { .verb = "batch",
-                              .argc = argc,
-                              .argv = argv,
-                              .started_at = SPAN_LITERAL("2026-01-01T00:00:00.000000Z") };
+    struct report report = { .verb = "batch",
+                             .argc = argc,
+                             .argv = (const char *const *)argv,
+                             .started_at = "2026-01-01T00:00:00.000000Z",
+                             .host = "h",
+                             .kernel = "k",
+                             .machine = "m",
+                             .version = "1",
+                             .tally = tally };
     struct text text = { 0 };
     yyjson_doc *doc;
 
     tally_finish(tally);
-    report_write(&text, &run, tally);
+    verdict_judge(tally, &report.verdict);
+    report_write(&text, &report);
     doc = yyjson_read(text.data, text.bytes, 0);
     if (!doc)
         fail_msg("no JSON: %.*s", (int)text.bytes, text.data);
@@ -254,7 +263,7 @@ static void report_has_the_keys_of_the_contract(void **state)
     yyjson_doc *doc;
 
     (void)state;
-    tally_init(&tally, 0, true);
+    tally_init(&tally, 0, &with_series);
     item_ends(&tally, 0, 500, FAULT_NONE);
     item_ends(&tally, 0, 2500, FAULT_NONE);
     item_ends(&tally, 0, 1, FAULT_CONNECT_REFUSED);
@@ -295,6 +304,12 @@ static void report_keeps_secrets_of_argv_to_itself(void **state)
         { "Authorization: secret", "***" },
         { "http://me:secret@a/@b", "http://***@a/@b" },
         { "http://a/@b", "http://a/@b" },
+        { "me:secret@a/@b", "***@a/@b" },
+        { "-xme:secret@proxy", "***@proxy" },
+        { "-U", "-U" },
+        { "secret", "***" },
+        { "--cookie=a=secret", "--cookie=***" },
+        { "-ba=secret", "-b***" },
         { "-c", "-c" },
         { "64", "64" },
     };
@@ -306,7 +321,7 @@ static void report_keeps_secrets_of_argv_to_itself(void **state)
     (void)state;
     for (size_t i = 0; i < ROWS(rows); i++)
         argv[i] = strdup(rows[i].word);
-    tally_init(&tally, 0, false);
+    tally_init(&tally, 0, NULL);
     doc = report_of(&tally, argv, ROWS(rows));
     kept = yyjson_ptr_get(yyjson_doc_get_root(doc), "/run/argv");
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -330,23 +345,23 @@ static void timeline_draws_at_most_forty_rows_to_scale(void **state)
                                   .last_byte_ns = 1000,
                                   .delivered_ns = 1000 };
     struct outcome o = { .url = SPAN_LITERAL("http://a/\x1b"), .result = &result, .is_ok = true };
-    struct timeline *timeline = calloc(1, sizeof(*timeline));
+    struct waterfall *waterfall = calloc(1, sizeof(*waterfall));
     struct text text = { 0 };
     unsigned lines = 0;
 
     (void)state;
-    assert_non_null(timeline);
+    assert_non_null(waterfall);
     timing_of_result(&result, &o.timing);
     for (o.number = 1; o.number <= 50; o.number++)
-        timeline_add(timeline, &o);
-    timeline_write(&text, timeline);
+        waterfall_add(waterfall, &o);
+    timeline_write(&text, waterfall);
     expect_has(&text, "    1 |------------------------------===============###############| 200  "
                       "http://a/?\n");
     for (size_t i = 0; i < text.bytes; i++)
         lines += text.data[i] == '\n';
     assert_int_equal(lines, 41);
     text_deinit(&text);
-    free(timeline);
+    free(waterfall);
 }
 
 int main(void)

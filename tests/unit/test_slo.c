@@ -62,7 +62,7 @@ static void a_run_keeps_it_or_not(void **state)
     struct tally tally;
 
     (void)state;
-    tally_init(&tally, 0, false);
+    tally_init(&tally, 0, NULL);
     expect(&tally, "p99<1h", false); /* nothing was measured */
     expect(&tally, "errors<50%", false);
     for (unsigned i = 1; i <= 100; i++)

@@ -1,12 +1,12 @@
 /*
- * bench_text.c - CLI contract, "bench": the order of the text is fixed.
+ * report_text.c - the tables of a latency run.
  */
-#include "bench.h"
+#include "report_text.h"
 
 #include "slo.h"
 #include "summary.h"
+#include "timeline.h"
 #include "units.h"
-#include "verdict.h"
 
 #include <stdio.h>
 
@@ -26,43 +26,36 @@ static const char *latency(const struct histogram *h, double quantile, char *tex
     return h->count ? units_format_latency(histogram_quantile(h, quantile), text, room) : "-";
 }
 
-static void put_target(struct text *out, const struct bench *bench)
+static void put_target(struct text *out, const struct report *report)
 {
-    const struct options *options = bench->options;
     char rate[UNITS_TEXT_BYTES], time[UNITS_TEXT_BYTES];
 
     text_put_literal(out, "target    ");
-    text_put_span(out, bench->list.requests[0].url);
-    if (bench->list.count > 1)
-        text_put_format(out, " and %zu more", bench->list.count - 1);
-    text_put_format(out, "\nload      %u connections", bench->plan.concurrency);
-    if (bench->is_open_loop)
+    text_put_span(out, report->target);
+    if (report->targets_count > 1)
+        text_put_format(out, " and %zu more", report->targets_count - 1);
+    text_put_format(out, "\nload      %u connections", report->concurrency);
+    if (report->load == REPORT_LOAD_OPEN)
         text_put_format(out, ", open loop at %s/s (%s arrivals)",
-                        units_format_count(bench->rate_per_s, rate, sizeof(rate)),
-                        options->arrival == ARRIVAL_POISSON ? "poisson" : "fixed");
+                        units_format_count(report->planned_rate_per_s, rate, sizeof(rate)),
+                        report->is_poisson ? "poisson" : "fixed");
     else
         text_put_literal(out, ", closed loop");
-    if (options->fresh_conn)
+    if (report->is_fresh_conn)
         text_put_literal(out, ", each request on a new one");
-    if (bench->duration_ns != UINT64_MAX)
-        text_put_format(out, ", %s", units_format_duration(bench->duration_ns, time, sizeof(time)));
-    if (bench->requests_max != UINT64_MAX)
-        text_put_format(out, ", %llu requests", (unsigned long long)bench->requests_max);
+    if (report->duration_ns)
+        text_put_format(out, ", %s",
+                        units_format_duration(report->duration_ns, time, sizeof(time)));
+    if (report->requests_max)
+        text_put_format(out, ", %llu requests", (unsigned long long)report->requests_max);
     text_put_char(out, '\n');
 }
 
-static double seconds_of(const struct bench *bench)
+static void put_summary(struct text *out, const struct report *report)
 {
-    const struct tally *tally = &bench->tally;
-
-    return tally->end_ns > tally->start_ns ? (double)(tally->end_ns - tally->start_ns) / 1e9 : 0;
-}
-
-static void put_summary(struct text *out, const struct bench *bench)
-{
-    const struct tally *tally = &bench->tally;
-    const struct histogram *h = bench->is_open_loop ? &tally->response : &tally->service;
-    double seconds = seconds_of(bench);
+    const struct tally *tally = report->tally;
+    const struct histogram *h = report_clock(report);
+    double seconds = report_seconds(report);
     uint64_t good = tally_good_answers(tally);
     char text[UNITS_TEXT_BYTES];
 
@@ -113,17 +106,18 @@ static void put_bars(struct text *out, const struct histogram *h)
     }
 }
 
-static void put_percentiles(struct text *out, const struct bench *bench)
+static void put_percentiles(struct text *out, const struct report *report)
 {
-    const struct tally *tally = &bench->tally;
+    const struct tally *tally = report->tally;
+    bool is_open = report->load == REPORT_LOAD_OPEN;
 
-    text_put_format(out, "\nPercentile    service%s\n", bench->is_open_loop ? "   response" : "");
+    text_put_format(out, "\nPercentile    service%s\n", is_open ? "   response" : "");
     for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++) {
         char text[UNITS_TEXT_BYTES];
 
         text_put_format(out, "  %8s  %9s", percentiles[i].name,
                         latency(&tally->service, percentiles[i].quantile, text, sizeof(text)));
-        if (bench->is_open_loop)
+        if (is_open)
             text_put_format(out, "  %9s",
                             latency(&tally->response, percentiles[i].quantile, text, sizeof(text)));
         text_put_char(out, '\n');
@@ -143,32 +137,29 @@ static void put_lateness(struct text *out, const struct tally *tally)
                         latency(&tally->lateness, 1, most, sizeof(most)));
 }
 
-static void put_lead_in(struct text *out, const struct bench *bench)
+static void put_lead_in(struct text *out, const struct report *report)
 {
-    const struct tally *lead_in = &bench->lead_in;
     char text[UNITS_TEXT_BYTES];
 
-    if (lead_in->requests)
+    if (report->lead_in.requests)
         text_put_format(out,
                         "before    %llu requests of ramp and warm-up, %llu failed, p50 %s: in "
                         "none of the figures\n",
-                        (unsigned long long)lead_in->requests, (unsigned long long)lead_in->failed,
-                        latency(&lead_in->service, 0.5, text, sizeof(text)));
-    if (bench->not_begun)
+                        (unsigned long long)report->lead_in.requests,
+                        (unsigned long long)report->lead_in.failed,
+                        units_format_latency(report->lead_in.p50_ns, text, sizeof(text)));
+    if (report->not_begun)
         text_put_format(out,
                         "not begun %llu requests when the time was up: in none of the "
                         "figures\n",
-                        (unsigned long long)bench->not_begun);
+                        (unsigned long long)report->not_begun);
 }
 
-static void put_verdict(struct text *out, const struct tally *tally)
+static void put_verdict(struct text *out, const struct verdict *verdict)
 {
-    struct verdict verdict;
-
-    verdict_judge(tally, &verdict);
-    text_put_format(out, "verdict   %s", verdict_name(verdict.state));
-    for (unsigned i = 0; i < verdict.reasons_count; i++)
-        text_put_format(out, "%s %s", i ? ";" : ":", verdict.reasons[i]);
+    text_put_format(out, "verdict   %s", verdict_name(verdict->state));
+    for (unsigned i = 0; i < verdict->reasons_count; i++)
+        text_put_format(out, "%s %s", i ? ";" : ":", verdict->reasons[i]);
     text_put_char(out, '\n');
 }
 
@@ -178,7 +169,8 @@ static void put_slo(struct text *out, const struct tally *tally, const char *giv
     struct slo slo;
     double value;
 
-    (void)slo_parse(given, &slo); /* it was checked before the run */
+    if (!slo_parse(given, &slo))
+        return; /* of a file; those of the command line were checked */
     value = slo_measure(&slo, tally);
     if (slo.figure == SLO_ERRORS)
         (void)snprintf(text, sizeof(text), "%.3f %%", value * 100);
@@ -188,25 +180,44 @@ static void put_slo(struct text *out, const struct tally *tally, const char *giv
                     slo_is_kept(&slo, tally) ? "kept" : "MISSED", text);
 }
 
-void bench_write_text(const struct bench *bench, struct text *out)
+static void put_groups(struct text *out, const struct groups *groups)
 {
-    const struct tally *tally = &bench->tally;
-    const struct summary_limits limits = { .concurrency = bench->plan.concurrency,
-                                           .max_per_origin = bench->plan.max_per_origin };
+    if (groups->count == 0)
+        return;
+    text_put_char(out, '\n');
+    summary_write_groups(out, groups);
+    text_put_char(out, '\n');
+}
 
-    put_target(out, bench);
-    put_summary(out, bench);
+static void put_bench(struct text *out, const struct report *report)
+{
+    const struct tally *tally = report->tally;
+
+    put_target(out, report);
+    put_summary(out, report);
     if (tally->requests) {
         text_put_char(out, '\n');
-        put_bars(out, bench->is_open_loop ? &tally->response : &tally->service);
-        put_percentiles(out, bench);
+        put_bars(out, report_clock(report));
+        put_percentiles(out, report);
         text_put_char(out, '\n');
         summary_write_phases(out, tally);
     }
+    put_groups(out, &tally->groups);
     put_lateness(out, tally);
-    summary_write_counts(out, tally, &limits);
-    put_lead_in(out, bench);
-    for (size_t i = 0; i < bench->options->slo.count; i++)
-        put_slo(out, tally, bench->options->slo.values[i]);
-    put_verdict(out, tally);
+    summary_write_counts(out, report);
+    put_lead_in(out, report);
+    for (size_t i = 0; i < report->slo_count; i++)
+        put_slo(out, tally, report->slo[i]);
+    put_verdict(out, &report->verdict);
+}
+
+void report_write_text(struct text *out, const struct report *report)
+{
+    if (report->load != REPORT_LOAD_BATCH) {
+        put_bench(out, report);
+        return;
+    }
+    summary_write(out, report);
+    if (report->tally->waterfall && report->tally->requests <= TIMELINE_ROWS_MAX)
+        timeline_write(out, report->tally->waterfall);
 }
