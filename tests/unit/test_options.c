@@ -258,7 +258,7 @@ static void refuses_values_that_are_none(void **state)
         { "get --max-body 0 u", "--max-body takes a size" },
         { "get -m 1x u", "--max-time takes a time" },
         { "get --max-body 1.5.5 u", "--max-body takes a size" },
-        { "batch --records some u", "--records takes all, failed or none" },
+        { "batch --records some u", "--records takes one of default all failed none" },
         { "get --color red u", "--color takes" },
         { "get --fail=1 u", "--fail takes no value" },
         { "get -X", "-X needs a value" },
