@@ -55,7 +55,8 @@ class Sample:
 
 # --- what is there --------------------------------------------------------------------------------
 
-PACKAGES = {"wrk": "wrk", "curl": "curl", "ab": "apache2-utils", "aiohttp": "python3-aiohttp"}
+PACKAGES = {"wrk": "wrk", "curl": "curl", "ab": "apache2-utils", "aiohttp": "python3-aiohttp",
+            "hey": "hey", "h2load": "nghttp2-client"}
 
 
 def missing(peer):
@@ -144,6 +145,26 @@ def haul_batch(bench, urls, count, connections, where=("--private",), keep_recor
     return sample
 
 
+def haul_bench(bench, url, seconds, connections, rate=None, where=("--private",)):
+    """haul bench, closed or open loop. A closed loop is there to fill the core."""
+    report, stderr = bench.folder / "report.json", bench.folder / "stderr"
+    command = [bench.haul, "bench", *where, "-c", str(connections), "-d", f"{seconds}s",
+               *(["-R", str(rate)] if rate else []), "--report", report, url]
+    report.unlink(missing_ok=True)
+    cost = measure(command, bench.client_core, stderr=stderr, cwd=TOP)
+    sample = Sample(shown(bench, command))
+    if cost.exit_code != 0 or not report.exists():
+        sample.trouble = f"exit code {cost.exit_code}: {last_line(stderr)}"
+        return sample
+    run = json.loads(report.read_text())
+    count, response = run["summary"]["requests"], run["summary"]["response"]
+    sample.values = per_request(cost, count) | {
+        "p50_s": response["p50_ns"] / 1e9, "p99_s": response["p99_ns"] / 1e9,
+        "late_p99_s": run["summary"]["lateness"]["p99_ns"] / 1e9}
+    sample.trouble = haul_trouble(cost, report, stderr, count, fills_core=rate is None)
+    return sample
+
+
 def haul_trouble(cost, report, stderr, count, fills_core):
     if cost.exit_code != 0 or not report.exists():
         return f"exit code {cost.exit_code}: {last_line(stderr)}"
@@ -183,6 +204,45 @@ def ab(bench, url, count, connections):
     if cost.exit_code != 0 or not re.search(rf"Complete requests: +{count}\n", text) \
             or not re.search(r"Failed requests: +0\n", text):
         sample.trouble = f"exit code {cost.exit_code}: {text[-200:]}"
+    return sample
+
+
+def quantile(ordered, share):
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def hey(bench, url, seconds, connections, rate):
+    """Its -q is per connection; its times begin when it sends."""
+    stdout = bench.folder / "hey.csv"
+    command = ["hey", "-z", f"{seconds}s", "-c", str(connections), "-q",
+               str(rate // connections), "-o", "csv", url]
+    cost = measure(command, bench.client_core, stdout=stdout)
+    rows = [line.split(",") for line in stdout.read_text().splitlines()[1:]]
+    if cost.exit_code != 0 or not rows:
+        return Sample(shown(bench, command), trouble=f"exit code {cost.exit_code}")
+    times = sorted(float(row[0]) for row in rows)
+    sample = Sample(shown(bench, command), per_request(cost, len(rows)) | {
+        "p50_s": quantile(times, 0.5), "p99_s": quantile(times, 0.99)})
+    wrong = sum(row[6] != "200" for row in rows)
+    sample.trouble = f"{wrong} answers are not 200" if wrong else ""
+    return sample
+
+
+def h2load(bench, url, seconds, connections, rate):
+    """HTTP/1.1; its --rps is per connection; the times are of its own log, in microseconds."""
+    log = bench.folder / "h2load.log"
+    log.unlink(missing_ok=True)  # it would append
+    command = ["h2load", "--h1", "-c", str(connections), "-D", str(seconds), "--rps",
+               str(rate // connections), f"--log-file={log}", url]
+    cost = measure(command, bench.client_core)
+    rows = [line.split("\t") for line in log.read_text().splitlines()] if log.exists() else []
+    if cost.exit_code != 0 or not rows:
+        return Sample(shown(bench, command), trouble=f"exit code {cost.exit_code}")
+    times = sorted(int(row[2]) / 1e6 for row in rows)
+    sample = Sample(shown(bench, command), per_request(cost, len(rows)) | {
+        "p50_s": quantile(times, 0.5), "p99_s": quantile(times, 0.99)})
+    wrong = sum(row[1] != "200" for row in rows)
+    sample.trouble = f"{wrong} answers are not 200" if wrong else ""
     return sample
 
 

@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass, field
 
 import origin as origins
-from clients import (ab, again_and_again, aiohttp, curl_parallel, haul_batch, missing, shown,
-                     to_file, wrk, write_urls)
+from clients import (ab, again_and_again, aiohttp, curl_parallel, h2load, haul_batch, haul_bench,
+                     hey, missing, shown, to_file, wrk, write_urls)
 from daemon import Daemon
 from measure import kib, pinned, read_status, thread_names, wake_ups
 from rounds import interleave, median, notes_of, watch
@@ -122,6 +122,39 @@ def small_gets_64(bench, say):
 
 def small_gets_1000(bench, say):
     return small_gets(bench, say, 1000, ("B2 stretch", "B3 at 1000"))
+
+
+def closed_loop(bench, say):
+    seconds = bench.pick(6, 2)
+    with origins.small(bench.folder, bench.origin_core) as origin:
+        url = origin.url("/small")
+        good, result = side_by_side(bench, say, origin, {
+            "haul": (None, lambda: haul_bench(bench, url, seconds, 64)),
+            "wrk": ("wrk", lambda: wrk(bench, url, 64, seconds)),
+        }, work=f"haul bench -c 64 for {seconds} s, like with like")
+    return [compare(result("B2b", "CPU per request <= 0.95 x wrk"), good, "wrk", "cpu_us", in_us,
+                    limit=0.95)]
+
+
+def open_loop(bench, say):
+    """wrk2, which the target was set against, is in no distribution: those that are stand in."""
+    seconds, rate = bench.pick(6, 2), 20_000
+    with origins.small(bench.folder, bench.origin_core) as origin:
+        url = origin.url("/small")
+        good, result = side_by_side(bench, say, origin, {
+            "haul": (None, lambda: haul_bench(bench, url, seconds, 32, rate)),
+            "h2load": ("h2load", lambda: h2load(bench, url, seconds, 32, rate)),
+            "hey": ("hey", lambda: hey(bench, url, seconds, 32, rate)),
+        }, work=f"open loop at {rate}/s, 32 connections, {seconds} s")
+    rows = [compare(result("B5 p50", "response p50 <= 0.25 x the peer's"), good, "h2load", "p50_s",
+                    in_ms, limit=0.25),
+            compare(result("B5 p99", "response p99 <= 0.5 x the peer's"), good, "h2load", "p99_s",
+                    in_ms, limit=0.5)]
+    for name, samples in good.items():
+        reached = median(samples, "rate")
+        for row, key in zip(rows, ("p50_s", "p99_s")):
+            row.notes.append(f"{name} reached {in_rate(reached)}, {in_ms(median(samples, key))}")
+    return rows
 
 
 def many_urls(bench, say):
@@ -288,6 +321,8 @@ ROWS = {  # the numbers a function measures, in the order of the table
     ("B1",): slow_api,
     ("B2", "B3"): small_gets_64,
     ("B2-1000",): small_gets_1000,
+    ("B2b",): closed_loop,
+    ("B5",): open_loop,
     ("B4",): many_urls,
     ("B7",): large_body,
     ("B9",): small_gets_over_tls,
