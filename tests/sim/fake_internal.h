@@ -1,7 +1,8 @@
 /*
  * fake_internal.h - what the files of the fake ring share.
  *
- * ring_fake.c turns, fake_ops.c arms ops and says what they lead to, fake_sockets.c is the world.
+ * ring_fake.c turns, fake_ops.c arms ops and says what they lead to, fake_sockets.c is the world,
+ * fake_calls.c makes the plain calls.
  */
 #ifndef HAUL_FAKE_INTERNAL_H
 #define HAUL_FAKE_INTERNAL_H
@@ -114,6 +115,8 @@ bool fake_luck(struct ring *ring, unsigned n);
 /* 1 to most; most without a seed. */
 size_t fake_cut(struct ring *ring, size_t most);
 
+/* One that is open; fd -1: one of ours, else foreign. */
+struct fake_socket *fake_make_socket(struct ring *ring, int fd);
 /* The socket of this number, made when the number is foreign. Asserts that it is open. */
 struct fake_socket *fake_socket(struct ring *ring, int fd);
 void fake_sockets_free(struct ring *ring);
