@@ -118,6 +118,19 @@ static void exchange_fail_with_words(struct exchange *x, const struct fault *fau
     exchange_fail(x, fault->code, fault->phase, fault->error, x->words);
 }
 
+/* What the times of this answer owe to the network. Not asked for each: at full speed the calls
+ * would be a part of what is measured. */
+static void exchange_ask_kernel(struct exchange *x)
+{
+    struct conn_sample sample;
+
+    if (!conn_is_tcp(x->conn) || !bucket_take(&x->env->samples, ring_now_ns(x->env->ring)) ||
+        !conn_sample(x->conn, &sample))
+        return;
+    x->result.rtt_us = sample.rtt_us;
+    x->result.retransmits = sample.retransmits;
+}
+
 /* The response is whole, if its body can be decoded to its end. */
 static void exchange_complete(struct exchange *x, bool reuse)
 {
@@ -126,6 +139,7 @@ static void exchange_complete(struct exchange *x, bool reuse)
         return;
     }
     x->result.complete = true;
+    exchange_ask_kernel(x);
     exchange_leave_conn(x, reuse);
     if (sink_is_settled(&x->sink)) {
         exchange_finish(x);

@@ -77,6 +77,17 @@ void ring_shut_reading(struct ring *ring, int fd)
     fake_receive_eof(ring, fd);
 }
 
+int ring_tcp_info(struct ring *ring, int fd, struct ring_tcp_info *ret_info)
+{
+    const struct fake_socket *socket = fake_socket(ring, fd);
+
+    ring->tcp_infos_taken++;
+    if (socket->address.ss_family == AF_UNIX)
+        return -EOPNOTSUPP;
+    *ret_info = socket->tcp;
+    return 0;
+}
+
 int ring_peer(struct ring *ring, int fd, struct ucred *ret_peer)
 {
     *ret_peer = fake_socket(ring, fd)->peer;

@@ -62,6 +62,7 @@ struct fake_socket {
     unsigned options_count;
     struct sockaddr_storage address;
     struct ucred peer;
+    struct ring_tcp_info tcp;
 };
 
 enum fake_kind {
@@ -100,6 +101,7 @@ struct ring {
     struct fake_socket **sockets;
     unsigned sockets_count;
     unsigned sockets_made; /* the foreign ones not counted */
+    unsigned tcp_infos_taken;
     struct fake_queue socket_results, bind_results, connect_results;
     struct list replies; /* of struct fake_item */
     fake_on_sent on_sent;

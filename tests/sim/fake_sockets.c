@@ -209,6 +209,17 @@ void fake_set_peer(struct ring *ring, int fd, struct ucred peer)
     fake_socket(ring, fd)->peer = peer;
 }
 
+void fake_tcp_info(struct ring *ring, int fd, uint32_t rtt_us, uint32_t retransmits)
+{
+    fake_socket(ring, fd)->tcp =
+        (struct ring_tcp_info){ .rtt_us = rtt_us, .retransmits = retransmits };
+}
+
+unsigned fake_tcp_infos_taken(const struct ring *ring)
+{
+    return ring->tcp_infos_taken;
+}
+
 /* ---- what arrives ---- */
 
 static struct fake_item *make_item(struct list *list, struct span bytes)
