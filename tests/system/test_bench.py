@@ -289,6 +289,8 @@ def test_an_expectation_is_sent_and_waited_for(bench, start_origin):
     (["--arrival", "often", "http://a"], "fixed poisson"), (["ftp://a"], "ftp://a"),
     (["-i", "/nonexistent"], "No such file"), (["-i", "LIST"], "line 2"),
     (["--slo", "p99>1s", "http://a"], "--slo takes"),
+    (["-d", "0", "http://a"], "--duration takes a time, as 500ms, 2.5s or 3m (bare: seconds), more "
+     "than zero, not '0'"), (["-z", "0ms", "http://a"], "--run-time takes a time"),
     (["--by", "colour", "http://a"], "none url host status"),
     (["-O", "http://a"], "no flag of `haul bench`"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
