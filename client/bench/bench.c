@@ -20,6 +20,7 @@
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define CONNECTIONS_DEFAULT 50u
+#define LATE_NS UINT64_C(1000000)
 #define NAP_NS UINT64_C(500000)
 #define NAP_RESULTS_MIN 4u
 
@@ -87,6 +88,15 @@ static bool was_not_begun(const struct bench *bench, const struct wire_result *r
            result->fault_phase == PHASE_QUEUE && result->attempts == 0;
 }
 
+/* The last ones may leave that much after the end: they are late, but no part of the rate was
+ * missed. Of a run of a few milliseconds they would be a large part. */
+static bool was_begun_in_time(const struct bench *bench, const struct wire_result *result)
+{
+    return result->sent_ns != WIRE_NOT_REACHED &&
+           (bench->end_ns == UINT64_MAX ||
+            result->t0_ns + result->sent_ns <= bench->end_ns + LATE_NS);
+}
+
 static void bench_take(struct bench *bench, struct outcome *o, struct wire_result *result)
 {
     bool is_measured;
@@ -97,7 +107,7 @@ static void bench_take(struct bench *bench, struct outcome *o, struct wire_resul
     tally_add(is_measured ? &bench->tally : &bench->lead_in, o);
     if (!is_measured)
         return;
-    if (result->sent_ns != WIRE_NOT_REACHED && result->t0_ns + result->sent_ns <= bench->end_ns)
+    if (was_begun_in_time(bench, result))
         bench->begun_in_time++;
     if (bench->is_open_loop)
         bench_record_lateness(bench, o);
@@ -295,11 +305,13 @@ static void bench_show_progress(struct bench *bench, uint64_t at_ns)
 static void bench_sum_up(struct bench *bench)
 {
     struct tally *tally = &bench->tally;
-    uint64_t end_ns = bench->end_ns < tally->end_ns ? bench->end_ns : tally->end_ns;
-    double seconds = end_ns > bench->measure_ns ? (double)(end_ns - bench->measure_ns) / 1e9 : 0;
+    uint64_t end_ns = bench->end_ns;
+    double seconds;
 
-    if (bench->end_ns != UINT64_MAX && !bench->is_interrupted)
-        seconds = (double)bench->duration_ns / 1e9;
+    /* Cut short by the user, or by what has ended the daemon. */
+    if ((bench->is_interrupted || end_ns == UINT64_MAX) && tally->end_ns < end_ns)
+        end_ns = tally->end_ns;
+    seconds = end_ns > bench->measure_ns ? (double)(end_ns - bench->measure_ns) / 1e9 : 0;
     tally->cpu_share_max = bench->cpu.most;
     tally->load.is_empty = tally->requests == 0;
     if (bench->is_open_loop) {

@@ -42,7 +42,7 @@ struct bench {
     /* how far it is */
     uint64_t start_ns;   /* of the lead-in */
     uint64_t measure_ns; /* of the measured part */
-    uint64_t end_ns;     /* no request begins after it; UINT64_MAX = no end by time */
+    uint64_t end_ns; /* no request is due after it; UINT64_MAX = not known yet, or no end by time */
     uint64_t give_up_ns; /* what has no answer then is cancelled */
     uint64_t sent;       /* handed over */
     uint64_t ended;

@@ -120,6 +120,9 @@ static void submit_open(struct bench *bench, uint64_t at_ns)
         bench->planned += bench->next_ns >= bench->measure_ns;
         bench->next_ns = bench->start_ns + schedule_next(&bench->schedule);
     }
+    /* So many requests at this rate were to be over before the next one's time. */
+    if (bench->next_ns < bench->end_ns)
+        bench->end_ns = bench->next_ns;
     bench->is_stopped = true;
 }
 
@@ -156,6 +159,8 @@ uint64_t bench_load_turn_ns(const struct bench *bench)
 void bench_load_plan_rest(struct bench *bench)
 {
     uint64_t from_ns = bench->next_ns > bench->measure_ns ? bench->next_ns : bench->measure_ns;
+    double rest = (double)(bench->end_ns - from_ns) / 1e9 * bench->rate_per_s;
+    uint64_t most = bench->requests_max - bench->sent;
 
-    bench->planned += (uint64_t)((double)(bench->end_ns - from_ns) / 1e9 * bench->rate_per_s);
+    bench->planned += rest < (double)most ? (uint64_t)rest : most;
 }
