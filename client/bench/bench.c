@@ -167,9 +167,11 @@ static void bench_on_data(void *ctx, uint64_t id, uint8_t flags, struct span bod
 
 static void bench_on_batch_done(void *ctx, uint64_t id, const struct wire_batch_done *done)
 {
-    (void)ctx;
-    (void)id;
-    (void)done;
+    struct bench *bench = ctx;
+
+    (void)id; /* there is one */
+    tally_add_batch(&bench->tally, done);
+    bench->is_batch_done = true;
 }
 
 static void bench_on_other(void *ctx, uint64_t id)
@@ -182,6 +184,7 @@ static void bench_on_goaway(void *ctx)
 {
     struct bench *bench = ctx;
 
+    bench->tally.daemon.is_lost |= !bench->is_stopped;
     bench->is_stopped = true;
 }
 
@@ -216,6 +219,16 @@ static bool bench_begin(struct bench *bench, enum exit_code *ret_exit)
 
 /* ---- the loop ---- */
 
+static bool bench_has_all_results(const struct bench *bench)
+{
+    return bench->is_stopped && bench->ended == bench->sent;
+}
+
+static bool bench_is_over(const struct bench *bench)
+{
+    return bench->is_lost || (bench_has_all_results(bench) && bench->is_batch_done);
+}
+
 static void bench_give_up(struct bench *bench)
 {
     if (!bench->is_stopped && bench->is_open_loop)
@@ -223,6 +236,18 @@ static void bench_give_up(struct bench *bench)
     bench->is_stopped = bench->is_given_up = true;
     if (client_is_open(&bench->client))
         (void)client_cancel_batch(&bench->client, PLAN_BATCH_ID); /* else it is over anyway */
+}
+
+/* BATCH_DONE follows the last result. A run without an end by time does not wait for ever for it.
+ */
+static void bench_end_batch(struct bench *bench, uint64_t at_ns)
+{
+    if (bench->is_stopped && !bench->is_batch_ended) {
+        bench->is_batch_ended = true;
+        (void)client_end_batch(&bench->client, PLAN_BATCH_ID); /* else we give up in the end */
+    }
+    if (bench->give_up_ns == UINT64_MAX && bench_has_all_results(bench))
+        bench->give_up_ns = at_ns + BENCH_GRACE_NS;
 }
 
 static void bench_check_end(struct bench *bench, uint64_t at_ns)
@@ -243,8 +268,13 @@ static void bench_check_end(struct bench *bench, uint64_t at_ns)
     }
 }
 
+/* A daemon that stops may leave without its counters when it has nothing else for us. */
 static void bench_lose(struct bench *bench)
 {
+    if (bench_has_all_results(bench)) {
+        bench->is_batch_done = true;
+        return;
+    }
     say_error(bench->say, "%s", bench->client.why);
     bench->is_lost = true;
 }
@@ -314,6 +344,7 @@ static void bench_sum_up(struct bench *bench)
     seconds = end_ns > bench->measure_ns ? (double)(end_ns - bench->measure_ns) / 1e9 : 0;
     tally->cpu_share_max = bench->cpu.most;
     tally->load.is_empty = tally->requests == 0;
+    tally->daemon.is_lost |= bench->is_lost && !bench->is_interrupted;
     if (bench->is_open_loop) {
         tally->load.asked_per_s = seconds > 0 ? (double)bench->planned / seconds : 0;
         tally->load.reached_per_s = seconds > 0 ? (double)bench->begun_in_time / seconds : 0;
@@ -329,18 +360,19 @@ enum exit_code bench_run(struct bench *bench)
     if (!bench_begin(bench, &exit))
         return exit;
     bench_load_start(bench);
-    while (!bench->is_lost && (!bench->is_stopped || bench->ended < bench->sent)) {
+    while (!bench_is_over(bench)) {
         uint64_t at_ns = clock_ns(CLOCK_MONOTONIC);
 
         bench_check_end(bench, at_ns);
         bench_load_submit(bench, at_ns);
+        bench_end_batch(bench, at_ns);
         if (client_flush(&bench->client) < 0) {
             bench_lose(bench);
             break;
         }
         bench_show_progress(bench, at_ns);
         cpu_share_sample(&bench->cpu, bench->reach.daemon.pid, at_ns);
-        if (!bench->is_stopped || bench->ended < bench->sent)
+        if (!bench_is_over(bench))
             bench_wait(bench, at_ns);
     }
     say_progress(bench->say, span_of("", 0));

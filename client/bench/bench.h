@@ -51,8 +51,10 @@ struct bench {
     uint64_t not_begun;     /* handed over, but the time was up first */
     uint32_t results_count; /* in this turn */
     bool slots_exhausted;
-    bool is_held;    /* a request is due, and the daemon takes none now; open loop */
-    bool is_stopped; /* nothing more is handed over */
+    bool is_held;        /* a request is due, and the daemon takes none now; open loop */
+    bool is_stopped;     /* nothing more is handed over */
+    bool is_batch_ended; /* and the daemon knows it */
+    bool is_batch_done;  /* it has said what it counted, or will not */
     bool is_given_up;
     bool is_interrupted;
     bool is_lost; /* the daemon went away */

@@ -18,7 +18,6 @@
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define DURATION_DEFAULT_NS (10 * NS_PER_SECOND)
-#define GRACE_NS (5 * NS_PER_SECOND) /* for answers after the end */
 #define AHEAD_NS UINT64_C(100000000)
 #define AHEAD_REQUESTS_MAX 32768.0
 #define BEGIN_NS UINT64_C(10000000) /* from the handing over of the first request to its time */
@@ -70,7 +69,7 @@ void bench_load_start(struct bench *bench)
     bench->measure_ns = bench->start_ns + bench->lead_in_ns;
     bench->end_ns =
         bench->duration_ns == UINT64_MAX ? UINT64_MAX : bench->measure_ns + bench->duration_ns;
-    bench->give_up_ns = bench->end_ns == UINT64_MAX ? UINT64_MAX : bench->end_ns + GRACE_NS;
+    bench->give_up_ns = bench->end_ns == UINT64_MAX ? UINT64_MAX : bench->end_ns + BENCH_GRACE_NS;
     bench->lead_in.start_ns = bench->lead_in.end_ns = bench->start_ns;
     bench->tally.start_ns = bench->tally.end_ns = bench->measure_ns;
     progress_init(&bench->progress, bench->start_ns,

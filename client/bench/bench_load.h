@@ -11,6 +11,8 @@ bool bench_load_init(struct bench *bench, char **why);
 /* The plan is complete: how far ahead of the answers, or of its time, a request goes. */
 void bench_load_choose_window(struct bench *bench);
 
+#define BENCH_GRACE_NS (5 * UINT64_C(1000000000)) /* for answers after the end */
+
 /* The clock runs from here. */
 void bench_load_start(struct bench *bench);
 
