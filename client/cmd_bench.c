@@ -99,6 +99,8 @@ static enum exit_code judge(const struct report *report, const struct options *o
 
     if (options->strict && report->verdict.state == VERDICT_INVALID)
         return EXITS_INVALID;
+    if (report->tally->daemon.is_lost)
+        return EXITS_FAILED;
     for (size_t i = 0; i < options->slo.count; i++) {
         (void)slo_parse(options->slo.values[i], &slo); /* it was checked before the run */
         if (!slo_is_kept(&slo, report->tally))
@@ -130,7 +132,7 @@ int cmd_bench(const struct command *command)
         told = tell(&report, command);
         exit = exit == EXITS_OK ? told : exit;
     }
-    if (exit == EXITS_OK)
+    if (exit == EXITS_OK || bench.is_lost)
         exit = bench.is_interrupted ? EXITS_INTERRUPTED : judge(&report, options);
     text_deinit(&target);
     bench_deinit(&bench);

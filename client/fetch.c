@@ -129,18 +129,22 @@ void fetch_deinit(struct fetch *fetch)
 
 /* ---- the loop ---- */
 
+/* A daemon that stops may leave without its counters when it has nothing else for us. */
 static void fetch_lose(struct fetch *fetch)
 {
+    fetch->awaits_done = false;
+    if (fetch->input_ended && fetch->items.used == 0 && !fetch->options->cookie_jar)
+        return;
     say_error(fetch->say, "%s", fetch->client.why);
     fetch->is_lost = true;
-    fetch->awaits_jar = false;
+    fetch->tally.daemon.is_lost = true;
     fetch->input_ended = true;
     fetch_fail_all(fetch, FAULT_CANCELLED_DAEMON, fetch->client.why);
 }
 
 static bool fetch_is_over(const struct fetch *fetch)
 {
-    return fetch->input_ended && fetch->items.used == 0 && !fetch->awaits_jar;
+    return fetch->input_ended && fetch->items.used == 0 && !fetch->awaits_done;
 }
 
 static void fetch_end_batch(struct fetch *fetch)
@@ -238,7 +242,8 @@ static uint64_t fetch_timeout_ns(const struct fetch *fetch, uint64_t now_ns)
     uint64_t due_ns = fetch->progress.next_ns;
 
     /* An output that has left whole wakes nobody. */
-    if (fetch->has_more_lines || (fetch->has_full_output && !client_has_output(&fetch->client)))
+    if (!fetch->input_ended &&
+        (fetch->has_more_lines || (fetch->has_full_output && !client_has_output(&fetch->client))))
         due_ns = now_ns;
     if (fetch->is_cancelled && fetch->cancel_deadline_ns < due_ns)
         due_ns = fetch->cancel_deadline_ns;
@@ -324,7 +329,7 @@ static void fetch_turn(struct fetch *fetch)
     cpu_share_sample(&fetch->cpu, fetch->reach.daemon.pid, now_ns);
     if (fetch->is_cancelled && now_ns >= fetch->cancel_deadline_ns) {
         fetch_fail_all(fetch, FAULT_CANCELLED_CLIENT, "cancelled");
-        fetch->awaits_jar = false;
+        fetch->awaits_done = false;
     }
     if (!fetch_is_over(fetch))
         fetch_wait(fetch, now_ns);

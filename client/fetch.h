@@ -64,10 +64,10 @@ struct fetch {
     bool is_ended;           /* BATCH_END was sent */
     bool is_cancelled;
     bool is_interrupted;
-    bool is_lost;    /* the daemon went away */
-    bool awaits_jar; /* the batch's cookies are to come */
-    bool has_jar;    /* all of them have */
-    struct text jar; /* as lines of a file */
+    bool is_lost;     /* the daemon went away */
+    bool awaits_done; /* the end of the batch is to come, behind its cookies */
+    bool has_done;    /* it has */
+    struct text jar;  /* as lines of a file */
     bool has_input_error;
     uint64_t cancel_deadline_ns;
     enum exit_code exit; /* of what went wrong outside of items */

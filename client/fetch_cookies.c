@@ -28,7 +28,7 @@ void fetch_write_cookies(struct fetch *fetch)
 
     if (!path || !fetch->is_begun)
         return;
-    if (!fetch->has_jar) {
+    if (!fetch->has_done) {
         say_error(fetch->say, "-c %s: the cookies did not come; the file is as it was", path);
         return;
     }

@@ -370,9 +370,9 @@ static void on_batch_done(void *ctx, uint64_t id, const struct wire_batch_done *
     struct fetch *fetch = ctx;
 
     (void)id;
-    (void)done; /* our own counts include what never reached the daemon */
-    fetch->has_jar = fetch->awaits_jar;
-    fetch->awaits_jar = false;
+    tally_add_batch(&fetch->tally, done); /* not its items: ours include what never reached it */
+    fetch->has_done = true;
+    fetch->awaits_done = false;
 }
 
 static void on_pong(void *ctx, uint64_t id)

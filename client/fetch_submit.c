@@ -269,7 +269,7 @@ static bool fetch_ensure_daemon(struct fetch *fetch)
     if (r == 0 && fetch->client.output.failed)
         r = -ENOMEM;
     fetch->is_begun = r == 0;
-    fetch->awaits_jar = r == 0 && fetch->plan.batch_flags & WIRE_BATCH_COOKIES_BACK;
+    fetch->awaits_done = r == 0;
     if (r < 0)
         fetch->exit = EXITS_NO_MEMORY;
     return r == 0;

@@ -172,10 +172,10 @@ static bool set_number(struct parser *p, const struct option_row *row, const cha
     struct span text = span_of_string(value);
     const char *what = "a count, as 100 or 10k";
     uint64_t number = 0;
-    bool is_time = row->kind == OPTION_DURATION || row->kind == OPTION_TIMEOUT;
+    bool takes_zero = row->kind == OPTION_DURATION || row->kind == OPTION_TIMEOUT;
     bool is_number;
 
-    if (is_time) {
+    if (takes_zero || row->kind == OPTION_PERIOD) {
         is_number = units_parse_duration(text, &number);
         what = "a time, as 500ms, 2.5s or 3m (bare: seconds)";
     } else if (row->kind == OPTION_BYTES) {
@@ -184,9 +184,9 @@ static bool set_number(struct parser *p, const struct option_row *row, const cha
     } else {
         is_number = units_parse_count(text, &number) && number <= UINT32_MAX;
     }
-    if (!is_number || (number == 0 && !is_time))
+    if (!is_number || (number == 0 && !takes_zero))
         return why_fail(p->why, "--%s takes %s%s, not '%s'", row->name, what,
-                        is_time ? "" : ", more than zero", value);
+                        takes_zero ? "" : ", more than zero", value);
     *member = number == 0 && row->kind == OPTION_TIMEOUT ? OPTIONS_NO_TIMEOUT : number;
     return true;
 }
@@ -210,6 +210,7 @@ static bool apply(struct parser *p, const struct option_row *row, const char *va
         fits = data_append(p->options, row->sub, value);
         break;
     case OPTION_DURATION:
+    case OPTION_PERIOD:
     case OPTION_TIMEOUT:
     case OPTION_COUNT:
     case OPTION_BYTES:

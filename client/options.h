@@ -201,6 +201,7 @@ enum option_kind {
     OPTION_TEXT,     /* const char * */
     OPTION_LIST,     /* struct option_list, may repeat */
     OPTION_DURATION, /* uint64_t ns; 0 = as if not given */
+    OPTION_PERIOD,   /* uint64_t ns, more than 0 */
     OPTION_TIMEOUT,  /* uint64_t ns; 0 is written, and OPTIONS_NO_TIMEOUT stored, for no limit */
     OPTION_COUNT,    /* uint64_t, more than 0 */
     OPTION_BYTES,    /* uint64_t, more than 0 */

@@ -65,6 +65,7 @@ struct batch *batch_new(const struct batch_options *options)
                         .ctx = options->ctx,
                         .id = options->id,
                         .key = ++options->front->batches_count,
+                        .ring_then = *ring_counters(options->front->ring),
                         .concurrency = options->begin->concurrency ? options->begin->concurrency
                                                                    : config->concurrency_default,
                         .per_origin_max = options->begin->max_per_origin
@@ -301,6 +302,19 @@ void batch_cancel(struct batch *batch, enum fault_code code)
 bool batch_is_done(const struct batch *batch)
 {
     return batch->ended && batch->released_count == batch->items_count;
+}
+
+struct wire_batch_done batch_sum_up(const struct batch *batch)
+{
+    const struct ring_counters *then = &batch->ring_then;
+    const struct ring_counters *now = ring_counters(batch->front->ring);
+    struct wire_batch_done done = batch->counts;
+
+    done.receives = now->receives - then->receives;
+    done.starved = now->starved - then->starved;
+    done.cq_overflows = now->cq_overflows - then->cq_overflows;
+    done.lost_completions = now->lost_completions - then->lost_completions;
+    return done;
 }
 
 void batch_check(const struct batch *batch)

@@ -29,7 +29,8 @@ struct batch {
     enum wire_cap stopped_by;      /* why the last pump left some waiting */
     uint64_t items_count;          /* accepted */
     uint64_t released_count;
-    struct wire_batch_done counts;
+    struct wire_batch_done counts;  /* of its items */
+    struct ring_counters ring_then; /* when it was begun */
     struct retry_budget retry_budget;
     struct cookies *cookies; /* its jar, or NULL */
     bool sends_cookies_back; /* when it is done */
@@ -72,6 +73,10 @@ void batch_cancel_waiting(struct batch *batch, enum fault_code code); /* those n
 
 /* Ended and every item released: BATCH_DONE is due. */
 bool batch_is_done(const struct batch *batch);
+
+/* What BATCH_DONE says: the counts of its items, and what the ring has counted since it was begun.
+ * The ring's are of all batches. */
+struct wire_batch_done batch_sum_up(const struct batch *batch);
 
 void batch_check(const struct batch *batch);
 

@@ -426,6 +426,19 @@ static void conn_on_later(struct ring_deferred *deferred)
     conn_tell_end(conn);
 }
 
+bool conn_sample(struct conn *conn, struct conn_sample *ret_sample)
+{
+    struct ring_tcp_info info;
+
+    assert(conn_is_tcp(conn) && conn->state != CONN_CLOSING);
+    if (ring_tcp_info(conn->conns->ring, conn->fd, &info) < 0)
+        return false;
+    *ret_sample = (struct conn_sample){ .rtt_us = info.rtt_us ? info.rtt_us : 1,
+                                        .retransmits = info.retransmits - conn->retransmits_told };
+    conn->retransmits_told = info.retransmits;
+    return true;
+}
+
 bool conn_is_reusable(const struct conn *conn)
 {
     /* What TLS sends by itself (the end of a handshake, a key update's answer) is no one's. */

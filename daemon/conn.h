@@ -98,8 +98,9 @@ struct conn {
     uint64_t idle_since_ns;     /* the pool's; valid while idle */
     uint8_t remote_address[16]; /* network order, 4 or 16 bytes */
     uint16_t remote_port;
-    uint16_t connect_status; /* of the proxy's answer to CONNECT; 0 = none */
-    uint8_t remote_family;   /* 4, 6, 1 = unix */
+    uint16_t connect_status;   /* of the proxy's answer to CONNECT; 0 = none */
+    uint8_t remote_family;     /* 4, 6, 1 = unix */
+    uint32_t retransmits_told; /* by conn_sample */
     int fd;
     int end_error;  /* with ended */
     int send_error; /* the send failed; the receiving half has not ended yet */
@@ -151,6 +152,20 @@ void conn_rest(struct conn *conn);
 
 /* For the next connection to the same server; NULL if there is nothing new. The caller's. */
 struct tls_session *conn_take_session(struct conn *conn);
+
+/* What the kernel knows of it now. A system call: for some exchanges, not for each. */
+struct conn_sample {
+    uint32_t rtt_us;      /* smoothed; > 0 */
+    uint32_t retransmits; /* since the sample before, or since it was opened */
+};
+
+static inline bool conn_is_tcp(const struct conn *conn)
+{
+    return conn->remote_family != 1;
+}
+
+/* False: the kernel says nothing. Of TCP only, and not when closed. */
+bool conn_sample(struct conn *conn, struct conn_sample *ret_sample);
 
 /* Everything is quiet: open, nothing sent half, nothing received unread, not ended. */
 bool conn_is_reusable(const struct conn *conn);

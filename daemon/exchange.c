@@ -17,9 +17,6 @@
  * round.
  *
  * Leaving the conn is complete at once: pool_release either keeps it or lets it drain.
- *
- * One timer serves all limits. Progress only moves deadline_ns; the timer, when it fires too
- * early, is armed again. So a fast request touches the wheel twice.
  */
 #include "exchange_internal.h"
 
@@ -43,7 +40,7 @@ static void exchange_enter(struct exchange *x, enum exchange_state next)
     x->state = next;
 }
 
-static enum phase exchange_phase(const struct exchange *x)
+enum phase exchange_phase(const struct exchange *x)
 {
     switch ((enum exchange_state)x->state) {
     case EXCHANGE_QUEUED:
@@ -72,14 +69,6 @@ static void exchange_finish(struct exchange *x)
     timers_disarm(x->env->timers, &x->timer);
     if (exchange_stop_reading(x))
         ring_defer(x->env->ring, &x->later);
-}
-
-/* With progress it moves away, and the timer is left to find that out; it never fires too late. */
-void exchange_set_deadline(struct exchange *x, uint64_t deadline_ns)
-{
-    x->deadline_ns = deadline_ns;
-    if (timer_is_armed(&x->timer) && deadline_ns < x->timer.deadline_ns)
-        timers_arm(x->env->timers, &x->timer, deadline_ns);
 }
 
 static void exchange_leave_conn(struct exchange *x, bool reuse)
@@ -129,6 +118,19 @@ static void exchange_fail_with_words(struct exchange *x, const struct fault *fau
     exchange_fail(x, fault->code, fault->phase, fault->error, x->words);
 }
 
+/* What the times of this answer owe to the network. Not asked for each: at full speed the calls
+ * would be a part of what is measured. */
+static void exchange_ask_kernel(struct exchange *x)
+{
+    struct conn_sample sample;
+
+    if (!conn_is_tcp(x->conn) || !bucket_take(&x->env->samples, ring_now_ns(x->env->ring)) ||
+        !conn_sample(x->conn, &sample))
+        return;
+    x->result.rtt_us = sample.rtt_us;
+    x->result.retransmits = sample.retransmits;
+}
+
 /* The response is whole, if its body can be decoded to its end. */
 static void exchange_complete(struct exchange *x, bool reuse)
 {
@@ -137,6 +139,7 @@ static void exchange_complete(struct exchange *x, bool reuse)
         return;
     }
     x->result.complete = true;
+    exchange_ask_kernel(x);
     exchange_leave_conn(x, reuse);
     if (sink_is_settled(&x->sink)) {
         exchange_finish(x);
@@ -325,39 +328,6 @@ static void exchange_on_lease_failed(struct pool_lease *lease, const struct faul
     x->result.connected_ns = lease->connected_ns;
     x->result.connect_status = lease->connect_status;
     exchange_fail_with_words(x, fault);
-}
-
-static enum fault_code timeout_code(enum phase phase)
-{
-    switch (phase) {
-    case PHASE_SEND:
-        return FAULT_TIMEOUT_SEND;
-    case PHASE_WAIT:
-        return FAULT_TIMEOUT_FIRST_BYTE;
-    case PHASE_DELIVER:
-        return FAULT_SINK_SLOW;
-    case PHASE_NONE:
-    case PHASE_INPUT:
-    case PHASE_QUEUE:
-    case PHASE_DNS:
-    case PHASE_CONNECT:
-    case PHASE_TLS:
-    case PHASE_RECEIVE:
-    case PHASE_COUNT:
-        break;
-    }
-    return FAULT_TIMEOUT_IDLE;
-}
-
-static void exchange_on_timer(struct timer *timer, uint64_t now_ns)
-{
-    struct exchange *x = container_of(timer, struct exchange, timer);
-    enum phase phase = exchange_phase(x);
-
-    if (now_ns < x->deadline_ns)
-        timers_arm(x->env->timers, timer, x->deadline_ns);
-    else if (!exchange_ends_wait(x))
-        exchange_fail(x, timeout_code(phase), phase, ETIMEDOUT, NULL);
 }
 
 /* Nothing stands in the way of the body any more. The conn may have nothing to tell us: if what was

@@ -5,6 +5,7 @@
 #define HAULD_EXCHANGE_H
 
 #include "body.h"
+#include "bucket.h"
 #include "governor.h"
 #include "pool.h"
 #include "response.h"
@@ -39,6 +40,7 @@ struct exchange_env {
     const struct mailbox_front *front;
     const struct response_limits *limits;
     uint64_t sink_timeout_ns;
+    struct bucket samples; /* how often a connection's kernel may be asked */
     /* The exchange is over: result is complete. Called once, never inside exchange_begin,
      * exchange_cancel or exchange_sink_returned. */
     void (*on_done)(void *ctx, struct exchange *exchange);

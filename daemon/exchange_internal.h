@@ -1,8 +1,8 @@
 /*
  * exchange_internal.h - what the files of the exchange share.
  *
- * exchange.c has the states and the response's half, exchange_send.c the request's. Nobody else
- * includes this.
+ * exchange.c has the states and the response's half, exchange_send.c the request's, and
+ * exchange_limits.c the time that either may take. Nobody else includes this.
  */
 #ifndef HAULD_EXCHANGE_INTERNAL_H
 #define HAULD_EXCHANGE_INTERNAL_H
@@ -10,10 +10,14 @@
 #include "exchange.h"
 
 /* exchange.c */
-void exchange_set_deadline(struct exchange *x, uint64_t deadline_ns);
+enum phase exchange_phase(const struct exchange *x); /* what it is doing */
 void exchange_fail(struct exchange *x, enum fault_code code, enum phase phase, int error,
                    const char *why);
 void exchange_fail_with(struct exchange *x, const struct fault *fault);
+
+/* exchange_limits.c */
+void exchange_set_deadline(struct exchange *x, uint64_t deadline_ns);
+void exchange_on_timer(struct timer *timer, uint64_t now_ns);
 
 /* exchange_send.c; OPEN, unless said otherwise. */
 void exchange_send_head(struct exchange *x);

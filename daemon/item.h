@@ -83,11 +83,12 @@ struct item {
     enum wire_cap held_by;
     uint16_t cancelled; /* enum fault_code, once asked to end: no further attempt is made */
     uint16_t attempts;
-    uint16_t hops;       /* redirects followed */
-    uint16_t retries;    /* attempts made because of how the one before ended */
-    uint32_t head_bytes; /* of all heads so far */
-    uint64_t attempt_ns; /* the last attempt was begun; 0 = it is the first */
-    uint8_t state;       /* enum item_state */
+    uint16_t hops;        /* redirects followed */
+    uint16_t retries;     /* attempts made because of how the one before ended */
+    uint32_t head_bytes;  /* of all heads so far */
+    uint32_t retransmits; /* of all attempts */
+    uint64_t attempt_ns;  /* the last attempt was begun; 0 = it is the first */
+    uint8_t state;        /* enum item_state */
     uint8_t content_type_bytes;
     bool started;          /* its batch counts it as active */
     bool is_proxied;       /* the last attempt goes through a proxy */

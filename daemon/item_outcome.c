@@ -39,6 +39,7 @@ static void item_keep_result(struct item *item, const struct attempt_result *res
         item->result.fault.why = item->words;
     }
     item->head_bytes += result->head_bytes;
+    item->retransmits += result->retransmits;
     if (result->held_by)
         item->held_by = result->held_by;
 }
@@ -279,6 +280,8 @@ struct message_result item_result(const struct item *item, uint64_t delivered_ns
             .head_bytes = item->head_bytes,
             .connect_status = r->connect_status,
             .upload_bytes = item_upload_bytes(item),
+            .rtt_us = r->rtt_us,
+            .retransmits = item->retransmits,
         },
         .content_type = span_of(item->content_type, item->content_type_bytes),
     };

@@ -100,6 +100,8 @@ struct attempt_result {
     uint64_t request_bytes;
     uint64_t upload_bytes; /* of the upload, sent, without framing */
     uint32_t head_bytes;   /* received, interim responses and trailers included */
+    uint32_t rtt_us;       /* of the connection, smoothed; 0 = it was not asked */
+    uint32_t retransmits;  /* of it, since it was asked before */
     uint64_t started_ns;   /* left the queue */
     uint64_t resolved_ns;
     uint64_t connected_ns;

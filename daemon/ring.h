@@ -52,6 +52,12 @@ struct ring_deferred {
     bool pending;
 };
 
+/* What the kernel knows of a TCP connection. */
+struct ring_tcp_info {
+    uint32_t rtt_us;      /* round-trip time, smoothed; 0 = less than a microsecond, or unknown */
+    uint32_t retransmits; /* segments sent again since it was opened, those of its handshake too */
+};
+
 struct ring_options {
     unsigned sq_entries;        /* 0 = 512 */
     unsigned cq_entries;        /* 0 = 16384 */
@@ -160,6 +166,8 @@ void ring_abort(struct ring *ring, int fd);
 void ring_send_now(struct ring *ring, int fd, struct span bytes);
 /* Nothing more is received: what is there can still be read, then comes the end of file. */
 void ring_shut_reading(struct ring *ring, int fd);
+/* TCP_INFO: 0, or -errno when it is no TCP socket. */
+int ring_tcp_info(struct ring *ring, int fd, struct ring_tcp_info *ret_info);
 /* SO_PEERCRED: 0 or -errno. */
 int ring_peer(struct ring *ring, int fd, struct ucred *ret_peer);
 

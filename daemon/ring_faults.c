@@ -9,8 +9,9 @@
  *
  * KIND is connect, send, sendmsg, recvmsg, accept, poll or read, counted as they are armed: the op
  * is replaced by one that does nothing, so the peer sees nothing of it. Or recv, counted by
- * receives that brought bytes, which are then lost (a RESULT of 0 is an end of file). Or socket,
- * option, bind: calls, counted as they are made. Each ring counts for itself.
+ * receives that brought bytes, which are then lost (a RESULT of 0 is an end of file); but -105, no
+ * buffer, is the ring's own business: it is counted, and the bytes come. Or socket, option, bind:
+ * calls, counted as they are made. Each ring counts for itself.
  */
 #include "ring_internal.h"
 
@@ -246,6 +247,10 @@ bool ring_fault_reap(struct ring *ring, struct ring_op *op, int32_t *result, uin
             return false;
         ring_split_receive(ring, op, *result, flags, (size_t)rule->value);
         return true;
+    }
+    if (rule->value == -ENOBUFS) {
+        ring->counters.starved++;
+        return false;
     }
     if (!is_many) {
         *result = rule->value;

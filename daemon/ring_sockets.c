@@ -7,6 +7,8 @@
 #include "ring_internal.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 int ring_socket(struct ring *ring, int family, int type)
@@ -62,6 +64,19 @@ void ring_shut_reading(struct ring *ring, int fd)
 {
     (void)ring;
     (void)shutdown(fd, SHUT_RD); /* fails when the connection is gone: then it is shut */
+}
+
+int ring_tcp_info(struct ring *ring, int fd, struct ring_tcp_info *ret_info)
+{
+    struct tcp_info info;
+    socklen_t bytes = sizeof(info);
+
+    (void)ring;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) < 0)
+        return -errno;
+    *ret_info =
+        (struct ring_tcp_info){ .rtt_us = info.tcpi_rtt, .retransmits = info.tcpi_total_retrans };
+    return 0;
 }
 
 int ring_peer(struct ring *ring, int fd, struct ucred *ret_peer)

@@ -287,12 +287,11 @@ const struct item_events session_item_events = {
 
 static void session_send_batch_done(struct session *s, const struct batch *batch)
 {
-    char *out =
-        outbox_reserve(&s->outbox, sizeof(struct wire_header) + sizeof(struct wire_batch_done));
+    struct wire_batch_done done = batch_sum_up(batch);
+    char *out = outbox_reserve(&s->outbox, sizeof(struct wire_header) + sizeof(done));
 
     if (out)
-        message_encode_fixed(out, WIRE_BATCH_DONE, 0, batch->id, &batch->counts,
-                             sizeof(batch->counts));
+        message_encode_fixed(out, WIRE_BATCH_DONE, 0, batch->id, &done, sizeof(done));
 }
 
 /* What is left in its jar, as far as the window allows; false when more is to come. */

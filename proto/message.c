@@ -2,10 +2,11 @@
  * message.c - what the bytes of a frame mean.
  *
  * Every decoder has the same three steps: copy the fixed struct (its own first field says how long
- * the sender's is; a surplus is skipped), refuse what this version does not know, then cut the
- * variable parts off the rest one by one. Cutting instead of adding up lengths is what makes an
- * overflow impossible: each length is compared with the bytes that are left, and nothing else.
- * What is left at the end is padding, or a newer peer's addition: ignored.
+ * the sender's is; a surplus is skipped, and what an older one lacks is 0), refuse what this
+ * version does not know, then cut the variable parts off the rest one by one. Cutting instead of
+ * adding up lengths is what makes an overflow impossible: each length is compared with the bytes
+ * that are left, and nothing else. What is left at the end is padding, or a newer peer's addition:
+ * ignored.
  *
  * Decided here: the shape of a message. Not decided here: whether a method, a URL or a field can
  * be sent (request, url), and whether a REQUEST is over a limit: that ends one item and not the
@@ -69,19 +70,28 @@ message_error message_check_header(const struct wire_header *header, bool from_c
     return 0;
 }
 
-/* Copies the fixed struct off the front of *rest, as much of it as we know. */
-static bool take_fixed(struct span *rest, void *ret_fixed, size_t bytes)
+/* Copies a fixed struct off the front of *rest, as much of it as both know: it has grown to bytes
+ * since it had bytes_min, and an older sender's ends before ours. */
+static bool take_grown(struct span *rest, void *ret_fixed, size_t bytes, size_t bytes_min)
 {
     struct span peek = *rest;
     uint32_t fixed_bytes;
+    size_t known_bytes;
 
     if (!span_take_u32(&peek, &fixed_bytes))
         return false;
-    if (fixed_bytes < bytes || fixed_bytes > rest->bytes)
+    if (fixed_bytes < bytes_min || fixed_bytes > rest->bytes)
         return false;
-    memcpy(ret_fixed, rest->data, bytes);
+    known_bytes = fixed_bytes < bytes ? fixed_bytes : bytes;
+    memcpy(ret_fixed, rest->data, known_bytes);
+    memset((char *)ret_fixed + known_bytes, 0, bytes - known_bytes);
     span_advance(rest, fixed_bytes);
     return true;
+}
+
+static bool take_fixed(struct span *rest, void *ret_fixed, size_t bytes)
+{
+    return take_grown(rest, ret_fixed, bytes, bytes);
 }
 
 bool message_next_field(struct span *headers, struct message_field *ret)
@@ -370,7 +380,7 @@ message_error message_decode_result(const struct frame *frame, struct message_re
     struct span rest = frame->payload;
     struct message_result result;
 
-    if (!take_fixed(&rest, &result.fixed, sizeof(result.fixed)))
+    if (!take_grown(&rest, &result.fixed, sizeof(result.fixed), WIRE_RESULT_BYTES_MIN))
         return WIRE_ERROR_MALFORMED;
     if ((result.fixed.flags & ~RESULT_FLAGS_KNOWN) || result.fixed.reserved != 0 ||
         !is_zero(result.fixed.reserved2, sizeof(result.fixed.reserved2)))
@@ -391,7 +401,7 @@ message_error message_decode_batch_done(const struct frame *frame, struct wire_b
     struct span rest = frame->payload;
     struct wire_batch_done fixed;
 
-    if (!take_fixed(&rest, &fixed, sizeof(fixed)))
+    if (!take_grown(&rest, &fixed, sizeof(fixed), WIRE_BATCH_DONE_BYTES_MIN))
         return WIRE_ERROR_MALFORMED;
     if (fixed.reserved != 0)
         return WIRE_ERROR_RESERVED;

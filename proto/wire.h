@@ -298,8 +298,12 @@ struct wire_result {
     uint8_t tls_cipher_bytes;  /* both empty when it was not over TLS */
     uint8_t reserved2[4];      /* zero */
     uint64_t upload_bytes;     /* of the request's body, sent by the last attempt, unframed */
+    uint32_t rtt_us;      /* smoothed, of the last attempt's connection; 0 = it was not asked */
+    uint32_t retransmits; /* by its kernel, since that connection was asked before */
 };
-static_assert(sizeof(struct wire_result) == 192, "wire layout");
+static_assert(sizeof(struct wire_result) == 200, "wire layout");
+
+#define WIRE_RESULT_BYTES_MIN 192u /* as it first was: what a sender leaves out is 0 */
 
 #define WIRE_RESULT_REUSED 0x01u    /* over a connection that had served before */
 #define WIRE_RESULT_RESUMED 0x02u   /* TLS session resumed */
@@ -331,8 +335,14 @@ struct wire_batch_done {
     uint64_t cancelled;
     uint64_t new_conns; /* items over a fresh connection */
     uint64_t reused_conns;
+    uint64_t receives; /* this and the next three: of the whole daemon while the batch lasted */
+    uint64_t starved;  /* receives that found no buffer and had to wait for one */
+    uint64_t cq_overflows;
+    uint64_t lost_completions;
 };
-static_assert(sizeof(struct wire_batch_done) == 56, "wire layout");
+static_assert(sizeof(struct wire_batch_done) == 88, "wire layout");
+
+#define WIRE_BATCH_DONE_BYTES_MIN 56u /* likewise */
 
 /* The daemon is stopping: nothing new is accepted, what runs is finished or failed. */
 struct wire_goaway {

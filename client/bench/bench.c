@@ -1,83 +1,28 @@
 /*
- * bench.c - the loop of a latency run.
+ * bench.c - the loop of a latency run: results in, until the end that bench_load.c or the clock
+ * brings.
  *
- * Open loop: a request is handed over a little before its time, with that time in it, and the
- * daemon begins it then. So what this process does in between (reading results, being preempted)
- * moves no request. When no connection is free the request waits in the daemon, and its response
- * time runs: nothing is omitted. If even the slots are used up, requests are handed over after
- * their time; they count from it all the same, and the verdict says so.
- *
- * Closed loop: some more requests than connections are with the daemon, so that a connection that
- * becomes free has its next one at once. How long that one had waited says nothing about the server
- * and is left out: the times of a closed loop begin when a request leaves the queue.
+ * How long a request of a closed loop had waited with the daemon says nothing about the server and
+ * is left out: the times of a closed loop begin when a request leaves the queue.
  *
  * At the end by the clock nothing is cut off that had begun: what still waits is taken back
  * (CANCEL of what waits), what runs has a few seconds to end. What then still runs is cancelled,
  * and counts as failed, with the time that it took so far. Otherwise a server that stops answering
  * would look better the longer it is silent.
  */
-#include "bench.h"
+#include "bench_load.h"
 
 #include "clock.h"
 #include "interrupt.h"
-#include "units.h"
-#include "why.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #define NS_PER_SECOND UINT64_C(1000000000)
-#define DURATION_DEFAULT_NS (10 * NS_PER_SECOND)
 #define CONNECTIONS_DEFAULT 50u
-#define GRACE_NS (5 * NS_PER_SECOND) /* for answers after the end */
-#define AHEAD_NS UINT64_C(100000000)
-#define AHEAD_REQUESTS_MAX 32768.0
-#define BEGIN_NS UINT64_C(10000000) /* from the handing over of the first request to its time */
-#define OUTPUT_MAX (256u << 10)     /* frames waiting for the daemon to read them */
+#define LATE_NS UINT64_C(1000000)
 #define NAP_NS UINT64_C(500000)
 #define NAP_RESULTS_MIN 4u
-
-/* ---- what is to be done ---- */
-
-static bool read_load(struct bench *bench, char **why)
-{
-    const struct options *options = bench->options;
-    struct schedule_options schedule = { .ramp_ns = options->ramp_ns,
-                                         .is_poisson = options->arrival == ARRIVAL_POISSON,
-                                         .seed = clock_ns(CLOCK_MONOTONIC) };
-    uint64_t rate_uhz = 0;
-
-    if (options->bench_rate) {
-        if (!units_parse_rate_uhz(span_of_string(options->bench_rate), &rate_uhz) || !rate_uhz)
-            return why_fail(why, "--rate takes requests per second, as 100 or 20k, not '%s'",
-                            options->bench_rate);
-        bench->is_open_loop = true;
-        bench->rate_per_s = (double)rate_uhz / 1e6;
-        schedule.rate_per_s = bench->rate_per_s;
-        schedule_init(&bench->schedule, &schedule);
-    } else if (options->ramp_ns || schedule.is_poisson) {
-        return why_fail(why, "--%s is for an open loop: add --rate",
-                        options->ramp_ns ? "ramp" : "arrival");
-    }
-    bench->requests_max = options->requests_max ? options->requests_max : UINT64_MAX;
-    bench->duration_ns = options->duration_ns    ? options->duration_ns
-                         : options->requests_max ? UINT64_MAX
-                                                 : DURATION_DEFAULT_NS;
-    bench->lead_in_ns = options->ramp_ns + options->warm_up_ns;
-    return true;
-}
-
-static void choose_window(struct bench *bench)
-{
-    double ahead_ns = AHEAD_REQUESTS_MAX / bench->rate_per_s * 1e9;
-
-    bench->window = bench->plan.concurrency * 4;
-    if (bench->window > WIRE_SLOTS_PER_SESSION)
-        bench->window = WIRE_SLOTS_PER_SESSION;
-    bench->ahead_ns = AHEAD_NS;
-    if (bench->is_open_loop && ahead_ns < (double)AHEAD_NS)
-        bench->ahead_ns = (uint64_t)ahead_ns;
-}
 
 static void bench_set_handlers(struct bench *bench);
 
@@ -93,13 +38,13 @@ bool bench_init(struct bench *bench, const struct options *options, struct say *
     tally_init(&bench->lead_in, 0, NULL);
     tally_init(&bench->tally, 0, &kept);
     bench_set_handlers(bench);
-    if (!plan_init(&bench->plan, options, ret_why) || !read_load(bench, ret_why))
+    if (!plan_init(&bench->plan, options, ret_why) || !bench_load_init(bench, ret_why))
         return false;
     if (!options->concurrency)
         bench->plan.concurrency = CONNECTIONS_DEFAULT;
     if (!bench->plan.max_per_origin)
         bench->plan.max_per_origin = bench->plan.concurrency;
-    choose_window(bench);
+    bench_load_choose_window(bench);
     return bench_list_read(&bench->list, options, &bench->plan, ret_why);
 }
 
@@ -114,11 +59,6 @@ void bench_deinit(struct bench *bench)
 }
 
 /* ---- results ---- */
-
-static const struct bench_request *bench_request_of(const struct bench *bench, uint64_t number)
-{
-    return &bench->list.requests[(number - 1) % bench->list.count];
-}
 
 /* A closed loop knows no waiting before a request: what there is is our lookahead. */
 static void forget_queue(struct outcome *o, struct wire_result *result)
@@ -148,6 +88,15 @@ static bool was_not_begun(const struct bench *bench, const struct wire_result *r
            result->fault_phase == PHASE_QUEUE && result->attempts == 0;
 }
 
+/* The last ones may leave that much after the end: they are late, but no part of the rate was
+ * missed. Of a run of a few milliseconds they would be a large part. */
+static bool was_begun_in_time(const struct bench *bench, const struct wire_result *result)
+{
+    return result->sent_ns != WIRE_NOT_REACHED &&
+           (bench->end_ns == UINT64_MAX ||
+            result->t0_ns + result->sent_ns <= bench->end_ns + LATE_NS);
+}
+
 static void bench_take(struct bench *bench, struct outcome *o, struct wire_result *result)
 {
     bool is_measured;
@@ -158,7 +107,7 @@ static void bench_take(struct bench *bench, struct outcome *o, struct wire_resul
     tally_add(is_measured ? &bench->tally : &bench->lead_in, o);
     if (!is_measured)
         return;
-    if (result->sent_ns != WIRE_NOT_REACHED && result->t0_ns + result->sent_ns <= bench->end_ns)
+    if (was_begun_in_time(bench, result))
         bench->begun_in_time++;
     if (bench->is_open_loop)
         bench_record_lateness(bench, o);
@@ -218,9 +167,11 @@ static void bench_on_data(void *ctx, uint64_t id, uint8_t flags, struct span bod
 
 static void bench_on_batch_done(void *ctx, uint64_t id, const struct wire_batch_done *done)
 {
-    (void)ctx;
-    (void)id;
-    (void)done;
+    struct bench *bench = ctx;
+
+    (void)id; /* there is one */
+    tally_add_batch(&bench->tally, done);
+    bench->is_batch_done = true;
 }
 
 static void bench_on_other(void *ctx, uint64_t id)
@@ -233,6 +184,7 @@ static void bench_on_goaway(void *ctx)
 {
     struct bench *bench = ctx;
 
+    bench->tally.daemon.is_lost |= !bench->is_stopped;
     bench->is_stopped = true;
 }
 
@@ -246,8 +198,6 @@ static void bench_set_handlers(struct bench *bench)
                                                 .on_pong = bench_on_other,
                                                 .on_goaway = bench_on_goaway };
 }
-
-/* ---- requests ---- */
 
 static bool bench_begin(struct bench *bench, enum exit_code *ret_exit)
 {
@@ -267,98 +217,37 @@ static bool bench_begin(struct bench *bench, enum exit_code *ret_exit)
     return r == 0;
 }
 
-static void bench_start_clock(struct bench *bench)
-{
-    bench->start_ns = clock_ns(CLOCK_MONOTONIC) + (bench->is_open_loop ? BEGIN_NS : 0);
-    bench->measure_ns = bench->start_ns + bench->lead_in_ns;
-    bench->end_ns =
-        bench->duration_ns == UINT64_MAX ? UINT64_MAX : bench->measure_ns + bench->duration_ns;
-    bench->give_up_ns = bench->end_ns == UINT64_MAX ? UINT64_MAX : bench->end_ns + GRACE_NS;
-    bench->lead_in.start_ns = bench->lead_in.end_ns = bench->start_ns;
-    bench->tally.start_ns = bench->tally.end_ns = bench->measure_ns;
-    progress_init(&bench->progress, bench->start_ns,
-                  bench->say->wants_notes && bench->say->is_terminal);
-    if (bench->is_open_loop)
-        bench->next_ns = bench->start_ns + schedule_next(&bench->schedule);
-}
-
-/* One more; false when it cannot be now. */
-static bool bench_send(struct bench *bench, uint64_t planned_ns)
-{
-    const struct bench_request *request = bench_request_of(bench, bench->sent + 1);
-    struct message_request message = request->message;
-    bool is_large = message.fixed.flags & WIRE_REQUEST_BODY_FD;
-    struct client_request_fds fds = { .body = is_large ? bench->plan.large_body.fd : -1,
-                                      .file = -1 };
-    size_t bytes = message_request_bytes(&message);
-
-    if (!client_has_room(&bench->client, bytes) || bench->client.output.bytes > OUTPUT_MAX)
-        return false;
-    message.fixed.planned_ns = planned_ns;
-    if (client_request(&bench->client, bench->sent + 1, &message, &fds) < 0)
-        return false;
-    bench->sent++;
-    return true;
-}
-
-static void bench_submit_open(struct bench *bench, uint64_t at_ns)
-{
-    bench->is_held = false;
-    while (bench->next_ns < bench->end_ns && bench->sent < bench->requests_max) {
-        if (bench->next_ns > at_ns + bench->ahead_ns)
-            return;
-        if (!bench_send(bench, bench->next_ns)) {
-            bench->is_held = true;
-            bench->slots_exhausted |=
-                bench->next_ns <= at_ns && bench->client.slots_used >= bench->client.slots;
-            return;
-        }
-        bench->planned += bench->next_ns >= bench->measure_ns;
-        bench->next_ns = bench->start_ns + schedule_next(&bench->schedule);
-    }
-    bench->is_stopped = true;
-}
-
-static void bench_submit_closed(struct bench *bench, uint64_t at_ns)
-{
-    if (at_ns >= bench->end_ns || bench->sent >= bench->requests_max) {
-        bench->is_stopped = true;
-        if (at_ns >= bench->end_ns)
-            (void)client_cancel_waiting(&bench->client, PLAN_BATCH_ID); /* they would just run */
-        return;
-    }
-    while (bench->sent - bench->ended < bench->window && bench->sent < bench->requests_max)
-        if (!bench_send(bench, 0))
-            break;
-}
-
-static void bench_submit(struct bench *bench, uint64_t at_ns)
-{
-    if (bench->is_stopped)
-        return;
-    if (bench->is_open_loop)
-        bench_submit_open(bench, at_ns);
-    else
-        bench_submit_closed(bench, at_ns);
-}
-
 /* ---- the loop ---- */
 
-/* What an open loop could not hand over was asked for all the same. */
-static void bench_plan_rest(struct bench *bench)
+static bool bench_has_all_results(const struct bench *bench)
 {
-    uint64_t from_ns = bench->next_ns > bench->measure_ns ? bench->next_ns : bench->measure_ns;
+    return bench->is_stopped && bench->ended == bench->sent;
+}
 
-    bench->planned += (uint64_t)((double)(bench->end_ns - from_ns) / 1e9 * bench->rate_per_s);
+static bool bench_is_over(const struct bench *bench)
+{
+    return bench->is_lost || (bench_has_all_results(bench) && bench->is_batch_done);
 }
 
 static void bench_give_up(struct bench *bench)
 {
     if (!bench->is_stopped && bench->is_open_loop)
-        bench_plan_rest(bench);
+        bench_load_plan_rest(bench);
     bench->is_stopped = bench->is_given_up = true;
     if (client_is_open(&bench->client))
         (void)client_cancel_batch(&bench->client, PLAN_BATCH_ID); /* else it is over anyway */
+}
+
+/* BATCH_DONE follows the last result. A run without an end by time does not wait for ever for it.
+ */
+static void bench_end_batch(struct bench *bench, uint64_t at_ns)
+{
+    if (bench->is_stopped && !bench->is_batch_ended) {
+        bench->is_batch_ended = true;
+        (void)client_end_batch(&bench->client, PLAN_BATCH_ID); /* else we give up in the end */
+    }
+    if (bench->give_up_ns == UINT64_MAX && bench_has_all_results(bench))
+        bench->give_up_ns = at_ns + BENCH_GRACE_NS;
 }
 
 static void bench_check_end(struct bench *bench, uint64_t at_ns)
@@ -379,8 +268,13 @@ static void bench_check_end(struct bench *bench, uint64_t at_ns)
     }
 }
 
+/* A daemon that stops may leave without its counters when it has nothing else for us. */
 static void bench_lose(struct bench *bench)
 {
+    if (bench_has_all_results(bench)) {
+        bench->is_batch_done = true;
+        return;
+    }
     say_error(bench->say, "%s", bench->client.why);
     bench->is_lost = true;
 }
@@ -393,17 +287,9 @@ static bool bench_is_busy(const struct bench *bench)
            bench->sent - bench->ended > bench->plan.concurrency + 2 * bench->results_count;
 }
 
-/* When there is something to hand over or to stop; while held, the daemon says when. */
-static uint64_t bench_turn_ns(const struct bench *bench)
-{
-    if (!bench->is_open_loop)
-        return bench->end_ns;
-    return bench->is_held ? UINT64_MAX : bench->next_ns - bench->ahead_ns / 2;
-}
-
 static uint64_t bench_timeout_ns(const struct bench *bench, uint64_t at_ns)
 {
-    uint64_t turn_ns = bench_turn_ns(bench);
+    uint64_t turn_ns = bench_load_turn_ns(bench);
     uint64_t due_ns = bench->progress.next_ns;
 
     if (!bench->is_stopped && turn_ns < due_ns)
@@ -449,13 +335,16 @@ static void bench_show_progress(struct bench *bench, uint64_t at_ns)
 static void bench_sum_up(struct bench *bench)
 {
     struct tally *tally = &bench->tally;
-    uint64_t end_ns = bench->end_ns < tally->end_ns ? bench->end_ns : tally->end_ns;
-    double seconds = end_ns > bench->measure_ns ? (double)(end_ns - bench->measure_ns) / 1e9 : 0;
+    uint64_t end_ns = bench->end_ns;
+    double seconds;
 
-    if (bench->end_ns != UINT64_MAX && !bench->is_interrupted)
-        seconds = (double)bench->duration_ns / 1e9;
+    /* Cut short by the user, or by what has ended the daemon. */
+    if ((bench->is_interrupted || end_ns == UINT64_MAX) && tally->end_ns < end_ns)
+        end_ns = tally->end_ns;
+    seconds = end_ns > bench->measure_ns ? (double)(end_ns - bench->measure_ns) / 1e9 : 0;
     tally->cpu_share_max = bench->cpu.most;
     tally->load.is_empty = tally->requests == 0;
+    tally->daemon.is_lost |= bench->is_lost && !bench->is_interrupted;
     if (bench->is_open_loop) {
         tally->load.asked_per_s = seconds > 0 ? (double)bench->planned / seconds : 0;
         tally->load.reached_per_s = seconds > 0 ? (double)bench->begun_in_time / seconds : 0;
@@ -470,19 +359,20 @@ enum exit_code bench_run(struct bench *bench)
 
     if (!bench_begin(bench, &exit))
         return exit;
-    bench_start_clock(bench);
-    while (!bench->is_lost && (!bench->is_stopped || bench->ended < bench->sent)) {
+    bench_load_start(bench);
+    while (!bench_is_over(bench)) {
         uint64_t at_ns = clock_ns(CLOCK_MONOTONIC);
 
         bench_check_end(bench, at_ns);
-        bench_submit(bench, at_ns);
+        bench_load_submit(bench, at_ns);
+        bench_end_batch(bench, at_ns);
         if (client_flush(&bench->client) < 0) {
             bench_lose(bench);
             break;
         }
         bench_show_progress(bench, at_ns);
         cpu_share_sample(&bench->cpu, bench->reach.daemon.pid, at_ns);
-        if (!bench->is_stopped || bench->ended < bench->sent)
+        if (!bench_is_over(bench))
             bench_wait(bench, at_ns);
     }
     say_progress(bench->say, span_of("", 0));

@@ -42,7 +42,7 @@ struct bench {
     /* how far it is */
     uint64_t start_ns;   /* of the lead-in */
     uint64_t measure_ns; /* of the measured part */
-    uint64_t end_ns;     /* no request begins after it; UINT64_MAX = no end by time */
+    uint64_t end_ns; /* no request is due after it; UINT64_MAX = not known yet, or no end by time */
     uint64_t give_up_ns; /* what has no answer then is cancelled */
     uint64_t sent;       /* handed over */
     uint64_t ended;
@@ -51,8 +51,10 @@ struct bench {
     uint64_t not_begun;     /* handed over, but the time was up first */
     uint32_t results_count; /* in this turn */
     bool slots_exhausted;
-    bool is_held;    /* a request is due, and the daemon takes none now; open loop */
-    bool is_stopped; /* nothing more is handed over */
+    bool is_held;        /* a request is due, and the daemon takes none now; open loop */
+    bool is_stopped;     /* nothing more is handed over */
+    bool is_batch_ended; /* and the daemon knows it */
+    bool is_batch_done;  /* it has said what it counted, or will not */
     bool is_given_up;
     bool is_interrupted;
     bool is_lost; /* the daemon went away */

@@ -199,7 +199,11 @@ static bool read_histograms(struct tally *tally, yyjson_val *root)
     yyjson_val *summary = yyjson_obj_get(root, "summary");
     yyjson_val *histograms = yyjson_obj_get(root, "histograms");
     yyjson_val *phases = yyjson_obj_get(root, "phases");
+    yyjson_val *kernel = yyjson_obj_get(root, "kernel");
 
+    tally->retransmits = number(kernel, "retransmits");
+    if (!read_whole(&tally->rtt, yyjson_obj_get(kernel, "rtt")))
+        return false;
     for (unsigned i = 0; i < TIMING_PHASES; i++)
         if (!read_whole(&tally->phases[i], yyjson_obj_get(phases, phase_name(PHASE_QUEUE + i))))
             return false;

@@ -204,6 +204,7 @@ static void put_bench(struct text *out, const struct report *report)
     }
     put_groups(out, &tally->groups);
     put_lateness(out, tally);
+    summary_write_kernel(out, tally);
     summary_write_counts(out, report);
     put_lead_in(out, report);
     for (size_t i = 0; i < report->slo_count; i++)

@@ -221,6 +221,16 @@ static void put_summary(struct text *out, const struct report *report)
     text_put_char(out, '}');
 }
 
+static void put_kernel(struct text *out, const struct tally *tally)
+{
+    text_put_literal(out, ",\"kernel\":{");
+    PUT_NUMBER(out, "samples", tally->rtt.count);
+    text_put_literal(out, ",\"rtt\":");
+    put_latency_whole(out, &tally->rtt);
+    put_number(out, "retransmits", tally->retransmits);
+    text_put_char(out, '}');
+}
+
 static void put_series(struct text *out, const struct tally *tally)
 {
     text_put_literal(out, ",\"timeseries\":[");
@@ -383,6 +393,7 @@ void report_write(struct text *out, const struct report *report)
     text_put_literal(out, ",\"lateness\":");
     put_histogram(out, &tally->lateness);
     text_put_char(out, '}');
+    put_kernel(out, tally);
     put_series(out, tally);
     put_statuses(out, tally);
     put_errors(out, tally);

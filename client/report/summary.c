@@ -100,6 +100,20 @@ void summary_write_phases(struct text *out, const struct tally *tally)
     }
 }
 
+void summary_write_kernel(struct text *out, const struct tally *tally)
+{
+    const struct histogram *rtt = &tally->rtt;
+    char p50[UNITS_TEXT_BYTES], p99[UNITS_TEXT_BYTES];
+
+    if (rtt->count)
+        text_put_format(
+            out, "kernel    rtt p50 %s  p99 %s   %llu retransmit%s   (TCP_INFO, %llu sample%s)\n",
+            units_format_latency(histogram_quantile(rtt, 0.5), p50, sizeof(p50)),
+            units_format_latency(histogram_quantile(rtt, 0.99), p99, sizeof(p99)),
+            (unsigned long long)tally->retransmits, tally->retransmits == 1 ? "" : "s",
+            (unsigned long long)rtt->count, rtt->count == 1 ? "" : "s");
+}
+
 static void put_statuses(struct text *out, const struct tally *tally)
 {
     unsigned rows = 0;
@@ -256,6 +270,7 @@ void summary_write(struct text *out, const struct report *report)
         put_latencies(out, tally);
         summary_write_phases(out, tally);
     }
+    summary_write_kernel(out, tally);
     summary_write_counts(out, report);
     summary_write_groups(out, &tally->groups);
     put_verdict(out, &report->verdict);

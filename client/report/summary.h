@@ -9,8 +9,10 @@
 
 void summary_write(struct text *out, const struct report *report);
 
-/* Two parts of it: the table of phases; statuses, errors and the cap that held. */
+/* Three parts of it: the table of phases; what the kernel knows of the connections, if it was
+ * asked; statuses, errors and the cap that held. */
 void summary_write_phases(struct text *out, const struct tally *tally);
+void summary_write_kernel(struct text *out, const struct tally *tally);
 void summary_write_counts(struct text *out, const struct report *report);
 
 /* The table of --by; nothing without it. */

@@ -33,6 +33,7 @@ void tally_init(struct tally *tally, uint64_t start_ns, const struct tally_optio
     histogram_init(&tally->response);
     histogram_init(&tally->lateness);
     histogram_init(&tally->second);
+    histogram_init(&tally->rtt);
     for (size_t i = 0; i < TIMING_PHASES; i++)
         histogram_init(&tally->phases[i]);
 }
@@ -43,6 +44,7 @@ void tally_deinit(struct tally *tally)
     histogram_deinit(&tally->response);
     histogram_deinit(&tally->lateness);
     histogram_deinit(&tally->second);
+    histogram_deinit(&tally->rtt);
     for (size_t i = 0; i < TIMING_PHASES; i++)
         histogram_deinit(&tally->phases[i]);
     for (size_t i = 0; i < tally->seconds_count; i++)
@@ -176,6 +178,9 @@ void tally_add(struct tally *tally, const struct outcome *item)
         tally->status[result->status]++;
     if (result->held_by && result->held_by < WIRE_CAP_COUNT)
         tally->held[result->held_by]++;
+    if (result->rtt_us)
+        tally_record(tally, &tally->rtt, (uint64_t)result->rtt_us * 1000);
+    tally->retransmits += result->retransmits;
     if (result->flags & WIRE_RESULT_REUSED)
         tally->reused_conns++;
     else if (result->remote_family && result->sent_ns != WIRE_NOT_REACHED)
@@ -203,6 +208,14 @@ uint64_t tally_good_answers(const struct tally *tally)
     for (unsigned status = 400; status < TALLY_STATUS_MAX; status++)
         bad += tally->status[status];
     return tally->ok > bad ? tally->ok - bad : 0;
+}
+
+void tally_add_batch(struct tally *tally, const struct wire_batch_done *done)
+{
+    tally->daemon.receives += done->receives;
+    tally->daemon.starved += done->starved;
+    tally->daemon.cq_overflows += done->cq_overflows;
+    tally->daemon.lost_completions += done->lost_completions;
 }
 
 void tally_finish(struct tally *tally)

@@ -32,6 +32,15 @@ struct tally_load {
     bool is_empty;        /* the lead-in, or the daemon's end, left nothing to measure */
 };
 
+/* What its rings counted while the run lasted, all its clients together (BATCH_DONE). */
+struct tally_daemon {
+    uint64_t receives;
+    uint64_t starved; /* receives that had to wait for a buffer */
+    uint64_t cq_overflows;
+    uint64_t lost_completions;
+    bool is_lost; /* it went away before the run had ended */
+};
+
 struct tally_error {
     uint64_t count;
     char example[TALLY_EXAMPLE_BYTES]; /* "message: url" of the first */
@@ -66,9 +75,12 @@ struct tally {
     struct histogram response;
     struct histogram lateness;
     struct histogram phases[TIMING_PHASES];
+    struct histogram rtt; /* of connections, by their kernel; a sample */
+    uint64_t retransmits; /* of those connections */
     uint64_t status[TALLY_STATUS_MAX];
     struct tally_error errors[FAULT_CODE_COUNT];
     struct tally_load load;
+    struct tally_daemon daemon;
     double cpu_share_max; /* of one core, in any second, of haul or of its private daemon */
     /* time series, when wanted */
     bool has_series;
@@ -89,6 +101,9 @@ void tally_deinit(struct tally *tally);
 uint64_t tally_good_answers(const struct tally *tally);
 
 void tally_add(struct tally *tally, const struct outcome *item);
+
+/* The daemon's part of it, when the batch has ended. */
+void tally_add_batch(struct tally *tally, const struct wire_batch_done *done);
 
 /* Closes the last row of the series; call once, at the end. */
 void tally_finish(struct tally *tally);

@@ -5,11 +5,18 @@
  *             a run measured nothing: its requests were used up before, or the daemon went away
  *             a request was due and could not be handed over (slots): likewise
  *             over 1 % of the items failed at a limit of this machine (local/...)
+ *             the daemon's completion queue overflowed: completions came late, and by how much is
+ *             not known; or some were lost: their items never ended
+ *             the daemon went away in mid-run: what it had is in no figure
  *   SUSPECT   p99 of lateness over 1 ms and over p50 of response: the times are ours, not theirs
  *             our own processes used over 90 % of a core in a second: likewise
+ *             over 0.1 % of the daemon's receives found no buffer: those answers were there before
+ *             we read them, enough of them to be seen in p99.9
  *
  * Lateness is that of requests for which a connection was free; one that waits for the server to
  * answer others is not late, its wait is response time.
+ *
+ * The daemon counts for all its clients: it is enough that another one brings it to its limits.
  */
 #include "verdict.h"
 
@@ -20,6 +27,7 @@
 #define LOCAL_FAULTS_MAX 0.01
 #define LATENESS_MAX_NS 1000000u
 #define CPU_MAX 0.90
+#define STARVED_MAX 0.001
 
 __attribute__((format(printf, 3, 4))) static void
 add(struct verdict *verdict, enum verdict_state state, const char *format, ...)
@@ -59,6 +67,22 @@ static void judge_lateness(const struct tally *tally, struct verdict *verdict)
             (double)late_ns / 1e6);
 }
 
+static void judge_daemon(const struct tally_daemon *daemon, struct verdict *verdict)
+{
+    if (daemon->is_lost)
+        add(verdict, VERDICT_INVALID, "the daemon went away");
+    if (daemon->cq_overflows)
+        add(verdict, VERDICT_INVALID,
+            "the daemon's completion queue overflowed (%llu times): answers were seen late",
+            (unsigned long long)daemon->cq_overflows);
+    if (daemon->lost_completions)
+        add(verdict, VERDICT_INVALID, "the daemon's kernel lost completions (%llu times)",
+            (unsigned long long)daemon->lost_completions);
+    if ((double)daemon->starved > STARVED_MAX * (double)daemon->receives)
+        add(verdict, VERDICT_SUSPECT, "%llu of the daemon's %llu receives had to wait for a buffer",
+            (unsigned long long)daemon->starved, (unsigned long long)daemon->receives);
+}
+
 void verdict_judge(const struct tally *tally, struct verdict *ret_verdict)
 {
     *ret_verdict = (struct verdict){ .state = VERDICT_VALID };
@@ -67,6 +91,7 @@ void verdict_judge(const struct tally *tally, struct verdict *ret_verdict)
         add(ret_verdict, VERDICT_INVALID,
             "%llu of %llu items failed at a limit of this machine (local/*)",
             (unsigned long long)tally->local_faults, (unsigned long long)tally->requests);
+    judge_daemon(&tally->daemon, ret_verdict);
     judge_lateness(tally, ret_verdict);
     if (tally->cpu_share_max > CPU_MAX)
         add(ret_verdict, VERDICT_SUSPECT, "our own processes used %.0f %% of a core in one second",

@@ -6,7 +6,7 @@
 
 #include "tally.h"
 
-#define VERDICT_REASONS_MAX 8u
+#define VERDICT_REASONS_MAX 12u
 #define VERDICT_REASON_BYTES 120u
 
 enum verdict_state {

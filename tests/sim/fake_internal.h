@@ -1,7 +1,8 @@
 /*
  * fake_internal.h - what the files of the fake ring share.
  *
- * ring_fake.c turns, fake_ops.c arms ops and says what they lead to, fake_sockets.c is the world.
+ * ring_fake.c turns, fake_ops.c arms ops and says what they lead to, fake_sockets.c is the world,
+ * fake_calls.c makes the plain calls.
  */
 #ifndef HAUL_FAKE_INTERNAL_H
 #define HAUL_FAKE_INTERNAL_H
@@ -61,6 +62,7 @@ struct fake_socket {
     unsigned options_count;
     struct sockaddr_storage address;
     struct ucred peer;
+    struct ring_tcp_info tcp;
 };
 
 enum fake_kind {
@@ -99,6 +101,7 @@ struct ring {
     struct fake_socket **sockets;
     unsigned sockets_count;
     unsigned sockets_made; /* the foreign ones not counted */
+    unsigned tcp_infos_taken;
     struct fake_queue socket_results, bind_results, connect_results;
     struct list replies; /* of struct fake_item */
     fake_on_sent on_sent;
@@ -114,6 +117,8 @@ bool fake_luck(struct ring *ring, unsigned n);
 /* 1 to most; most without a seed. */
 size_t fake_cut(struct ring *ring, size_t most);
 
+/* One that is open; fd -1: one of ours, else foreign. */
+struct fake_socket *fake_make_socket(struct ring *ring, int fd);
 /* The socket of this number, made when the number is foreign. Asserts that it is open. */
 struct fake_socket *fake_socket(struct ring *ring, int fd);
 void fake_sockets_free(struct ring *ring);

@@ -50,7 +50,7 @@ size_t fake_cut(struct ring *ring, size_t most)
 
 /* ---- making and finding ---- */
 
-static struct fake_socket *make_socket(struct ring *ring, int fd)
+struct fake_socket *fake_make_socket(struct ring *ring, int fd)
 {
     struct fake_socket *socket = calloc(1, sizeof(*socket));
 
@@ -92,7 +92,7 @@ struct fake_socket *fake_socket(struct ring *ring, int fd)
     if (!socket) {
         assert(fd >= 0);
         assert(fd < FD_FIRST); /* else it is a number of ours that we never gave */
-        socket = make_socket(ring, fd);
+        socket = fake_make_socket(ring, fd);
     }
     assert(socket->is_open);
     return socket;
@@ -190,7 +190,7 @@ const struct sockaddr *fake_connected_to(const struct ring *ring, int fd)
 
 int fake_connected_socket(struct ring *ring)
 {
-    struct fake_socket *socket = make_socket(ring, -1);
+    struct fake_socket *socket = fake_make_socket(ring, -1);
 
     socket->is_connected = true;
     return socket->fd;
@@ -207,6 +207,17 @@ void fake_pair(struct ring *ring, int ret_fds[2])
 void fake_set_peer(struct ring *ring, int fd, struct ucred peer)
 {
     fake_socket(ring, fd)->peer = peer;
+}
+
+void fake_tcp_info(struct ring *ring, int fd, uint32_t rtt_us, uint32_t retransmits)
+{
+    fake_socket(ring, fd)->tcp =
+        (struct ring_tcp_info){ .rtt_us = rtt_us, .retransmits = retransmits };
+}
+
+unsigned fake_tcp_infos_taken(const struct ring *ring)
+{
+    return ring->tcp_infos_taken;
 }
 
 /* ---- what arrives ---- */
@@ -414,80 +425,4 @@ void fake_accept_error(struct ring *ring, int listener_fd, int error)
 void fake_poll_ready(struct ring *ring, int fd, unsigned events)
 {
     fake_queue_push(&fake_socket(ring, fd)->polls, (int32_t)events);
-}
-
-int ring_socket(struct ring *ring, int family, int type)
-{
-    int error = fake_queue_pop(&ring->socket_results, 0);
-
-    (void)family;
-    (void)type;
-    return error < 0 ? error : make_socket(ring, -1)->fd;
-}
-
-int ring_option(struct ring *ring, int fd, int level, int name, const void *value, socklen_t bytes)
-{
-    struct fake_socket *socket = fake_socket(ring, fd);
-    struct fake_option *option = &socket->options[socket->options_count];
-
-    assert(socket->options_count < FAKE_OPTIONS_MAX);
-    *option = (struct fake_option){ .level = level, .name = name };
-    if (bytes >= sizeof(int))
-        memcpy(&option->value, value, sizeof(int));
-    socket->options_count++;
-    return 0;
-}
-
-int ring_bind(struct ring *ring, int fd, const struct sockaddr *address, socklen_t bytes)
-{
-    assert(fake_socket(ring, fd)->ops_in_flight == 0);
-    assert(address);
-    assert(bytes >= sizeof(sa_family_t));
-    return fake_queue_pop(&ring->bind_results, 0);
-}
-
-static void end_socket(struct ring *ring, int fd, int error)
-{
-    struct fake_socket *socket = fake_socket(ring, fd);
-
-    assert(socket->ops_in_flight == 0);
-    socket->is_open = false;
-    if (socket->is_foreign)
-        (void)close(fd);
-    if (socket->pair && socket->pair->is_open) {
-        if (error < 0)
-            fake_receive_error(ring, socket->pair->fd, error);
-        else
-            fake_receive_eof(ring, socket->pair->fd);
-    }
-}
-
-void ring_close(struct ring *ring, int fd)
-{
-    end_socket(ring, fd, 0);
-}
-
-void ring_abort(struct ring *ring, int fd)
-{
-    fake_socket(ring, fd)->was_aborted = true;
-    end_socket(ring, fd, -ECONNRESET);
-}
-
-void ring_send_now(struct ring *ring, int fd, struct span bytes)
-{
-    struct fake_socket *socket = fake_socket(ring, fd);
-
-    if (socket->is_open)
-        fake_put(ring, socket, bytes.data, bytes.bytes);
-}
-
-void ring_shut_reading(struct ring *ring, int fd)
-{
-    fake_receive_eof(ring, fd);
-}
-
-int ring_peer(struct ring *ring, int fd, struct ucred *ret_peer)
-{
-    *ret_peer = fake_socket(ring, fd)->peer;
-    return 0;
 }

@@ -60,6 +60,12 @@ int fake_connected_socket(struct ring *ring);
 void fake_pair(struct ring *ring, int ret_fds[2]);
 void fake_set_peer(struct ring *ring, int fd, struct ucred peer); /* default: ourselves */
 
+/* What the kernel knows of the connection; zeros before. Of a unix socket it knows nothing. */
+void fake_tcp_info(struct ring *ring, int fd, uint32_t rtt_us, uint32_t retransmits);
+unsigned fake_tcp_infos_taken(const struct ring *ring); /* calls of ring_tcp_info, of all sockets */
+/* As if it had happened: to be added to. */
+struct ring_counters *fake_counters(struct ring *ring);
+
 /* ---- what happens next ---- */
 
 /* Results of the next calls and connects, in order, each set by one call; without: success.

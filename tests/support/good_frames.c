@@ -121,7 +121,9 @@ static size_t put_result(char *out)
                    .remote_address = { 127, 0, 0, 1 },
                    .batch_id = 3,
                    .last_byte_ns = WIRE_NOT_REACHED,
-                   .held_by = WIRE_CAP_PER_ORIGIN },
+                   .held_by = WIRE_CAP_PER_ORIGIN,
+                   .rtt_us = 45,
+                   .retransmits = 2 },
         .message = SPAN_LITERAL("closed after 10 of 100 bytes"),
         .content_type = SPAN_LITERAL("text/plain"),
         .url = SPAN_LITERAL("http://a.test/b"),
@@ -159,7 +161,15 @@ static size_t put_credit(char *out)
 
 static size_t put_batch_done(char *out)
 {
-    const struct wire_batch_done done = { .items = 10, .ok = 9, .failed = 1, .new_conns = 4 };
+    const struct wire_batch_done done = { .items = 10,
+                                          .ok = 9,
+                                          .failed = 1,
+                                          .new_conns = 4,
+                                          .reused_conns = 6,
+                                          .receives = 12,
+                                          .starved = 3,
+                                          .cq_overflows = 2,
+                                          .lost_completions = 1 };
 
     return message_encode_fixed(out, WIRE_BATCH_DONE, 0, 3, &done, sizeof(done));
 }
@@ -229,8 +239,8 @@ static const size_t used_bytes[GOOD_FRAME_COUNT] = {
     [GOOD_CREDIT] = 32,
     [GOOD_HEAD] = 16 + 24 + 2 + 32,
     [GOOD_DATA] = 24 + 5,
-    [GOOD_RESULT] = 16 + 192 + 28 + 10 + 15 + 7 + 22,
-    [GOOD_BATCH_DONE] = 16 + 56,
+    [GOOD_RESULT] = 16 + 200 + 28 + 10 + 15 + 7 + 22,
+    [GOOD_BATCH_DONE] = 16 + 88,
     [GOOD_GOAWAY] = 24,
     [GOOD_ERROR] = 16 + 16 + 12,
     [GOOD_COOKIE] = 16 + 24 + 6 + 4 + 3 + 4,

@@ -109,6 +109,16 @@ class Frame:
         return struct.unpack_from("<4Q", self.payload, 8)
 
     @property
+    def ring_counts(self):
+        """(receives, starved, cq_overflows, lost_completions) of a BATCH_DONE."""
+        return struct.unpack_from("<4Q", self.payload, 56)
+
+    @property
+    def rtt_us(self):
+        """Of a RESULT; 0: the kernel was not asked."""
+        return struct.unpack_from("<I", self.payload, 192)[0]
+
+    @property
     def cookie(self):
         """(domain, path, name, value, flags, expires_s) of a COOKIE_BACK."""
         _, flags, _, _, expires_s, *sizes = struct.unpack_from("<IHBBQ4H", self.payload)

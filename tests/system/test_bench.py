@@ -88,6 +88,23 @@ def test_a_load_that_was_not_reached_is_invalid(bench, start_origin):
     assert "verdict   INVALID" in run.text
 
 
+@pytest.mark.parametrize("duration", [[], ["-d", "30s"]], ids=["no_time", "longer"])
+def test_a_number_of_requests_has_the_time_that_its_rate_gives_it(duration, bench, start_origin):
+    """20 requests at 50 a second are 0.4 s; at 5 a second on the one connection it is another load,
+    however long the run might have been."""
+    origin = start_origin([repeat([expect_request(), sleep(200), send(answer())])])
+    run, report = bench("-R", "50", "-n", "20", *duration, "-c", "1", origin.url())
+    assert report["summary"]["requests"] == 20
+    assert report["verdict"]["state"] == "INVALID"
+    assert report["verdict"]["reasons"][0].startswith("50 requests/s were asked for, ")
+
+
+def test_a_number_of_requests_at_a_rate_that_was_kept_is_valid(bench, server):
+    run, report = bench("-R", "200", "-n", "40", "-d", "30s", "-c", "8", server.url())
+    assert report["summary"]["requests"] == 40 and run.seconds < 10
+    assert not [r for r in report["verdict"]["reasons"] if "were asked for" in r], run.text
+
+
 def test_a_server_that_never_answers_ends_the_run_and_is_counted(bench, start_origin):
     origin = start_origin([repeat([expect_request(), hang()])])
     run, report = bench("-c", "3", "-d", "1s", origin.url())
@@ -289,6 +306,8 @@ def test_an_expectation_is_sent_and_waited_for(bench, start_origin):
     (["--arrival", "often", "http://a"], "fixed poisson"), (["ftp://a"], "ftp://a"),
     (["-i", "/nonexistent"], "No such file"), (["-i", "LIST"], "line 2"),
     (["--slo", "p99>1s", "http://a"], "--slo takes"),
+    (["-d", "0", "http://a"], "--duration takes a time, as 500ms, 2.5s or 3m (bare: seconds), more "
+     "than zero, not '0'"), (["-z", "0ms", "http://a"], "--run-time takes a time"),
     (["--by", "colour", "http://a"], "none url host status"),
     (["-O", "http://a"], "no flag of `haul bench`"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")

@@ -154,8 +154,18 @@ def test_forgets_the_body_when_a_new_attempt_begins(daemon, tmp_path):
 def test_skips_what_a_newer_daemon_adds(daemon, tmp_path):
     longer = of_item_1(RESULT)
     longer = ((len(longer) + 8).to_bytes(4, "little") + longer[4:16]
-              + (200).to_bytes(4, "little") + longer[20:208] + b"NEWFIELD" + longer[208:])
+              + (208).to_bytes(4, "little") + longer[20:216] + b"NEWFIELD" + longer[216:])
     daemon(of_batch_1(HEAD, DATA) + longer + DONE)
+    assert run_client(tmp_path).returncode == 0
+
+
+def test_misses_nothing_of_an_older_daemon(daemon, tmp_path):
+    """RESULT and BATCH_DONE as they were before they grew."""
+    result, done = of_item_1(RESULT), DONE
+    result = ((len(result) - 8).to_bytes(4, "little") + result[4:16]
+              + (192).to_bytes(4, "little") + result[20:208] + result[216:])
+    done = (72).to_bytes(4, "little") + done[4:16] + (56).to_bytes(4, "little") + done[20:72]
+    daemon(of_batch_1(HEAD, DATA) + result + done)
     assert run_client(tmp_path).returncode == 0
 
 

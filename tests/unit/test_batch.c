@@ -165,6 +165,36 @@ static void a_time_that_has_passed_is_now(void **state)
     assert_int_equal(client_item(t, 1)->result.late_ns, SCENE_S);
 }
 
+/* ---- what it comes to ---- */
+
+static void tells_what_the_ring_counted_while_it_lasted(void **state)
+{
+    struct scene *t = *state;
+    struct ring_counters *counters = fake_counters(t->ring);
+    const struct wire_batch_done *done;
+    uint64_t receives;
+
+    counters->starved = 70;
+    counters->cq_overflows = 50;
+    counters->lost_completions = 30;
+    origin_answers(t, HELLO);
+    client_begins(t, 1);
+    receives = counters->receives;
+    submits_many(t, 1, 3, 1);
+    counters->starved += 3;
+    counters->cq_overflows += 2;
+    counters->lost_completions += 1;
+    receives = counters->receives - receives;
+    client_ends_batch(t, 1);
+    done = client_receives_batch_done(t, 1);
+    assert_int_equal(done->ok, 3);
+    assert_int_equal(done->receives, receives);
+    assert_int_equal(receives, 3);
+    assert_int_equal(done->starved, 3);
+    assert_int_equal(done->cq_overflows, 2);
+    assert_int_equal(done->lost_completions, 1);
+}
+
 /* ---- cancelling ---- */
 
 static void cancels_its_items_and_no_others_and_stays_open(void **state)
@@ -276,6 +306,7 @@ int main(void)
         SCENE(holds_planned_items_until_their_time),
         SCENE(a_planned_item_that_had_to_wait_was_late),
         SCENE(a_time_that_has_passed_is_now),
+        SCENE(tells_what_the_ring_counted_while_it_lasted),
         SCENE(cancels_its_items_and_no_others_and_stays_open),
         SCENE(cancels_only_what_has_not_begun),
         SCENE(a_cancelled_item_makes_room_for_the_next),

@@ -386,6 +386,28 @@ static void pins_lead_elsewhere_but_ask_for_the_same(void **state)
     assert_memory_equal(client_item(t, 1)->result.remote_address, "\xc0\x00\x02\xc8", 4);
 }
 
+static void tells_what_the_kernel_knows_of_its_connections(void **state)
+{
+    static const struct message_profile profile = {
+        .fixed = { .flags = WIRE_PROFILE_FOLLOW, .redirects_max = 1, .body_mode = WIRE_BODY_DATA },
+    };
+    const struct scene_request request = { .url = ORIGIN, .profile_id = 2 };
+    struct scene *t = *state;
+
+    client_begins(t, 1);
+    client_shares(t, 2, &profile);
+    client_submits_as(t, 1, &request);
+    fake_tcp_info(t->ring, origin_fd(t, 1), 100, 2);
+    origin_replies(t, 1,
+                   "HTTP/1.1 302 Found\r\nLocation: http://other.test/\r\n"
+                   "Content-Length: 0\r\n\r\n");
+    fake_tcp_info(t->ring, origin_fd(t, 2), 300, 3);
+    origin_replies(t, 2, HELLO);
+    client_receives(t, 1, 200, "hello");
+    assert_int_equal(client_item(t, 1)->result.rtt_us, 300); /* of where the answer is from */
+    assert_int_equal(client_item(t, 1)->result.retransmits, 5);
+}
+
 int main(void)
 {
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -407,6 +429,7 @@ int main(void)
         SCENE(asks_as_the_client_wants_it),
         SCENE(a_profile_may_want_new_connections_or_none_kept),
         SCENE(pins_lead_elsewhere_but_ask_for_the_same),
+        SCENE(tells_what_the_kernel_knows_of_its_connections),
     };
 #undef SCENE
 

@@ -113,6 +113,8 @@ static void brings_a_response_back(void **state)
     assert_int_equal(result.fixed.batch_id, 3);
     assert_true(result.fixed.last_byte_ns == WIRE_NOT_REACHED);
     assert_int_equal(result.fixed.held_by, WIRE_CAP_PER_ORIGIN);
+    assert_int_equal(result.fixed.rtt_us, 45);
+    assert_int_equal(result.fixed.retransmits, 2);
     assert_span(result.message, "closed after 10 of 100 bytes");
     assert_span(result.content_type, "text/plain");
 }
@@ -143,6 +145,8 @@ static void brings_the_fixed_ones_back(void **state)
     assert_int_equal(message_decode_batch_done(&frame, &done), OK);
     assert_int_equal(done.items, 10);
     assert_int_equal(done.new_conns, 4);
+    assert_int_equal(done.receives, 12);
+    assert_int_equal(done.lost_completions, 1);
     frame = frame_of_bytes(bytes, good_frame_put(GOOD_ERROR, bytes) - 16);
     assert_int_equal(message_decode_error(&frame, &error), OK);
     assert_int_equal(error.fixed.code, WIRE_ERROR_SLOTS);
@@ -208,6 +212,60 @@ static void sizes_are_those_that_encoders_write(void **state)
     assert_int_equal(message_encode_cookie(bytes, WIRE_COOKIE, 1, &cookie),
                      message_cookie_bytes(&cookie));
     assert_int_equal(message_encode_fixed(bytes, WIRE_PING, 0, 5, NULL, 0), 16);
+}
+
+/* Takes bytes out of a frame, as if its fixed struct had not grown to them. */
+static struct frame frame_of_older(enum good_frame kind, char *bytes, uint32_t fixed_bytes,
+                                   size_t cut_bytes)
+{
+    size_t length = good_frame_put(kind, bytes);
+    size_t end = sizeof(struct wire_header) + fixed_bytes;
+
+    memmove(bytes + end, bytes + end + cut_bytes, length - end - cut_bytes);
+    memcpy(bytes + sizeof(struct wire_header), &fixed_bytes, sizeof(fixed_bytes));
+    return frame_of_bytes(bytes, length - cut_bytes - sizeof(struct wire_header));
+}
+
+static void takes_a_result_of_before_it_grew(void **state)
+{
+    struct message_result result;
+    struct frame frame;
+    char bytes[GOOD_FRAME_BYTES_MAX];
+
+    (void)state;
+    memset(&result, 0x77, sizeof(result));
+    frame = frame_of_older(GOOD_RESULT, bytes, WIRE_RESULT_BYTES_MIN, 8);
+    assert_int_equal(message_decode_result(&frame, &result), OK);
+    assert_int_equal(result.fixed.batch_id, 3);
+    assert_int_equal(result.fixed.rtt_us, 0);
+    assert_int_equal(result.fixed.retransmits, 0);
+    assert_span(result.message, "closed after 10 of 100 bytes");
+    assert_span(result.tls_cipher, "TLS_AES_128_GCM_SHA256");
+    frame = frame_of_older(GOOD_RESULT, bytes, WIRE_RESULT_BYTES_MIN + 4, 4);
+    assert_int_equal(message_decode_result(&frame, &result), OK);
+    assert_int_equal(result.fixed.rtt_us, 45);
+    assert_int_equal(result.fixed.retransmits, 0);
+    frame = frame_of_older(GOOD_RESULT, bytes, WIRE_RESULT_BYTES_MIN - 8, 16);
+    assert_int_equal(message_decode_result(&frame, &result), WIRE_ERROR_MALFORMED);
+}
+
+static void takes_a_batch_done_of_before_it_grew(void **state)
+{
+    struct wire_batch_done done;
+    struct frame frame;
+    char bytes[GOOD_FRAME_BYTES_MAX];
+
+    (void)state;
+    memset(&done, 0x77, sizeof(done));
+    frame = frame_of_older(GOOD_BATCH_DONE, bytes, WIRE_BATCH_DONE_BYTES_MIN, 32);
+    assert_int_equal(message_decode_batch_done(&frame, &done), OK);
+    assert_int_equal(done.reused_conns, 6);
+    assert_int_equal(done.receives, 0);
+    assert_int_equal(done.starved, 0);
+    assert_int_equal(done.cq_overflows, 0);
+    assert_int_equal(done.lost_completions, 0);
+    frame = frame_of_older(GOOD_BATCH_DONE, bytes, WIRE_BATCH_DONE_BYTES_MIN - 8, 40);
+    assert_int_equal(message_decode_batch_done(&frame, &done), WIRE_ERROR_MALFORMED);
 }
 
 static void cuts_the_text_of_an_error(void **state)
@@ -336,6 +394,8 @@ int main(void)
         cmocka_unit_test(brings_a_cookie_back),
         cmocka_unit_test(writes_whole_frames_padded_with_zeros),
         cmocka_unit_test(sizes_are_those_that_encoders_write),
+        cmocka_unit_test(takes_a_result_of_before_it_grew),
+        cmocka_unit_test(takes_a_batch_done_of_before_it_grew),
         cmocka_unit_test(cuts_the_text_of_an_error),
         cmocka_unit_test(takes_a_request_over_the_limits),
         cmocka_unit_test(writes_nothing_when_it_refuses),

@@ -75,11 +75,15 @@ static void refuses_a_fixed_part_that_does_not_fit(void **state)
     for (int kind = 0; kind < GOOD_FRAME_COUNT; kind++) {
         char bytes[GOOD_FRAME_BYTES_MAX];
         size_t length = good_frame_put(kind, bytes);
-        uint32_t good;
+        uint32_t least;
 
-        memcpy(&good, bytes + 16, sizeof(good));
-        const uint32_t bad[] = { 0,          1,          4,          good - 8,
-                                 good - 1,   0x7fffffff, 0x80000000, (uint32_t)length - 16 + 1,
+        memcpy(&least, bytes + 16, sizeof(least));
+        if (kind == GOOD_RESULT)
+            least = WIRE_RESULT_BYTES_MIN;
+        if (kind == GOOD_BATCH_DONE)
+            least = WIRE_BATCH_DONE_BYTES_MIN;
+        const uint32_t bad[] = { 0,          1,          4,          least - 8,
+                                 least - 1,  0x7fffffff, 0x80000000, (uint32_t)length - 16 + 1,
                                  0xfffffff8, 0xffffffff };
 
         for (size_t i = 0; i < ROWS(bad) && kind != GOOD_DATA; i++) {

@@ -225,6 +225,66 @@ static void judges_a_load_that_was_not_the_one_asked_for(void **state)
     }
 }
 
+static void judges_a_run_whose_daemon_was_at_its_limits(void **state)
+{
+    static const struct {
+        struct tally_daemon daemon;
+        enum verdict_state state;
+        const char *reason;
+    } rows[] = {
+        { { .receives = 10000, .starved = 10 }, VERDICT_VALID, NULL }, /* exactly 0.1 % */
+        { { .receives = 10000, .starved = 11 },
+          VERDICT_SUSPECT,
+          "11 of the daemon's 10000 receives had to wait for a buffer" },
+        { { .starved = 1 }, VERDICT_SUSPECT, "1 of the daemon's 0 receives" },
+        { { .receives = 10000, .cq_overflows = 1 }, VERDICT_INVALID, "overflowed (1 times)" },
+        { { .receives = 10000, .lost_completions = 2 }, VERDICT_INVALID, "lost completions" },
+        { { .is_lost = true }, VERDICT_INVALID, "the daemon went away" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct verdict verdict;
+        struct tally tally;
+
+        tally_init(&tally, 0, NULL);
+        tally.daemon = rows[i].daemon;
+        verdict_judge(&tally, &verdict);
+        assert_int_equal(verdict.state, rows[i].state);
+        assert_int_equal(verdict.reasons_count, rows[i].reason != NULL);
+        if (rows[i].reason)
+            assert_non_null(strstr(verdict.reasons[0], rows[i].reason));
+        tally_deinit(&tally);
+    }
+}
+
+/* All there are, and each whole. */
+static void has_room_for_every_reason(void **state)
+{
+    struct verdict verdict;
+    struct tally tally;
+
+    (void)state;
+    tally_init(&tally, 0, NULL);
+    item_ends(&tally, 0, 1, FAULT_LOCAL_NO_PORTS);
+    tally.load = (struct tally_load){
+        .asked_per_s = 1e9, .reached_per_s = 1e8, .slots_exhausted = true, .is_empty = true
+    };
+    tally.daemon = (struct tally_daemon){ .receives = UINT64_MAX / 2,
+                                          .starved = UINT64_MAX / 2,
+                                          .cq_overflows = UINT64_MAX,
+                                          .lost_completions = UINT64_MAX,
+                                          .is_lost = true };
+    tally.cpu_share_max = 64;
+    assert_int_equal(histogram_record(&tally.lateness, UINT64_C(3600000000000)), 0);
+    verdict_judge(&tally, &verdict);
+    assert_int_equal(verdict.reasons_count, 10);
+    assert_true(verdict.reasons_count <= VERDICT_REASONS_MAX);
+    for (unsigned i = 0; i < verdict.reasons_count; i++)
+        assert_in_range(strlen(verdict.reasons[i]), 10, VERDICT_REASON_BYTES - 2);
+    tally_deinit(&tally);
+}
+
 static yyjson_doc *report_of(struct tally *tally, char **argv, size_t argc)
 {
     struct report report = { .verb = "batch",
@@ -249,11 +309,49 @@ static yyjson_doc *report_of(struct tally *tally, char **argv, size_t argc)
     return doc;
 }
 
+static void tells_what_the_kernel_knew_of_the_connections(void **state)
+{
+    struct report report = { .concurrency = 100 };
+    struct wire_result result = { .rtt_us = 45, .retransmits = 1, .status = 200 };
+    struct outcome o = { .result = &result, .is_ok = true };
+    char *argv[] = { (char[]){ "haul" } };
+    struct text text = { 0 };
+    struct tally tally;
+    yyjson_doc *doc;
+    yyjson_val *root;
+
+    (void)state;
+    tally_init(&tally, 0, NULL);
+    report.tally = &tally;
+    item_ends(&tally, 0, 1, FAULT_NONE); /* not asked */
+    summary_write(&text, &report);
+    assert_null(memmem(text.data, text.bytes, "kernel", 6));
+    tally_add(&tally, &o);
+    summary_write_kernel(&text, &tally);
+    expect_has(&text,
+               "kernel    rtt p50 45.0us  p99 45.0us   1 retransmit   (TCP_INFO, 1 sample)\n");
+    result = (struct wire_result){ .rtt_us = 120, .retransmits = 3, .status = 200 };
+    tally_add(&tally, &o);
+    summary_write(&text, &report);
+    expect_has(&text,
+               "kernel    rtt p50 45.0us  p99 120us   4 retransmits   (TCP_INFO, 2 samples)\n"
+               "status 200: 3");
+    doc = report_of(&tally, argv, 1);
+    root = yyjson_doc_get_root(doc);
+    assert_int_equal(yyjson_get_uint(yyjson_ptr_get(root, "/kernel/samples")), 2);
+    assert_int_equal(yyjson_get_uint(yyjson_ptr_get(root, "/kernel/retransmits")), 4);
+    assert_int_equal(yyjson_get_uint(yyjson_ptr_get(root, "/kernel/rtt/max_ns")), 120000);
+    assert_int_equal(yyjson_obj_size(yyjson_ptr_get(root, "/kernel/rtt")), 13); /* with hdr */
+    yyjson_doc_free(doc);
+    text_deinit(&text);
+    tally_deinit(&tally);
+}
+
 static void report_has_the_keys_of_the_contract(void **state)
 {
     static const char *const keys[] = { "schema", "schemaVersion", "run",        "summary",
                                         "phases", "histograms",    "timeseries", "status",
-                                        "errors", "verdict" };
+                                        "errors", "verdict",       "kernel" };
     static const char *const latency[] = { "min_ns",   "mean_ns",   "stdev_ns", "p50_ns",
                                            "p75_ns",   "p90_ns",    "p95_ns",   "p99_ns",
                                            "p99_9_ns", "p99_99_ns", "max_ns",   "count" };
@@ -373,6 +471,9 @@ int main(void)
         cmocka_unit_test(counts_skipped_items_and_times_none),
         cmocka_unit_test(judges_a_run_that_measured_the_machine),
         cmocka_unit_test(judges_a_load_that_was_not_the_one_asked_for),
+        cmocka_unit_test(judges_a_run_whose_daemon_was_at_its_limits),
+        cmocka_unit_test(has_room_for_every_reason),
+        cmocka_unit_test(tells_what_the_kernel_knew_of_the_connections),
         cmocka_unit_test(report_has_the_keys_of_the_contract),
         cmocka_unit_test(report_keeps_secrets_of_argv_to_itself),
         cmocka_unit_test(timeline_draws_at_most_forty_rows_to_scale),

@@ -552,6 +552,24 @@ static void a_signal_ends_the_wait_without_error(void **state)
     ring_free(ring);
 }
 
+static void knows_what_the_kernel_knows_of_a_connection(void **state)
+{
+    struct ring *ring = new_ring(NULL);
+    struct ring_tcp_info info = { .retransmits = 77 };
+    int fds[2], unix_fds[2];
+
+    (void)state;
+    make_pair(ring, fds);
+    assert_int_equal(ring_tcp_info(ring, fds[1], &info), 0);
+    assert_in_range(info.rtt_us, 1, 1000000); /* of its handshake, over loopback */
+    assert_int_equal(info.retransmits, 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, unix_fds), 0);
+    assert_true(ring_tcp_info(ring, unix_fds[0], &info) < 0);
+    close_pair(ring, fds);
+    close_pair(ring, unix_fds);
+    ring_free(ring);
+}
+
 static void random_numbers_differ(void **state)
 {
     struct ring *ring = new_ring(NULL);
@@ -615,6 +633,7 @@ int main(void)
         cmocka_unit_test(turn_ends_at_its_deadline_or_at_once),
         cmocka_unit_test(one_completion_ends_the_wait_under_load_too),
         cmocka_unit_test(a_signal_ends_the_wait_without_error),
+        cmocka_unit_test(knows_what_the_kernel_knows_of_a_connection),
         cmocka_unit_test(random_numbers_differ),
         cmocka_unit_test(frees_with_ops_in_flight),
     };

@@ -240,6 +240,27 @@ static void the_nth_receive_breaks_a_multishot(void **state)
     }
 }
 
+static void a_receive_without_a_buffer_is_counted_and_loses_nothing(void **state)
+{
+    struct ring *ring = ring_with_plan("recv:2:-105");
+    struct seen seen = watch();
+    int fds[2];
+
+    (void)state;
+    make_pair(fds);
+    ring_recv_start(ring, &seen.op, fds[1]);
+    for (unsigned i = 1; i <= 3; i++) {
+        (void)send_text(ring, fds[0], SPAN_LITERAL("x"));
+        while (seen.bytes < i)
+            assert_int_equal(ring_turn(ring, UINT64_MAX), 0);
+        assert_int_equal(ring_counters(ring)->starved, i >= 2);
+    }
+    assert_int_equal(ring_counters(ring)->receives, 3);
+    ring_cancel(ring, &seen.op);
+    turn_until_ended(ring, &seen);
+    free_all(ring, fds);
+}
+
 static void a_short_receive_loses_nothing(void **state)
 {
     struct ring *ring = ring_with_plan("recv:1+:short=2");
@@ -309,6 +330,7 @@ int main(void)
         cmocka_unit_test(calls_fail_by_number),
         cmocka_unit_test(other_kinds_fail_without_running),
         cmocka_unit_test(the_nth_receive_breaks_a_multishot),
+        cmocka_unit_test(a_receive_without_a_buffer_is_counted_and_loses_nothing),
         cmocka_unit_test(a_short_receive_loses_nothing),
         cmocka_unit_test(a_single_receive_fails),
         cmocka_unit_test(a_plan_that_makes_no_sense_is_refused),
