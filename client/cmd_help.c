@@ -14,7 +14,7 @@ void help_short(void)
           "  haul get URL...              fetch and print, with curl's flags and exit codes\n"
           "  haul batch -i FILE           fetch a list; records on stdout, summary on stderr\n"
           "  haul bench URL               measure latency, and whether to believe it\n"
-          "  haul ping                    is a daemon there?\n"
+          "  haul compare A B             two kept runs: do they differ?\n"
           "  haul doctor                  check this machine and say what to do\n"
           "  haul help VERB               the flags of a verb (haul URL is haul get URL)\n",
           stdout);
@@ -66,6 +66,11 @@ static bool print_verb(const char *name)
         { "report", VERB_REPORT,
           "haul report [FLAGS] FILE\n\nTells a run again that was kept with --report FILE.json or "
           "--save: as text, or in\nanother form.\n" },
+        { "compare", VERB_COMPARE,
+          "haul compare [FLAGS] A B\n\nPuts two runs that were kept side by side, with intervals "
+          "by "
+          "how much their own seconds\ndiffer. What is not beyond chance is \"no difference "
+          "shown\".\n" },
         { "ping", VERB_PING, "haul ping\n\nAsks the daemon for a sign of life.\n" },
         { "doctor", VERB_DOCTOR, "haul doctor\n\nChecks this machine and says what to do.\n" },
         { "version", VERB_VERSION, "haul version\n" },
@@ -76,7 +81,7 @@ static bool print_verb(const char *name)
         if (strcmp(rows[i].name, name) != 0)
             continue;
         fputs(rows[i].usage, stdout);
-        if (rows[i].verb & (VERB_REQUEST | VERB_REPORT)) {
+        if (rows[i].verb & (VERB_REQUEST | VERB_REPORT | VERB_COMPARE)) {
             puts("\nFlags:");
             print_flags(rows[i].verb, false);
         }

@@ -36,6 +36,8 @@ static int run(const struct command *command)
         return cmd_bench(command);
     case VERB_REPORT:
         return cmd_report(command);
+    case VERB_COMPARE:
+        return cmd_compare(command);
     case VERB_PING:
         return cmd_ping(command);
     case VERB_DOCTOR:

@@ -22,15 +22,15 @@ struct verb_row {
 };
 
 static const struct verb_row verbs[] = {
-    { "get", VERB_GET },         { "batch", VERB_BATCH }, { "bench", VERB_BENCH },
-    { "report", VERB_REPORT },   { "ping", VERB_PING },   { "doctor", VERB_DOCTOR },
-    { "version", VERB_VERSION }, { "help", VERB_HELP },
+    { "get", VERB_GET },       { "batch", VERB_BATCH },     { "bench", VERB_BENCH },
+    { "report", VERB_REPORT }, { "compare", VERB_COMPARE }, { "ping", VERB_PING },
+    { "doctor", VERB_DOCTOR }, { "version", VERB_VERSION }, { "help", VERB_HELP },
 };
 
 static const char *const verbs_later[] = {
-    "compare", "top",        "stats",      "origins", "inflight", "metrics", "reload",
-    "drain",   "introspect", "completion", "submit",  "jobs",     "status",  "wait",
-    "watch",   "results",    "cancel",     "retry",   "remove",
+    "top",   "stats",      "origins",    "inflight", "metrics", "reload",
+    "drain", "introspect", "completion", "submit",   "jobs",    "status",
+    "wait",  "watch",      "results",    "cancel",   "retry",   "remove",
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -391,6 +391,7 @@ void options_deinit(struct options *options)
     free(options->output.values);
     free(options->report.values);
     free(options->slo.values);
+    free(options->fail_if.values);
     free(options->input.values);
     free(options->words.values);
     *options = (struct options){ 0 };

@@ -23,10 +23,12 @@ enum verb {
     VERB_HELP = 1 << 5,
     VERB_BENCH = 1 << 6,
     VERB_REPORT = 1 << 7,
+    VERB_COMPARE = 1 << 8,
 };
 #define VERB_FETCH (VERB_GET | VERB_BATCH)
 #define VERB_REQUEST (VERB_FETCH | VERB_BENCH) /* those that make requests */
-#define VERB_ANY (VERB_REQUEST | VERB_PING | VERB_DOCTOR | VERB_VERSION | VERB_HELP | VERB_REPORT)
+#define VERB_ANY                                                                                   \
+    (VERB_REQUEST | VERB_PING | VERB_DOCTOR | VERB_VERSION | VERB_HELP | VERB_REPORT | VERB_COMPARE)
 
 enum records_mode {
     RECORDS_DEFAULT, /* all for batch, none for get */
@@ -180,6 +182,7 @@ struct options {
     const char *name;
     struct option_list slo;
     bool strict;
+    struct option_list fail_if;
     bool plot;
     const char *save;
     enum report_format format;

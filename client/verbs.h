@@ -18,6 +18,7 @@ int cmd_get(const struct command *command);
 int cmd_batch(const struct command *command);
 int cmd_bench(const struct command *command);
 int cmd_report(const struct command *command);
+int cmd_compare(const struct command *command);
 int cmd_ping(const struct command *command);
 int cmd_doctor(const struct command *command);
 int cmd_version(const struct command *command);

@@ -183,6 +183,7 @@ static void read_summary(struct report_file *file, yyjson_val *summary)
     tally->requests = number(summary, "requests");
     tally->ok = number(summary, "ok");
     tally->failed = number(summary, "failed");
+    tally->good = number(summary, "good");
     tally->skipped = number(summary, "skipped");
     tally->bytes = number(summary, "bytes");
     tally->waits_sum_ns = number(summary, "waits_sum_ns");
@@ -234,6 +235,7 @@ static bool read_series(struct tally *tally, yyjson_val *series)
 
         *second = (struct tally_second){ .requests = number(row, "requests"),
                                          .failed = number(row, "failed"),
+                                         .good = number(row, "good"),
                                          .bytes = number(row, "bytes"),
                                          .p50_ns = number(row, "response_p50_ns"),
                                          .p99_ns = number(row, "response_p99_ns"),

@@ -56,12 +56,11 @@ static void put_summary(struct text *out, const struct report *report)
     const struct tally *tally = report->tally;
     const struct histogram *h = report_clock(report);
     double seconds = report_seconds(report);
-    uint64_t good = tally_good_answers(tally);
     char text[UNITS_TEXT_BYTES];
 
     text_put_literal(out, "\nSummary\n");
     text_put_format(out, "  success rate  %.2f %%\n",
-                    tally->requests ? 100.0 * (double)good / (double)tally->requests : 0);
+                    tally->requests ? 100.0 * (double)tally->good / (double)tally->requests : 0);
     text_put_format(out, "  total         %s\n",
                     units_format_duration((uint64_t)(seconds * 1e9), text, sizeof(text)));
     text_put_format(out, "  slowest       %s\n", latency(h, 1, text, sizeof(text)));

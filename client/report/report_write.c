@@ -199,6 +199,7 @@ static void put_summary(struct text *out, const struct report *report)
     PUT_NUMBER(out, "requests", tally->requests);
     put_number(out, "ok", tally->ok);
     put_number(out, "failed", tally->failed);
+    put_number(out, "good", tally->good);
     put_number(out, "skipped", tally->skipped);
     put_number(out, "duration_ns", duration_ns);
     put_double(out, "rate_per_s",
@@ -241,6 +242,7 @@ static void put_series(struct text *out, const struct tally *tally)
         PUT_NUMBER(out, "requests", row->requests);
         text_put_char(out, ',');
         PUT_NUMBER(out, "failed", row->failed);
+        put_number(out, "good", row->good);
         text_put_char(out, ',');
         PUT_NUMBER(out, "bytes", row->bytes);
         text_put_literal(out, ",\"response_p50_ns\":");

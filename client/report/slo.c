@@ -84,7 +84,5 @@ double slo_measure(const struct slo *slo, const struct tally *tally)
     case SLO_ERRORS:
         break;
     }
-    return tally->requests
-               ? (double)(tally->requests - tally_good_answers(tally)) / (double)tally->requests
-               : 1;
+    return tally->requests ? (double)(tally->requests - tally->good) / (double)tally->requests : 1;
 }

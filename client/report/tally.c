@@ -137,6 +137,17 @@ static struct tally_second *tally_second_at(struct tally *tally, uint64_t now_ns
     return &tally->seconds[tally->seconds_count - 1];
 }
 
+/* A status that -f made a fault of is an answer all the same. */
+static bool is_whole(const struct outcome *item)
+{
+    return item->is_ok || item->fault.code == FAULT_HTTP_STATUS;
+}
+
+static bool is_good(const struct outcome *item)
+{
+    return item->is_ok && item->result->status < 400;
+}
+
 static void tally_add_series(struct tally *tally, const struct outcome *item, uint64_t end_ns)
 {
     struct tally_second *row = tally_second_at(tally, end_ns);
@@ -145,6 +156,7 @@ static void tally_add_series(struct tally *tally, const struct outcome *item, ui
         return;
     row->requests++;
     row->failed += !item->is_ok;
+    row->good += is_good(item);
     row->bytes += item->result->body_bytes;
     tally_record(tally, &tally->second, item->timing.response_ns);
 }
@@ -174,7 +186,8 @@ void tally_add(struct tally *tally, const struct outcome *item)
     tally->failed += !item->is_ok;
     tally->skipped += item->is_skipped;
     tally->bytes += result->body_bytes;
-    if (result->status && result->status < TALLY_STATUS_MAX)
+    tally->good += is_good(item);
+    if (is_whole(item) && result->status && result->status < TALLY_STATUS_MAX)
         tally->status[result->status]++;
     if (result->held_by && result->held_by < WIRE_CAP_COUNT)
         tally->held[result->held_by]++;
@@ -199,15 +212,6 @@ void tally_add(struct tally *tally, const struct outcome *item)
         waterfall_add(tally->waterfall, item);
     if (tally->groups.by != GROUPS_BY_NONE)
         groups_add(&tally->groups, item);
-}
-
-uint64_t tally_good_answers(const struct tally *tally)
-{
-    uint64_t bad = 0;
-
-    for (unsigned status = 400; status < TALLY_STATUS_MAX; status++)
-        bad += tally->status[status];
-    return tally->ok > bad ? tally->ok - bad : 0;
 }
 
 void tally_add_batch(struct tally *tally, const struct wire_batch_done *done)

@@ -50,6 +50,7 @@ struct tally_error {
 struct tally_second {
     uint64_t requests;
     uint64_t failed;
+    uint64_t good; /* answered whole, with a status below 400 */
     uint64_t bytes;
     uint64_t p50_ns;
     uint64_t p99_ns;
@@ -63,6 +64,7 @@ struct tally {
     uint64_t requests;
     uint64_t ok;
     uint64_t failed;
+    uint64_t good;    /* of ok: with a status below 400 */
     uint64_t skipped; /* of ok: not fetched */
     uint64_t bytes;   /* bodies as delivered */
     uint64_t waits_sum_ns;
@@ -75,9 +77,9 @@ struct tally {
     struct histogram response;
     struct histogram lateness;
     struct histogram phases[TIMING_PHASES];
-    struct histogram rtt; /* of connections, by their kernel; a sample */
-    uint64_t retransmits; /* of those connections */
-    uint64_t status[TALLY_STATUS_MAX];
+    struct histogram rtt;              /* of connections, by their kernel; a sample */
+    uint64_t retransmits;              /* of those connections */
+    uint64_t status[TALLY_STATUS_MAX]; /* of answers that were received whole */
     struct tally_error errors[FAULT_CODE_COUNT];
     struct tally_load load;
     struct tally_daemon daemon;
@@ -96,9 +98,6 @@ struct tally {
 /* options may be NULL: the sums only. */
 void tally_init(struct tally *tally, uint64_t start_ns, const struct tally_options *options);
 void tally_deinit(struct tally *tally);
-
-/* Answered whole, with a status below 400. */
-uint64_t tally_good_answers(const struct tally *tally);
 
 void tally_add(struct tally *tally, const struct outcome *item);
 
