@@ -278,12 +278,11 @@ static void read_row(struct waterfall_row *row, yyjson_val *json, uint64_t start
 
     *row = (struct waterfall_row){ .number = number(json, "number"),
                                    .start_ns = start_ns + number(json, "start_ns"),
+                                   .response_ns = number(json, "response_ns"),
                                    .status = (uint16_t)number(json, "status") };
     (void)strncpy(row->name, string(json, "url", ""), sizeof(row->name) - 1);
-    for (unsigned i = 0; i < TIMING_PHASES; i++) {
+    for (unsigned i = 0; i < TIMING_PHASES; i++)
         row->phase_ns[i] = yyjson_get_uint(yyjson_arr_get(phases, i));
-        row->response_ns += row->phase_ns[i];
-    }
     if (slash && (size_t)(slash - error) < sizeof(domain)) {
         memcpy(domain, error, (size_t)(slash - error));
         row->fault = (uint16_t)fault_of_name(domain, slash + 1);

@@ -305,6 +305,7 @@ static void put_row(struct text *out, const struct tally *tally, const struct wa
         text_put_literal(out, "null");
     put_number(out, "start_ns",
                row->start_ns > tally->start_ns ? row->start_ns - tally->start_ns : 0);
+    put_number(out, "response_ns", row->response_ns);
     text_put_literal(out, ",\"phases_ns\":[");
     for (unsigned i = 0; i < TIMING_PHASES; i++) {
         if (i)

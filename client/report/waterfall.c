@@ -82,7 +82,11 @@ static int by_time(const void *a, const void *b)
     uint64_t left = (*(const struct waterfall_row *const *)a)->response_ns;
     uint64_t right = (*(const struct waterfall_row *const *)b)->response_ns;
 
-    return left < right ? 1 : left > right ? -1 : 0;
+    if (left != right)
+        return left < right ? 1 : -1;
+    left = (*(const struct waterfall_row *const *)a)->number;
+    right = (*(const struct waterfall_row *const *)b)->number;
+    return left < right ? -1 : left > right ? 1 : 0;
 }
 
 size_t waterfall_sort_slowest(const struct waterfall *waterfall,
