@@ -5,9 +5,12 @@
 
 #include "compare.h"
 #include "exits.h"
+#include "file.h"
+#include "page.h"
 #include "report_read.h"
 #include "why.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,10 +24,21 @@ struct two {
     size_t gates_count;
 };
 
+static bool is_page(const char *path)
+{
+    size_t bytes = strlen(path);
+
+    return bytes > 5 && strcmp(path + bytes - 5, ".html") == 0;
+}
+
 static char *check_compare(const struct options *options, struct two *two)
 {
     if (options->words.count != 2)
         return why_format("compare takes two files, as --save or --report FILE.json wrote them");
+    for (size_t i = 0; i < options->report.count; i++)
+        if (!is_page(options->report.values[i]))
+            return why_format("--report %s: compare writes a page: the name must end in .html",
+                              options->report.values[i]);
     if (options->fail_if.count > GATES_MAX)
         return why_format("--fail-if: at most %u of them", GATES_MAX);
     for (size_t i = 0; i < options->fail_if.count; i++)
@@ -59,7 +73,28 @@ static bool read_both(struct two *two, const struct options *options, struct say
     return false;
 }
 
-static bool tell(const struct two *two, const struct options *options)
+static bool write_pages(const struct two *two, const struct options *options, struct say *say)
+{
+    struct text page;
+    bool fits = true;
+
+    text_init(&page);
+    for (size_t i = 0; i < options->report.count; i++) {
+        const char *path = options->report.values[i];
+        int r;
+
+        text_clear(&page, SIZE_MAX);
+        page_write(&page, two->compare.b, two->compare.a);
+        r = text_has_failed(&page) ? -ENOMEM : file_write_whole(path, text_span(&page));
+        if (r < 0)
+            say_error(say, "--report %s: %s", path, strerror(-r));
+        fits &= r >= 0;
+    }
+    text_deinit(&page);
+    return fits;
+}
+
+static bool tell(const struct two *two, const struct options *options, struct say *say)
 {
     struct text text;
     bool fits;
@@ -72,7 +107,7 @@ static bool tell(const struct two *two, const struct options *options)
     (void)fwrite(text.data, 1, text.bytes, stdout); /* main looks at stdout in the end */
     fits = !text_has_failed(&text);
     text_deinit(&text);
-    return fits;
+    return fits & write_pages(two, options, say);
 }
 
 /* A bound that is missed is worse than one that cannot be judged. */
@@ -104,7 +139,7 @@ int cmd_compare(const struct command *command)
         free(two);
         return usage_error(command->say, why);
     }
-    if (read_both(two, command->options, command->say) && tell(two, command->options))
+    if (read_both(two, command->options, command->say) && tell(two, command->options, command->say))
         exit = judge(two);
     report_read_deinit(&two->a);
     report_read_deinit(&two->b);

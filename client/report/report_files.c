@@ -36,12 +36,9 @@ static enum report_format format_of(const char *path)
 char *report_files_check(const struct option_list *paths)
 {
     for (size_t i = 0; i < paths->count; i++) {
-        enum report_format format = format_of(paths->values[i]);
-
-        if (format == REPORT_FORMAT_HTML)
-            return why_format("--report %s: html is not in this build", paths->values[i]);
-        if (format == REPORT_FORMAT_UNKNOWN)
-            return why_format("--report %s: the name must end in .json, .hgrm, .hlog, .csv or .txt",
+        if (format_of(paths->values[i]) == REPORT_FORMAT_UNKNOWN)
+            return why_format("--report %s: the name must end in .json, .html, .hgrm, .hlog, .csv "
+                              "or .txt",
                               paths->values[i]);
     }
     return NULL;

@@ -6,6 +6,7 @@
  */
 #include "report_formats.h"
 
+#include "page.h"
 #include "report_text.h"
 #include "report_write.h"
 
@@ -113,6 +114,8 @@ void report_put(struct text *out, enum report_format format, const struct report
         put_hlog(out, report->tally, report->started_s);
         break;
     case REPORT_FORMAT_HTML:
+        page_write(out, report, NULL);
+        break;
     case REPORT_FORMAT_UNKNOWN:
         break;
     }

@@ -195,6 +195,18 @@ static void read_summary(struct report_file *file, yyjson_val *summary)
     read_reached(file, yyjson_obj_get(summary, "load"));
 }
 
+/* Of a file that does not count good answers: what its statuses say. */
+static void infer_good(struct tally *tally)
+{
+    uint64_t bad = 0;
+
+    for (unsigned status = 400; status < TALLY_STATUS_MAX; status++)
+        bad += tally->status[status];
+    tally->good = tally->ok > bad ? tally->ok - bad : 0;
+    for (size_t i = 0; i < tally->seconds_count; i++)
+        tally->seconds[i].good = tally->seconds[i].requests - tally->seconds[i].failed;
+}
+
 static bool read_histograms(struct tally *tally, yyjson_val *root)
 {
     yyjson_val *summary = yyjson_obj_get(root, "summary");
@@ -377,6 +389,8 @@ static const char *read_root(struct report_file *file, yyjson_val *root)
         !read_waterfall(&file->tally, yyjson_obj_get(root, "waterfall")) ||
         !read_groups(&file->tally, yyjson_obj_get(root, "groups")))
         return "its histograms do not agree with its figures: it was changed, or is not whole";
+    if (!yyjson_obj_get(yyjson_obj_get(root, "summary"), "good"))
+        infer_good(&file->tally);
     return NULL;
 }
 
