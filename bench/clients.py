@@ -172,7 +172,7 @@ def haul_trouble(cost, report, stderr, count, fills_core):
     if run["summary"]["ok"] != count or run["status"] != {"200": count}:
         return f"{run['summary']['ok']} of {count} items ok, status {run['status']}"
     reasons = [reason for reason in run["verdict"]["reasons"]
-               if not (fills_core and reason.startswith("our own processes used"))]
+               if not (fills_core and reason.startswith("our own processes "))]
     if reasons:
         return f"{run['verdict']['state']}: {'; '.join(reasons)}"
     return ""

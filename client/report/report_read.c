@@ -164,6 +164,7 @@ static void read_reached(struct report_file *file, yyjson_val *load)
     yyjson_val *before = yyjson_obj_get(load, "before");
 
     file->tally.cpu_share_max = real(load, "cpu_share_max");
+    file->tally.cpu_waited = real(load, "cpu_waited");
     file->tally.load = (struct tally_load){ .asked_per_s = real(load, "asked_per_s"),
                                             .reached_per_s = real(load, "reached_per_s"),
                                             .slots_exhausted = truth(load, "slots_exhausted") };

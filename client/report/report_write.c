@@ -176,6 +176,7 @@ static void put_reached(struct text *out, const struct report *report)
 
     text_put_literal(out, ",\"load\":{\"cpu_share_max\":");
     text_put_double(out, report->tally->cpu_share_max);
+    put_double(out, "cpu_waited", report->tally->cpu_waited);
     if (report->load == REPORT_LOAD_OPEN) {
         put_double(out, "asked_per_s", load->asked_per_s);
         put_double(out, "reached_per_s", load->reached_per_s);

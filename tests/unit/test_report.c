@@ -183,6 +183,11 @@ static void judges_a_run_that_measured_the_machine(void **state)
         item_ends(&tally, 0, 1, FAULT_NONE);
     item_ends(&tally, 0, 1, FAULT_LOCAL_NO_PORTS);
     assert_int_equal(verdict_of(&tally), VERDICT_VALID); /* exactly 1 % */
+    tally.cpu_waited = 0.09;
+    assert_int_equal(verdict_of(&tally), VERDICT_VALID);
+    tally.cpu_waited = 0.11;
+    assert_int_equal(verdict_of(&tally), VERDICT_SUSPECT);
+    tally.cpu_waited = 0;
     tally.cpu_share_max = 0.95;
     assert_int_equal(verdict_of(&tally), VERDICT_SUSPECT);
     item_ends(&tally, 0, 1, FAULT_LOCAL_NO_DESCRIPTORS);
