@@ -5,7 +5,6 @@ a run are those of either, in any order and number, and its sums are what they a
 """
 import copy
 import json
-import time
 
 import pytest
 
@@ -175,11 +174,10 @@ def test_errors_are_shares_of_the_requests(run_of, tmp_path):
     compare(a, tmp_path / "half.json", "--fail-if", "errors>+50.1%").expect(0)
 
 
-def test_an_hour_is_compared_at_once(run_of):
-    a = run_of("a", MIXED * 360)
-    start = time.monotonic()
-    compare(a, a).expect(0)
-    assert time.monotonic() - start < 30  # 0.3 s without sanitizers: no work per second and round
+def test_more_seconds_than_blocks_are_compared(run_of):
+    a = run_of("a", MIXED * 15)  # 150: blocks of three
+    run = compare(a, a).expect(0)
+    assert set(shown(run).values()) == {"no difference shown"}
 
 
 @pytest.mark.parametrize("bound", ["p99", "p99>10%", "p99<+10%", "p99>+", "p99>+%", "p98>+10%",
