@@ -20,6 +20,7 @@
 #define COMPRESSED_HEAD_BYTES 8u
 #define DIGITS 3u
 #define PAYLOAD_BYTES_MAX (1u << 20) /* all buckets full: 34 000 counts of up to 9 bytes */
+#define PAYLOAD_BYTES_USUAL (1u << 14)
 #define LEB_BYTES_MAX 9u
 
 static const char base64_digits[] =
@@ -238,23 +239,35 @@ static bool take_base64(struct span in, struct text *out)
     return !out->failed;
 }
 
+/* Most fit into little room; zlib says when it was too little, and nothing says how much it takes.
+ */
+static int take_deflated(struct span in, struct histogram *histogram)
+{
+    int r = -EINVAL, result = Z_BUF_ERROR;
+
+    for (uLongf room = PAYLOAD_BYTES_USUAL; result == Z_BUF_ERROR && room <= PAYLOAD_BYTES_MAX;
+         room *= 8) {
+        uLongf bytes = room;
+        char *payload = malloc(room);
+
+        if (!payload)
+            return -ENOMEM;
+        result = uncompress((Bytef *)payload, &bytes, (const Bytef *)in.data, (uLong)in.bytes);
+        if (result == Z_OK)
+            r = take_payload(span_of(payload, bytes), histogram);
+        free(payload);
+    }
+    return r;
+}
+
 static int take_compressed(struct span in, struct histogram *histogram)
 {
-    uLongf payload_bytes = PAYLOAD_BYTES_MAX;
     uint64_t cookie, bytes;
-    char *payload;
-    int r = -EINVAL;
 
     if (!take_big_endian(&in, 4, &cookie) || !take_big_endian(&in, 4, &bytes) ||
         (cookie & ~0xf0u) != COOKIE_COMPRESSED || bytes > in.bytes)
         return -EINVAL;
-    payload = malloc(PAYLOAD_BYTES_MAX);
-    if (!payload)
-        return -ENOMEM;
-    if (uncompress((Bytef *)payload, &payload_bytes, (const Bytef *)in.data, (uLong)bytes) == Z_OK)
-        r = take_payload(span_of(payload, payload_bytes), histogram);
-    free(payload);
-    return r;
+    return take_deflated(span_of(in.data, (size_t)bytes), histogram);
 }
 
 int hdr_decode(struct span text, struct histogram *histogram)
