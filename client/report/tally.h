@@ -83,7 +83,7 @@ struct tally {
     struct tally_error errors[FAULT_CODE_COUNT];
     struct tally_load load;
     struct tally_daemon daemon;
-    double cpu_waited; /* share of a bench's time that its private daemon waited for a core */
+    double cpu_waited;    /* share of a bench's time that its private daemon waited for a core */
     double cpu_share_max; /* of one core, in any second, of haul or of its private daemon */
     /* time series, when wanted */
     bool has_series;
