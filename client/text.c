@@ -149,6 +149,15 @@ void text_put_digits(struct text *text, uint64_t value)
         *start = (char)('0' + value);
 }
 
+void text_put_visible(struct text *text, struct span span)
+{
+    for (size_t i = 0; i < span.bytes; i++) {
+        unsigned char c = (unsigned char)span.data[i];
+
+        text_put_char(text, c < 0x20 || c == 0x7f ? '?' : (char)c);
+    }
+}
+
 void text_put_i64(struct text *text, int64_t value)
 {
     if (value < 0)

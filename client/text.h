@@ -86,6 +86,9 @@ void text_put_i64(struct text *text, int64_t value);
 __attribute__((format(printf, 2, 3))) void text_put_format(struct text *text, const char *format,
                                                            ...);
 
+/* For a terminal: a control byte becomes '?'. */
+void text_put_visible(struct text *text, struct span span);
+
 /* Six digits of a value below 1000000. */
 void text_put_six_digits(struct text *text, uint32_t value);
 

@@ -133,6 +133,22 @@ void groups_add(struct groups *groups, const struct outcome *item)
     group->bytes += item->result->body_bytes;
 }
 
+static int by_requests(const void *a, const void *b)
+{
+    uint64_t left = (*(const struct group *const *)a)->requests;
+    uint64_t right = (*(const struct group *const *)b)->requests;
+
+    return left < right ? 1 : left > right ? -1 : 0;
+}
+
+size_t groups_sort(const struct groups *groups, const struct group *ret_rows[GROUPS_MAX + 1])
+{
+    for (size_t i = 0; i < groups->count; i++)
+        ret_rows[i] = &groups->rows[i];
+    qsort(ret_rows, groups->count, sizeof(ret_rows[0]), by_requests);
+    return groups->count;
+}
+
 const char *groups_by_name(enum groups_by by)
 {
     static const char *const names[] = { [GROUPS_BY_NONE] = NULL,

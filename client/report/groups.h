@@ -39,6 +39,9 @@ void groups_add(struct groups *groups, const struct outcome *item);
  * that came too late. */
 struct group *groups_at(struct groups *groups, struct span name);
 
+/* All of them, the busiest first; returns how many. */
+size_t groups_sort(const struct groups *groups, const struct group *ret_rows[GROUPS_MAX + 1]);
+
 const char *groups_by_name(enum groups_by by); /* "url"; NULL for GROUPS_BY_NONE */
 
 #endif

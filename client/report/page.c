@@ -11,9 +11,9 @@
 #include "page_html.h"
 #include "report_argv.h"
 #include "report_text.h"
+#include "report_write.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #define CURVE_STEPS 40u /* to a decade */
 #define CURVE_POINTS_MAX 200u
@@ -110,7 +110,7 @@ static void put_clocks(struct text *out, const struct report *report)
 
     put_key(out, "clocks");
     text_put_char(out, '[');
-    if (report->load != REPORT_LOAD_CLOSED) {
+    if (report_has_response_clock(report)) {
         put_clock(out, "response", &tally->response);
         text_put_char(out, ',');
     }
@@ -156,52 +156,6 @@ static void put_series(struct text *out, const struct tally *tally)
     text_put_char(out, ']');
 }
 
-static void put_row(struct text *out, const struct tally *tally, const struct waterfall_row *row)
-{
-    text_put_format(out, "{\"number\":%llu", (unsigned long long)row->number);
-    put_string(out, "url", span_of_string(row->name));
-    put_number(out, "status", row->status);
-    put_key(out, "error");
-    if (row->fault)
-        text_put_format(out, "\"%s/%s\"", fault_domain(row->fault), fault_name(row->fault));
-    else
-        text_put_literal(out, "null");
-    put_number(out, "start_ns",
-               row->start_ns > tally->start_ns ? row->start_ns - tally->start_ns : 0);
-    put_key(out, "phases_ns");
-    for (unsigned i = 0; i < TIMING_PHASES; i++) {
-        text_put_char(out, i ? ',' : '[');
-        text_put_u64(out, row->phase_ns[i]);
-    }
-    text_put_literal(out, "]}");
-}
-
-static void put_waterfall(struct text *out, const struct tally *tally)
-{
-    const struct waterfall_row *slowest[WATERFALL_SLOWEST_MAX];
-    const struct waterfall *waterfall = tally->waterfall;
-    const char *comma = "";
-    size_t count = 0;
-
-    put_key(out, "waterfall");
-    text_put_literal(out, "{\"first\":[");
-    for (unsigned i = 0; waterfall && i < WATERFALL_FIRST_MAX; i++) {
-        if (!waterfall->first[i].number)
-            continue;
-        text_put_string(out, comma);
-        put_row(out, tally, &waterfall->first[i]);
-        comma = ",";
-    }
-    text_put_literal(out, "],\"slowest\":[");
-    if (waterfall)
-        count = waterfall_sort_slowest(waterfall, slowest);
-    for (size_t i = 0; i < count; i++) {
-        text_put_string(out, i ? "," : "");
-        put_row(out, tally, slowest[i]);
-    }
-    text_put_literal(out, "]}");
-}
-
 static void put_phases(struct text *out, const struct tally *tally)
 {
     put_key(out, "phases");
@@ -213,51 +167,13 @@ static void put_phases(struct text *out, const struct tally *tally)
     text_put_char(out, ']');
 }
 
-static void put_answers(struct text *out, const struct tally *tally)
-{
-    const char *comma = "";
-
-    put_key(out, "status");
-    text_put_char(out, '{');
-    for (unsigned status = 0; status < TALLY_STATUS_MAX; status++) {
-        if (!tally->status[status])
-            continue;
-        text_put_format(out, "%s\"%u\":%llu", comma, status,
-                        (unsigned long long)tally->status[status]);
-        comma = ",";
-    }
-    text_put_literal(out, "},\"errors\":[");
-    comma = "";
-    for (unsigned code = 0; code < FAULT_CODE_COUNT; code++) {
-        if (!tally->errors[code].count)
-            continue;
-        text_put_format(out, "%s{\"domain\":\"%s\",\"code\":\"%s\"", comma, fault_domain(code),
-                        fault_name(code));
-        put_number(out, "count", tally->errors[code].count);
-        put_string(out, "example", span_of_string(tally->errors[code].example));
-        text_put_char(out, '}');
-        comma = ",";
-    }
-    text_put_char(out, ']');
-}
-
-static int by_requests(const void *a, const void *b)
-{
-    uint64_t left = (*(const struct group *const *)a)->requests;
-    uint64_t right = (*(const struct group *const *)b)->requests;
-
-    return left < right ? 1 : left > right ? -1 : 0;
-}
-
 static void put_groups(struct text *out, const struct groups *groups)
 {
     const struct group *rows[GROUPS_MAX + 1];
 
     if (groups->by == GROUPS_BY_NONE)
         return;
-    for (size_t i = 0; i < groups->count; i++)
-        rows[i] = &groups->rows[i];
-    qsort(rows, groups->count, sizeof(rows[0]), by_requests);
+    (void)groups_sort(groups, rows);
     put_key(out, "groups");
     text_put_format(out, "{\"by\":\"%s\",\"rows\":[", groups_by_name(groups->by));
     for (size_t i = 0; i < groups->count && i < GROUP_ROWS_MAX; i++) {
@@ -293,17 +209,6 @@ static void put_asked(struct text *out, const struct report *report)
     report_put_argv(out, report);
 }
 
-static void put_verdict(struct text *out, const struct verdict *verdict)
-{
-    put_key(out, "verdict");
-    text_put_format(out, "{\"state\":\"%s\",\"reasons\":[", verdict_name(verdict->state));
-    for (unsigned i = 0; i < verdict->reasons_count; i++) {
-        text_put_string(out, i ? "," : "");
-        text_put_json(out, span_of_string(verdict->reasons[i]));
-    }
-    text_put_literal(out, "]}");
-}
-
 static void put_run(struct text *out, const struct report *report)
 {
     const struct tally *tally = report->tally;
@@ -315,7 +220,7 @@ static void put_run(struct text *out, const struct report *report)
     put_number(out, "bytes", tally->bytes);
     put_number(out, "new_conns", tally->new_conns);
     put_number(out, "reused_conns", tally->reused_conns);
-    put_verdict(out, &report->verdict);
+    report_put_verdict(out, &report->verdict);
     put_clocks(out, report);
 }
 
@@ -324,9 +229,10 @@ static void put_data(struct text *out, const struct report *report, const struct
     text_put_char(out, '{');
     put_run(out, report);
     put_series(out, report->tally);
-    put_waterfall(out, report->tally);
+    report_put_waterfall(out, report->tally);
     put_phases(out, report->tally);
-    put_answers(out, report->tally);
+    report_put_statuses(out, report->tally);
+    report_put_errors(out, report->tally);
     put_groups(out, &report->tally->groups);
     if (before) {
         text_put_literal(out, ",\"before\":{");

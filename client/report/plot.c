@@ -118,7 +118,7 @@ void plot_write(struct text *out, const struct report *report)
     plot.high += margin;
     draw(&plot, h);
     text_put_format(out, "\n  %s time by percentile\n",
-                    report->load == REPORT_LOAD_CLOSED ? "service" : "response");
+                    report_has_response_clock(report) ? "response" : "service");
     for (unsigned row = 0; row < ROWS; row++)
         put_row(out, &plot, row);
     put_axis(out, &plot);

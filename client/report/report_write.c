@@ -259,7 +259,7 @@ static void put_series(struct text *out, const struct tally *tally)
     text_put_char(out, ']');
 }
 
-static void put_statuses(struct text *out, const struct tally *tally)
+void report_put_statuses(struct text *out, const struct tally *tally)
 {
     bool is_first = true;
 
@@ -274,7 +274,7 @@ static void put_statuses(struct text *out, const struct tally *tally)
     text_put_char(out, '}');
 }
 
-static void put_errors(struct text *out, const struct tally *tally)
+void report_put_errors(struct text *out, const struct tally *tally)
 {
     bool is_first = true;
 
@@ -316,7 +316,7 @@ static void put_row(struct text *out, const struct tally *tally, const struct wa
     text_put_literal(out, "]}");
 }
 
-static void put_waterfall(struct text *out, const struct tally *tally)
+void report_put_waterfall(struct text *out, const struct tally *tally)
 {
     const struct waterfall_row *slowest[WATERFALL_SLOWEST_MAX];
     const struct waterfall *waterfall = tally->waterfall;
@@ -366,7 +366,7 @@ static void put_groups(struct text *out, const struct groups *groups)
     text_put_literal(out, "]}");
 }
 
-static void put_verdict(struct text *out, const struct verdict *verdict)
+void report_put_verdict(struct text *out, const struct verdict *verdict)
 {
     text_put_format(out, ",\"verdict\":{\"state\":\"%s\",\"reasons\":[",
                     verdict_name(verdict->state));
@@ -399,10 +399,10 @@ void report_write(struct text *out, const struct report *report)
     text_put_char(out, '}');
     put_kernel(out, tally);
     put_series(out, tally);
-    put_statuses(out, tally);
-    put_errors(out, tally);
-    put_waterfall(out, tally);
+    report_put_statuses(out, tally);
+    report_put_errors(out, tally);
+    report_put_waterfall(out, tally);
     put_groups(out, &tally->groups);
-    put_verdict(out, &report->verdict);
+    report_put_verdict(out, &report->verdict);
     text_put_literal(out, "}\n");
 }

@@ -6,7 +6,6 @@
 #include "units.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define NAME_WIDTH 8
 #define CELL_WIDTH 9
@@ -152,8 +151,7 @@ static void put_errors(struct text *out, const struct tally *tally)
         (void)snprintf(name, sizeof(name), "%s/%s", fault_domain(code), fault_name(code));
         text_put_format(out, "  %-22s %9llu  ", name,
                         (unsigned long long)tally->errors[code].count);
-        for (const char *c = tally->errors[code].example; *c; c++)
-            text_put_char(out, (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c);
+        text_put_visible(out, span_of_string(tally->errors[code].example));
         text_put_char(out, '\n');
     }
 }
@@ -224,23 +222,13 @@ void summary_write_counts(struct text *out, const struct report *report)
     put_caps(out, report);
 }
 
-static int by_requests(const void *a, const void *b)
-{
-    uint64_t left = (*(const struct group *const *)a)->requests;
-    uint64_t right = (*(const struct group *const *)b)->requests;
-
-    return left < right ? 1 : left > right ? -1 : 0;
-}
-
 void summary_write_groups(struct text *out, const struct groups *groups)
 {
     const struct group *rows[GROUPS_MAX + 1];
 
     if (groups->count == 0)
         return;
-    for (size_t i = 0; i < groups->count; i++)
-        rows[i] = &groups->rows[i];
-    qsort(rows, groups->count, sizeof(rows[0]), by_requests);
+    (void)groups_sort(groups, rows);
     text_put_format(out, "%9s %8s", "requests", "failed");
     for (size_t i = 0; i < 3; i++)
         text_put_format(out, "%*s", CELL_WIDTH, (const char *[]){ "p50", "p99", "max" }[i]);
@@ -252,8 +240,7 @@ void summary_write_groups(struct text *out, const struct groups *groups)
         put_latency(out, 1, histogram_quantile(&rows[i]->response, 0.99));
         put_latency(out, 1, histogram_quantile(&rows[i]->response, 1));
         text_put_literal(out, "  ");
-        for (const char *c = rows[i]->name; *c; c++)
-            text_put_char(out, (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c);
+        text_put_visible(out, span_of_string(rows[i]->name));
         text_put_char(out, '\n');
     }
     if (groups->count > GROUP_ROWS_MAX)

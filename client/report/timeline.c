@@ -47,9 +47,7 @@ static void put_name(struct text *out, const struct waterfall_row *row)
         return;
     }
     text_put_format(out, "%u  ", row->status);
-    for (unsigned i = 0; row->name[i] && i < TIMELINE_NAME_BYTES; i++)
-        text_put_char(
-            out, (unsigned char)row->name[i] < 0x20 || row->name[i] == 0x7f ? '?' : row->name[i]);
+    text_put_visible(out, span_of(row->name, strnlen(row->name, TIMELINE_NAME_BYTES)));
 }
 
 static void put_row(struct text *out, const struct waterfall_row *row, const struct scale *scale)
