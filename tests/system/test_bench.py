@@ -100,7 +100,8 @@ def test_a_number_of_requests_has_the_time_that_its_rate_gives_it(duration, benc
 
 
 def test_a_number_of_requests_at_a_rate_that_was_kept_is_valid(bench, server):
-    run, report = bench("-R", "200", "-n", "40", "-d", "30s", "-c", "8", server.url())
+    # A request every 50 ms: a machine that stalls for less than that makes none of them late.
+    run, report = bench("-R", "20", "-n", "40", "-d", "30s", "-c", "8", server.url())
     assert report["summary"]["requests"] == 40 and run.seconds < 10
     assert not [r for r in report["verdict"]["reasons"] if "were asked for" in r], run.text
 
