@@ -313,12 +313,9 @@ static bool read_waterfall(struct tally *tally, yyjson_val *waterfall)
     if (!tally->waterfall)
         return false;
     yyjson_arr_iter_init(yyjson_obj_get(waterfall, "first"), &all);
-    while ((json = yyjson_arr_iter_next(&all))) {
-        uint64_t place = number(json, "number");
-
-        if (place > 0 && place <= WATERFALL_FIRST_MAX)
-            read_row(&tally->waterfall->first[place - 1], json, tally->start_ns);
-    }
+    while ((json = yyjson_arr_iter_next(&all)) &&
+           tally->waterfall->first_count < WATERFALL_FIRST_MAX)
+        read_row(&tally->waterfall->first[tally->waterfall->first_count++], json, tally->start_ns);
     yyjson_arr_iter_init(yyjson_obj_get(waterfall, "slowest"), &all);
     while ((json = yyjson_arr_iter_next(&all)) &&
            tally->waterfall->slowest_count < WATERFALL_SLOWEST_MAX)

@@ -321,18 +321,14 @@ void report_put_waterfall(struct text *out, const struct tally *tally)
     const struct waterfall_row *slowest[WATERFALL_SLOWEST_MAX];
     const struct waterfall *waterfall = tally->waterfall;
     size_t count;
-    bool is_first = true;
 
     if (!waterfall)
         return;
     text_put_literal(out, ",\"waterfall\":{\"first\":[");
-    for (unsigned i = 0; i < WATERFALL_FIRST_MAX; i++) {
-        if (!waterfall->first[i].number)
-            continue;
-        if (!is_first)
+    for (size_t i = 0; i < waterfall->first_count; i++) {
+        if (i)
             text_put_char(out, ',');
         put_row(out, tally, &waterfall->first[i]);
-        is_first = false;
     }
     text_put_literal(out, "],\"slowest\":[");
     count = waterfall_sort_slowest(waterfall, slowest);

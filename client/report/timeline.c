@@ -72,13 +72,13 @@ void timeline_write(struct text *out, const struct waterfall *waterfall)
     struct scale scale = { .start_ns = UINT64_MAX };
     char length[UNITS_TEXT_BYTES];
     uint64_t end_ns = 0;
+    size_t count =
+        waterfall->first_count < TIMELINE_ROWS_MAX ? waterfall->first_count : TIMELINE_ROWS_MAX;
 
-    for (unsigned i = 0; i < TIMELINE_ROWS_MAX; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct waterfall_row *row = &waterfall->first[i];
         uint64_t row_end_ns = row->start_ns;
 
-        if (!row->number)
-            continue;
         for (unsigned j = 0; j < TIMING_PHASES; j++)
             row_end_ns += row->phase_ns[j];
         scale.start_ns = row->start_ns < scale.start_ns ? row->start_ns : scale.start_ns;
@@ -90,7 +90,6 @@ void timeline_write(struct text *out, const struct waterfall *waterfall)
     text_put_format(out, "%5s  0 s%*s  . queued  - connect  = wait  # receive\n", "",
                     (int)TIMELINE_WIDTH - 3,
                     units_format_duration(scale.length_ns, length, sizeof(length)));
-    for (unsigned i = 0; i < TIMELINE_ROWS_MAX; i++)
-        if (waterfall->first[i].number)
-            put_row(out, &waterfall->first[i], &scale);
+    for (size_t i = 0; i < count; i++)
+        put_row(out, &waterfall->first[i], &scale);
 }

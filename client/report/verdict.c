@@ -8,14 +8,16 @@
  *             the daemon's completion queue overflowed: completions came late, and by how much is
  *             not known; or some were lost: their items never ended
  *             the daemon went away in mid-run: what it had is in no figure
- *   SUSPECT   p99 of lateness over 1 ms and over p50 of response: the times are ours, not theirs
+ *   SUSPECT   p99 of lateness over 1 ms and over p50 of service: the times are ours, not theirs
  *             our own processes used over 90 % of a core in a second: likewise
  *             a bench's private daemon waited for a core in over 10 % of its time: a closed loop
- * has no lateness to show that it was kept from running over 0.1 % of the daemon's receives found
- * no buffer: those answers were there before we read them, enough of them to be seen in p99.9
+ *             has no lateness to show that it was kept from running
+ *             over 0.1 % of the daemon's receives found no buffer: those answers were there before
+ *             we read them, enough of them to be seen in p99.9
  *
  * Lateness is that of requests for which a connection was free; one that waits for the server to
- * answer others is not late, its wait is response time.
+ * answer others is not late, its wait is response time. It stands beside service, which it is no
+ * part of: response holds it, so that a generator late with every request would excuse itself.
  *
  * The daemon counts for all its clients: it is enough that another one brings it to its limits.
  */
@@ -61,7 +63,7 @@ static void judge_load(const struct tally *tally, struct verdict *verdict)
 static void judge_lateness(const struct tally *tally, struct verdict *verdict)
 {
     uint64_t late_ns = histogram_quantile(&tally->lateness, 0.99);
-    uint64_t typical_ns = histogram_quantile(&tally->response, 0.5);
+    uint64_t typical_ns = histogram_quantile(&tally->service, 0.5);
 
     if (late_ns > LATENESS_MAX_NS && late_ns > typical_ns)
         add(verdict, VERDICT_SUSPECT,

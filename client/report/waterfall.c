@@ -1,5 +1,5 @@
 /*
- * waterfall.c - a table by number, a bounded heap by time.
+ * waterfall.c - a short list by number, a bounded heap by time.
  */
 #include "waterfall.h"
 
@@ -62,12 +62,28 @@ static void rise(struct waterfall *waterfall, size_t at)
     }
 }
 
+/* They end in about the order in which they began: the place is near the end. */
+static void add_first(struct waterfall *waterfall, const struct outcome *item)
+{
+    struct waterfall_row *rows = waterfall->first;
+    size_t count = waterfall->first_count, at;
+
+    if (count == WATERFALL_FIRST_MAX && item->number > rows[count - 1].number)
+        return;
+    if (count == WATERFALL_FIRST_MAX)
+        count--;
+    for (at = count; at > 0 && rows[at - 1].number > item->number; at--)
+        continue;
+    memmove(&rows[at + 1], &rows[at], (count - at) * sizeof(*rows));
+    fill(&rows[at], item);
+    waterfall->first_count = count + 1;
+}
+
 void waterfall_add(struct waterfall *waterfall, const struct outcome *item)
 {
     if (item->number == 0)
         return;
-    if (item->number <= WATERFALL_FIRST_MAX)
-        fill(&waterfall->first[item->number - 1], item);
+    add_first(waterfall, item);
     if (waterfall->slowest_count < WATERFALL_SLOWEST_MAX) {
         fill(&waterfall->slowest[waterfall->slowest_count++], item);
         rise(waterfall, waterfall->slowest_count - 1);

@@ -11,7 +11,7 @@
 #define WATERFALL_NAME_BYTES 120u
 
 struct waterfall_row {
-    uint64_t number;   /* 0 = no row */
+    uint64_t number;
     uint64_t start_ns; /* monotonic: planned, or accepted */
     uint64_t response_ns;
     uint64_t phase_ns[TIMING_PHASES];
@@ -21,11 +21,13 @@ struct waterfall_row {
 };
 
 struct waterfall {
-    struct waterfall_row first[WATERFALL_FIRST_MAX]; /* by number, the gaps have no row */
+    struct waterfall_row first[WATERFALL_FIRST_MAX]; /* those of the lowest numbers, ascending */
+    size_t first_count;
     struct waterfall_row slowest[WATERFALL_SLOWEST_MAX];
     size_t slowest_count; /* a heap: the quickest of them comes first */
 };
 
+/* In any order; what has no number is left out. */
 void waterfall_add(struct waterfall *waterfall, const struct outcome *item);
 
 /* The slowest, by time from the longest; the pointers are into waterfall. Returns how many. */
