@@ -58,6 +58,31 @@ static struct governor_origin **governor_locate(struct governor *governor, uint6
     return at;
 }
 
+static const struct governor_rule *governor_find_rule(const struct governor *governor,
+                                                      const struct governor_origin *origin)
+{
+    for (unsigned i = 0; i < governor->options.rules_count; i++) {
+        const struct governor_rule *rule = &governor->options.rules[i];
+
+        if (rule->port == origin->port && rule->scheme == origin->scheme &&
+            span_equals(span_of(origin->host, origin->host_bytes), rule->host))
+            return rule;
+    }
+    return NULL;
+}
+
+static void origin_set_bounds(const struct governor *governor, struct governor_origin *origin,
+                              uint64_t now_ns)
+{
+    const struct governor_options *options = &governor->options;
+    const struct governor_rule *rule = governor_find_rule(governor, origin);
+    uint64_t rate_uhz = rule ? rule->rate_uhz : options->origin_rate_uhz;
+
+    origin->active_max = rule ? rule->active_max : options->origin_active_max;
+    if (rate_uhz != origin->bucket.rate_uhz)
+        bucket_change_rate(&origin->bucket, rate_uhz, now_ns);
+}
+
 static struct governor_origin *governor_origin_get(struct governor *governor,
                                                    const struct governor_demand *demand,
                                                    uint64_t now_ns)
@@ -81,6 +106,7 @@ static struct governor_origin *governor_origin_get(struct governor *governor,
                 now_ns);
     bucket_init(&origin->asked, 0, 0, now_ns);
     list_init(&origin->shares);
+    origin_set_bounds(governor, origin, now_ns);
     *at = origin;
     governor->origins_count++;
     return origin;
@@ -124,19 +150,16 @@ static bool origin_is_timed(const struct governor_origin *origin)
     return origin->bucket.rate_uhz || origin->rated_lanes || origin->cooldown.epoch;
 }
 
-static bool origin_is_full(const struct governor *governor, const struct governor_origin *origin)
+static bool origin_is_full(const struct governor_origin *origin)
 {
-    unsigned max = governor->options.origin_active_max;
-
-    return max && origin->active >= max;
+    return origin->active_max && origin->active >= origin->active_max;
 }
 
-static enum wire_cap origin_stopped_by(const struct governor *governor,
-                                       const struct governor_origin *origin, uint64_t now_ns)
+static enum wire_cap origin_stopped_by(const struct governor_origin *origin, uint64_t now_ns)
 {
     if (!cooldown_is_over(&origin->cooldown, now_ns))
         return WIRE_CAP_COOLING;
-    if (origin_is_full(governor, origin))
+    if (origin_is_full(origin))
         return WIRE_CAP_PER_ORIGIN_TOTAL;
     if (!cooldown_has_room(&origin->cooldown))
         return WIRE_CAP_COOLING;
@@ -146,15 +169,14 @@ static enum wire_cap origin_stopped_by(const struct governor *governor,
 }
 
 /* When time alone may let one of its waiting tickets go. */
-static uint64_t origin_next_ns(const struct governor *governor, struct governor_origin *origin,
-                               uint64_t now_ns)
+static uint64_t origin_next_ns(struct governor_origin *origin, uint64_t now_ns)
 {
-    origin->held_by = origin_stopped_by(governor, origin, now_ns);
+    origin->held_by = origin_stopped_by(origin, now_ns);
     if (!cooldown_is_over(&origin->cooldown, now_ns))
         return origin->cooldown.until_ns;
     if (origin->held_by == WIRE_CAP_RATE_PER_ORIGIN_TOTAL)
         return bucket_ready_ns(&origin->bucket, now_ns);
-    if (origin->held_by == WIRE_CAP_NONE && origin_is_timed(origin))
+    if (origin->held_by == WIRE_CAP_NONE && (origin->is_stirred || origin_is_timed(origin)))
         return turns_next_ns(origin, now_ns);
     return UINT64_MAX; /* not before a ticket leaves */
 }
@@ -204,9 +226,32 @@ static void governor_settle(struct governor *governor, struct governor_origin *o
     if (origin_is_idle(origin)) {
         governor_keep(governor, origin, now_ns);
     } else if (origin->waiting) {
-        next_ns = origin_next_ns(governor, origin, now_ns);
+        next_ns = origin_next_ns(origin, now_ns);
         if (next_ns < UINT64_MAX)
             heap_push(&governor->waiting, &origin->timing, next_ns);
+        else
+            origin->is_stirred = false;
+    }
+}
+
+void governor_change(struct governor *governor, const struct governor_options *options,
+                     uint64_t now_ns)
+{
+    governor->options.origin_active_max = options->origin_active_max;
+    governor->options.origin_rate_uhz = options->origin_rate_uhz;
+    governor->options.origin_burst = options->origin_burst;
+    governor->options.rules = options->rules;
+    governor->options.rules_count = options->rules_count;
+    for (unsigned i = 0; i < governor->buckets_count; i++) {
+        struct governor_origin *next;
+
+        for (struct governor_origin *origin = governor->buckets[i]; origin; origin = next) {
+            next = origin->next;
+            origin_set_bounds(governor, origin, now_ns);
+            origin->is_stirred = origin->waiting > 0;
+            if (origin->waiting)
+                governor_settle(governor, origin, now_ns);
+        }
     }
 }
 
@@ -226,12 +271,11 @@ static void ticket_activate(struct governor_ticket *ticket, uint64_t now_ns)
     origin->active++;
 }
 
-static struct governor_ticket *origin_start_next(const struct governor *governor,
-                                                 struct governor_origin *origin, uint64_t now_ns)
+static struct governor_ticket *origin_start_next(struct governor_origin *origin, uint64_t now_ns)
 {
     struct governor_ticket *ticket;
 
-    if (!origin->waiting || origin_stopped_by(governor, origin, now_ns) != WIRE_CAP_NONE)
+    if (!origin->waiting || origin_stopped_by(origin, now_ns) != WIRE_CAP_NONE)
         return NULL;
     ticket = turns_pop(origin, now_ns);
     if (!ticket)
@@ -275,7 +319,7 @@ enum governor_verdict governor_enter(struct governor *governor, struct governor_
     }
     list_init(&ticket->link);
     ticket->lane = lane;
-    stopped_by = origin_stopped_by(governor, origin, now_ns);
+    stopped_by = origin_stopped_by(origin, now_ns);
     if (stopped_by == WIRE_CAP_NONE)
         stopped_by = lane->held_by = lane_stopped_by(lane, now_ns);
     if (stopped_by == WIRE_CAP_NONE && lane_may_start(lane)) {
@@ -318,7 +362,7 @@ struct governor_ticket *governor_leave(struct governor *governor, struct governo
         origin->waiting--;
     } else {
         ticket_leave_active(ticket, answer, now_ns);
-        next = origin_start_next(governor, origin, now_ns);
+        next = origin_start_next(origin, now_ns);
     }
     ticket->lane = NULL;
     turns_lane_left(lane, now_ns);
@@ -332,7 +376,7 @@ struct governor_ticket *governor_wake(struct governor *governor, uint64_t now_ns
 
     while ((first = heap_first(&governor->waiting)) && first->at_ns <= now_ns) {
         struct governor_origin *origin = origin_of_timing(first);
-        struct governor_ticket *ticket = origin_start_next(governor, origin, now_ns);
+        struct governor_ticket *ticket = origin_start_next(origin, now_ns);
 
         governor_settle(governor, origin, now_ns);
         if (ticket)
@@ -357,14 +401,12 @@ uint64_t governor_next_ns(const struct governor *governor)
 
 /* ---- checking ---- */
 
-static void origin_check(const struct governor *governor, const struct governor_origin *origin)
+static void origin_check(const struct governor_origin *origin)
 {
     turns_check(origin);
     bucket_check(&origin->bucket);
     bucket_check(&origin->asked);
     cooldown_check(&origin->cooldown);
-    assert(!governor->options.origin_active_max ||
-           origin->active <= governor->options.origin_active_max);
     assert(!origin_is_idle(origin) || heap_has(&origin->timing));
     assert(!heap_has(&origin->timing) || !origin->active || origin->waiting);
 }
@@ -375,7 +417,7 @@ void governor_check(const struct governor *governor)
 
     for (unsigned i = 0; i < governor->buckets_count; i++) {
         for (const struct governor_origin *o = governor->buckets[i]; o; o = o->next) {
-            origin_check(governor, o);
+            origin_check(o);
             count++;
             timed += heap_has(&o->timing);
         }

@@ -18,11 +18,22 @@
 struct governor_origin;
 struct governor_lane;
 
+/* What one origin may bear, in the place of what any may. */
+struct governor_rule {
+    struct span host;
+    uint16_t port;
+    uint8_t scheme;
+    unsigned active_max; /* 0 = none */
+    uint64_t rate_uhz;   /* 0 = none */
+};
+
 struct governor_options {
-    unsigned origin_active_max; /* over all batches; 0 = none */
-    uint64_t origin_rate_uhz;   /* starts, over all batches; 0 = none */
-    unsigned origin_burst;      /* 0 = bucket_burst of the rate */
-    unsigned idle_origins_max;  /* remembered for their rate or their cool-down; > 0 */
+    unsigned origin_active_max;        /* over all batches; 0 = none */
+    uint64_t origin_rate_uhz;          /* starts, over all batches; 0 = none */
+    unsigned origin_burst;             /* 0 = bucket_burst of the rate */
+    const struct governor_rule *rules; /* they outlive the governor, or the next change */
+    unsigned rules_count;
+    unsigned idle_origins_max; /* remembered for their rate or their cool-down; > 0 */
     uint64_t hash_seed;
 };
 
@@ -46,6 +57,11 @@ struct governor_ticket {
 
 int governor_init(struct governor *governor, const struct governor_options *options);
 void governor_deinit(struct governor *governor); /* asserts that no ticket is left */
+
+/* Other bounds for all origins from now on: rates, connections and rules of options, the rest of
+ * which stays as it was. What is active goes on; governor_wake returns what may start now. */
+void governor_change(struct governor *governor, const struct governor_options *options,
+                     uint64_t now_ns);
 
 struct governor_demand {
     struct span host;

@@ -44,8 +44,10 @@ struct governor_origin {
     struct cooldown cooldown;
     uint64_t hash;
     unsigned active;
+    unsigned active_max; /* 0 = none */
     unsigned waiting;
     unsigned rated_lanes;  /* those with a rate of their own */
+    bool is_stirred;       /* its bounds have changed: more than one may start at once */
     enum wire_cap held_by; /* what stopped all of it when it was last looked at */
     uint16_t port;
     uint8_t scheme;

@@ -220,6 +220,61 @@ static void forgets_an_origin_that_nobody_uses(void **state)
     assert_int_equal(t->governor.origins_count, 0);
 }
 
+/* How many start by themselves now. */
+static unsigned woken(struct scene *t)
+{
+    unsigned count = 0;
+
+    while (governor_next_ns(&t->governor) <= NOW && governor_wake(&t->governor, NOW))
+        count++;
+    return count;
+}
+
+static void a_higher_ceiling_lets_as_many_go_as_it_has_room_for(void **state)
+{
+    struct scene *t = *state;
+    const struct governor_options higher = { .origin_active_max = 5 };
+
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(may_go(t, i, i, 16), i < 2);
+    assert_int_equal(woken(t), 0);
+    governor_change(&t->governor, &higher, NOW);
+    assert_int_equal(woken(t), 3);
+    governor_check(&t->governor);
+    assert_int_not_equal(leaves(t, 0), -1); /* and one for one after that */
+    assert_int_equal(woken(t), 0);
+}
+
+static void a_lower_ceiling_lets_none_go_until_there_is_room_again(void **state)
+{
+    struct scene *t = *state;
+    const struct governor_options lower = { .origin_active_max = 1 };
+
+    assert_true(may_go(t, 0, 1, 16) && may_go(t, 1, 1, 16));
+    assert_false(may_go(t, 2, 1, 16));
+    governor_change(&t->governor, &lower, NOW);
+    governor_check(&t->governor);
+    assert_int_equal(woken(t), 0);
+    assert_int_equal(leaves(t, 0), -1);
+    assert_int_equal(leaves(t, 1), 2);
+}
+
+static void a_rule_holds_for_its_origin_alone(void **state)
+{
+    struct scene *t = *state;
+    const struct governor_rule rule = { .host = SPAN_LITERAL("b"), .port = 80, .active_max = 3 };
+    const struct governor_options ruled = { .origin_active_max = 2,
+                                            .rules = &rule,
+                                            .rules_count = 1 };
+
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(may_go_to(t, i, 1, 16, "b", 80), i < 2);
+    governor_change(&t->governor, &ruled, NOW); /* also for an origin that is known already */
+    assert_int_equal(woken(t), 1);
+    for (unsigned i = 4; i < 7; i++)
+        assert_int_equal(may_go_to(t, i, 1, 16, "b", 81), i < 6); /* another origin */
+}
+
 int main(void)
 {
 #define GOVERNOR(test, begin) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -234,6 +289,9 @@ int main(void)
         GOVERNOR(one_that_gives_up_waiting_is_not_called, begin),
         GOVERNOR(a_newcomer_does_not_overtake_its_lane, begin),
         GOVERNOR(forgets_an_origin_that_nobody_uses, begin),
+        GOVERNOR(a_higher_ceiling_lets_as_many_go_as_it_has_room_for, begin_with_2),
+        GOVERNOR(a_lower_ceiling_lets_none_go_until_there_is_room_again, begin_with_2),
+        GOVERNOR(a_rule_holds_for_its_origin_alone, begin_with_2),
     };
 #undef GOVERNOR
 
