@@ -7,12 +7,11 @@
  * One turn: the ring submits, waits and dispatches; then the wheel fires; then planned items are
  * let go. Everything else happens inside those.
  */
-#include "daemon.h"
+#include "daemon_internal.h"
 
 #include <errno.h>
-#include <unistd.h>
+#include <signal.h>
 
-#define DAEMON_STOP_NS 1000000000ull /* what is not drained by then is left to the kernel */
 #define DAEMON_ITEMS_MAX (1u << 20)
 #define DAEMON_IDLE_ORIGINS_MAX (1u << 18) /* some 80 MB, if ever so many have a rate */
 #define DAEMON_HEAD_BYTES_MAX (256u << 10)
@@ -20,96 +19,31 @@
 #define DAEMON_INTERIM_MAX 16u
 #define DAEMON_TRAILER_BYTES_MAX (16u << 10)
 
-static void daemon_stop(struct daemon *d)
+/* From main's signal handler: the number of the signal. */
+static void daemon_on_signal(struct ring_op *op, const struct ring_event *event)
 {
-    struct list *at, *next;
+    struct daemon *d = container_of(op, struct daemon, signal_op);
+    struct config_trouble trouble;
 
-    if (d->stopping)
-        return;
-    d->stopping = true;
-    d->stop_deadline_ns = ring_now_ns(d->ring) + DAEMON_STOP_NS;
-    if (d->listener.ring)
-        listener_close(&d->listener);
-    for (at = d->sessions.all.next; at != &d->sessions.all; at = next) {
-        next = at->next;
-        session_drain(container_of(at, struct session, link));
-    }
-    engine_close(&d->engine);
-    resolve_shutdown(d->resolve);
-    writer_shutdown(d->writer);
-}
-
-static void daemon_on_stop_byte(struct ring_op *op, const struct ring_event *event)
-{
-    struct daemon *d = container_of(op, struct daemon, stop_op);
-
-    if (event->result == -EINTR || event->result == -EAGAIN || event->result == -ENOMEM)
-        ring_read(d->ring, &d->stop_op, d->stop_fd, &d->stop_byte, 1); /* nobody said stop */
-    else
-        daemon_stop(d); /* a byte, or the end of the pipe */
+    if (event->result == 1 && d->signal_byte == SIGHUP)
+        (void)daemon_reload(d, &trouble); /* it is in the log */
+    else if (event->result == 1)
+        daemon_ask_to_stop(d);
+    else if (event->result != -EINTR && event->result != -EAGAIN && event->result != -ENOMEM)
+        daemon_stop(d); /* the end of the pipe */
+    if (!d->stopping)
+        ring_read(d->ring, &d->signal_op, d->signal_fd, &d->signal_byte, 1);
 }
 
 static void daemon_on_session_gone(void *ctx)
 {
     struct daemon *d = ctx;
 
-    if (d->private_session)
+    if (d->private_session || (d->draining && d->sessions.count == 0))
         daemon_stop(d);
     else if (d->listener.ring)
         listener_on_room(&d->listener);
-}
-
-static void describe_ring(const struct daemon *d, yyjson_mut_doc *doc, yyjson_mut_val *out)
-{
-    const struct ring_counters *c = ring_counters(d->ring);
-    yyjson_mut_val *ring = yyjson_mut_obj_add_obj(doc, out, "ring");
-
-    yyjson_mut_obj_add_strcpy(doc, ring, "tier", ring_tier(d->ring));
-    yyjson_mut_obj_add_uint(doc, ring, "turns", c->turns);
-    yyjson_mut_obj_add_uint(doc, ring, "enters", c->enters);
-    yyjson_mut_obj_add_uint(doc, ring, "sqes", c->sqes);
-    yyjson_mut_obj_add_uint(doc, ring, "cqes", c->cqes);
-    yyjson_mut_obj_add_uint(doc, ring, "receives", c->receives);
-    yyjson_mut_obj_add_uint(doc, ring, "starved", c->starved);
-    yyjson_mut_obj_add_uint(doc, ring, "cq_overflows", c->cq_overflows);
-    yyjson_mut_obj_add_uint(doc, ring, "lost_completions", c->lost_completions);
-}
-
-static void describe_counters(const struct daemon *d, yyjson_mut_doc *doc, yyjson_mut_val *out)
-{
-    const struct resolve_counters *dns = resolve_counters(d->resolve);
-    yyjson_mut_val *counters = yyjson_mut_obj_add_obj(doc, out, "counters");
-
-    yyjson_mut_obj_add_uint(doc, counters, "sessions", d->sessions.count);
-    yyjson_mut_obj_add_uint(doc, counters, "items_accepted", d->front.counters.items_accepted);
-    yyjson_mut_obj_add_uint(doc, counters, "items_ok", d->front.counters.items_ok);
-    yyjson_mut_obj_add_uint(doc, counters, "items_failed", d->front.counters.items_failed);
-    yyjson_mut_obj_add_uint(doc, counters, "attempts", d->engine.counters.started);
-    yyjson_mut_obj_add_uint(doc, counters, "conns_open", d->engine.pool.conns.open_count);
-    yyjson_mut_obj_add_uint(doc, counters, "conns_idle", d->engine.pool.idle_count);
-    yyjson_mut_obj_add_uint(doc, counters, "dns_lookups", dns->lookups);
-    yyjson_mut_obj_add_uint(doc, counters, "dns_cache_hits", dns->cache_hits);
-    yyjson_mut_obj_add_uint(doc, counters, "dns_questions", dns->questions);
-}
-
-static void daemon_describe(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *out)
-{
-    struct daemon *d = ctx;
-    yyjson_mut_val *limits;
-
-    yyjson_mut_obj_add_str(doc, out, "version", HAUL_VERSION);
-    yyjson_mut_obj_add_int(doc, out, "pid", getpid());
-    yyjson_mut_obj_add_uint(doc, out, "uptime_ns", ring_clock_ns(d->ring) - d->started_ns);
-    describe_ring(d, doc, out);
-    limits = yyjson_mut_obj_add_obj(doc, out, "limits");
-    yyjson_mut_obj_add_uint(doc, limits, "connections_max", d->conns_max);
-    yyjson_mut_obj_add_uint(doc, limits, "per_origin_default", d->config.per_origin_default);
-    yyjson_mut_obj_add_uint(doc, limits, "per_origin_total_max",
-                            d->config.per_origin_total_max ? d->config.per_origin_total_max
-                                                           : d->conns_max);
-    yyjson_mut_obj_add_uint(doc, limits, "origin_rate_uhz", d->config.origin_rate_uhz);
-    yyjson_mut_obj_add_uint(doc, limits, "sessions_max", d->config.sessions_max);
-    describe_counters(d, doc, out);
+    daemon_watch_idle(d);
 }
 
 /* The loop's own services. */
@@ -131,13 +65,26 @@ static int daemon_init_services(struct daemon *d)
     return writer_new(&d->writer, d->ring, &writer);
 }
 
-static int daemon_init_engine(struct daemon *d, struct conn_ports ports)
+struct engine_options daemon_engine_options(struct daemon *d)
 {
     const struct config *c = &d->config;
-    const struct mailbox_front mailbox = item_mailbox(&d->front);
-    const struct engine_options options = {
+
+    for (unsigned i = 0; i < c->origins_count; i++) {
+        const struct config_origin *origin = &c->origins[i];
+        const struct config_place *places = origin->places;
+
+        d->rules[i] = (struct governor_rule){
+            .host = span_of_string(origin->host),
+            .port = origin->port,
+            .scheme = origin->scheme,
+            .active_max = places[CONFIG_ORIGIN_CONNECTIONS].source ? origin->active_max
+                                                                   : c->per_origin_total_max,
+            .rate_uhz = places[CONFIG_ORIGIN_RATE].source ? origin->rate_uhz : c->origin_rate_uhz,
+        };
+    }
+    return (struct engine_options){
         .pool = { .conns_max = d->conns_max,
-                  .ports = ports,
+                  .ports = d->ports,
                   .idle_timeout_ns = c->pool_idle_timeout_ns },
         .limits = { .head_bytes_max = DAEMON_HEAD_BYTES_MAX,
                     .fields_max = DAEMON_FIELDS_MAX,
@@ -146,9 +93,17 @@ static int daemon_init_engine(struct daemon *d, struct conn_ports ports)
         .exchanges_max = DAEMON_ITEMS_MAX,
         .per_origin_total_max = c->per_origin_total_max,
         .rate_per_origin_uhz = c->origin_rate_uhz,
+        .rules = d->rules,
+        .rules_count = c->origins_count,
         .idle_origins_max = DAEMON_IDLE_ORIGINS_MAX,
         .sink_timeout_ns = c->sink_timeout_ns,
     };
+}
+
+static int daemon_init_engine(struct daemon *d)
+{
+    const struct mailbox_front mailbox = item_mailbox(&d->front);
+    const struct engine_options options = daemon_engine_options(d);
 
     return engine_init(&d->engine, d->ring, &d->timers, d->resolve, d->writer, &options, &mailbox);
 }
@@ -177,7 +132,10 @@ int daemon_init(struct daemon *d, const struct config *config, const struct daem
     int r;
 
     *d = (struct daemon){ .config = *config,
-                          .stop_fd = options->stop_fd,
+                          .signal_fd = options->signal_fd,
+                          .source = options->source,
+                          .service = options->service,
+                          .ports = options->ports,
                           .conns_max = options->conns_max };
     list_init(&d->sessions.all);
     r = ring_new(&d->ring, NULL, ret_trouble);
@@ -187,12 +145,15 @@ int daemon_init(struct daemon *d, const struct config *config, const struct daem
     r = daemon_init_services(d);
     if (r < 0)
         goto fail;
-    r = daemon_init_engine(d, options->ports);
+    r = daemon_init_engine(d);
     if (r < 0)
         goto fail;
     daemon_init_front(d);
-    d->stop_op.done = daemon_on_stop_byte;
-    ring_read(d->ring, &d->stop_op, d->stop_fd, &d->stop_byte, 1);
+    d->is_activated = options->is_activated;
+    daemon_init_service(d);
+    daemon_init_stop(d);
+    d->signal_op.done = daemon_on_signal;
+    ring_read(d->ring, &d->signal_op, d->signal_fd, &d->signal_byte, 1);
     if (options->serve_fd >= 0) {
         d->private_session = true;
         r = session_open(&d->sessions, options->serve_fd);
@@ -257,6 +218,7 @@ static void daemon_check(const struct daemon *d)
 
 int daemon_run(struct daemon *d)
 {
+    daemon_tell_ready(d);
     while (!daemon_is_over(d)) {
         uint64_t deadline_ns = timers_next_ns(&d->timers);
         uint64_t planned_ns = daemon_next_planned_ns(d);

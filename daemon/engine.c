@@ -30,10 +30,21 @@ struct engine_attempt {
 static void engine_on_exchange_done(void *ctx, struct exchange *x);
 static void engine_on_governor_timer(struct timer *timer, uint64_t now_ns);
 
+static struct governor_options governor_options_of(const struct engine_options *options)
+{
+    return (struct governor_options){ .origin_active_max = options->per_origin_total_max,
+                                      .origin_rate_uhz = options->rate_per_origin_uhz,
+                                      .origin_burst = options->rate_burst,
+                                      .rules = options->rules,
+                                      .rules_count = options->rules_count,
+                                      .idle_origins_max = options->idle_origins_max };
+}
+
 int engine_init(struct engine *engine, struct ring *ring, struct timers *timers,
                 struct resolve *resolve, struct writer *writer,
                 const struct engine_options *options, const struct mailbox_front *front)
 {
+    struct governor_options governor;
     int r;
 
     *engine = (struct engine){ .ring = ring, .limits = options->limits, .front = *front };
@@ -50,12 +61,9 @@ int engine_init(struct engine *engine, struct ring *ring, struct timers *timers,
     slab_init(&engine->exchanges, sizeof(struct engine_attempt), options->exchanges_max);
     table_init(&engine->by_id);
     timer_init(&engine->governor_timer, engine_on_governor_timer);
-    r = governor_init(&engine->governor, &(struct governor_options){
-                                             .origin_active_max = options->per_origin_total_max,
-                                             .origin_rate_uhz = options->rate_per_origin_uhz,
-                                             .origin_burst = options->rate_burst,
-                                             .idle_origins_max = options->idle_origins_max,
-                                             .hash_seed = ring_random(ring) });
+    governor = governor_options_of(options);
+    governor.hash_seed = ring_random(ring);
+    r = governor_init(&engine->governor, &governor);
     if (r < 0)
         goto fail;
     r = pool_init(&engine->pool, ring, timers, resolve, &options->pool);
@@ -207,6 +215,17 @@ static void engine_quit_governor(struct engine *engine, struct exchange *x)
 {
     (void)governor_leave(&engine->governor, &x->ticket, NULL, ring_now_ns(engine->ring));
     engine_watch_governor(engine);
+}
+
+void engine_change(struct engine *engine, const struct engine_options *options)
+{
+    const struct governor_options governor = governor_options_of(options);
+    uint64_t now_ns = ring_now_ns(engine->ring);
+
+    governor_change(&engine->governor, &governor, now_ns);
+    pool_change_idle_timeout(&engine->pool, options->pool.idle_timeout_ns);
+    engine->env.sink_timeout_ns = options->sink_timeout_ns;
+    engine_watch_governor(engine); /* what may go now goes by its timer */
 }
 
 /* ---- attempts ---- */

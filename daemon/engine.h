@@ -11,10 +11,12 @@ struct engine_options {
     struct pool_options pool;
     struct response_limits limits;
     unsigned exchanges_max;
-    unsigned per_origin_total_max; /* 0 = none */
-    uint64_t rate_per_origin_uhz;  /* over all batches; 0 = none */
-    unsigned rate_burst;           /* of that; 0 = bucket_burst */
-    unsigned idle_origins_max;     /* remembered for a rate or a cool-down; > 0 */
+    unsigned per_origin_total_max;     /* 0 = none */
+    uint64_t rate_per_origin_uhz;      /* over all batches; 0 = none */
+    unsigned rate_burst;               /* of that; 0 = bucket_burst */
+    const struct governor_rule *rules; /* of single origins; see governor_options */
+    unsigned rules_count;
+    unsigned idle_origins_max; /* remembered for a rate or a cool-down; > 0 */
     uint64_t sink_timeout_ns;
 };
 
@@ -40,6 +42,10 @@ int engine_init(struct engine *engine, struct ring *ring, struct timers *timers,
                 struct resolve *resolve, struct writer *writer,
                 const struct engine_options *options, const struct mailbox_front *front);
 void engine_deinit(struct engine *engine);
+
+/* From now on: rates, connections and rules of origins, the idle timeout of pool, the timeout of
+ * sinks. The rest of options stays as it was. */
+void engine_change(struct engine *engine, const struct engine_options *options);
 
 /* The table by which a front talks to this engine. */
 struct mailbox_engine engine_mailbox(struct engine *engine);

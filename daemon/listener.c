@@ -85,6 +85,12 @@ bool listener_is_closed(const struct listener *listener)
     return listener->closing && !listener->accept_op.in_flight;
 }
 
+void listener_change_max(struct listener *listener, unsigned sessions_max)
+{
+    listener->sessions_max = sessions_max;
+    listener_arm(listener);
+}
+
 void listener_on_room(struct listener *listener)
 {
     listener_arm(listener);

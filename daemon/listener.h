@@ -26,6 +26,9 @@ void listener_open(struct listener *listener, struct sessions *sessions, struct 
 void listener_close(struct listener *listener);
 bool listener_is_closed(const struct listener *listener);
 
+/* Another bound; those that are there stay. */
+void listener_change_max(struct listener *listener, unsigned sessions_max);
+
 /* A session ended: a paused listener may go on. */
 void listener_on_room(struct listener *listener);
 

@@ -3,12 +3,12 @@
  *
  * hauld runs in the foreground and logs to stderr or the journal, as service managers want it.
  */
+#include "config_files.h"
 #include "daemon.h"
 #include "listen_socket.h"
 #include "log.h"
 #include "service.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -22,28 +22,45 @@
 #define EXIT_UNAVAILABLE 69 /* sysexits.h EX_UNAVAILABLE: no io_uring */
 #define EXIT_CONFIG 78      /* EX_CONFIG */
 
-#define CONFIG_DEFAULT_PATH "/etc/hauld/hauld.conf"
 #define DESCRIPTORS_RESERVED 64u /* sessions' files, listener, ring, DNS, log */
 
+/* Flags that are also keys of the configuration; argv wins because it is applied last. */
+enum override {
+    OVERRIDE_WORKERS,
+    OVERRIDE_LOG_LEVEL,
+    OVERRIDE_QUIET,
+    OVERRIDE_SOCKET,
+    OVERRIDES
+};
+
+static const struct {
+    const char *key;
+    const char *flag;
+} overrides[OVERRIDES] = {
+    [OVERRIDE_WORKERS] = { "Workers", "--workers" },
+    [OVERRIDE_LOG_LEVEL] = { "LogLevel", "--log-level" },
+    [OVERRIDE_QUIET] = { "LogLevel", "--quiet" },
+    [OVERRIDE_SOCKET] = { "Socket", "--socket" },
+};
+
 struct arguments {
-    const char *config_path; /* NULL: the default, which may be absent */
-    const char *socket_path;
+    const char *config_path; /* NULL: where config_files.h looks */
+    const char *overrides[OVERRIDES];
     int serve_fd;
-    bool quiet;
     bool check_config;
     bool print_config;
 };
 
-/* The signal handler's end of the stop pipe: a handler can reach nothing else. */
-static int stop_pipe_fd = -1;
+/* The signal handler's end of the pipe: a handler can reach nothing else. */
+static int signal_pipe_fd = -1;
 
-static void on_stop_signal(int signal_number)
+static void on_signal(int signal_number)
 {
     int saved = errno;
     const char byte = (char)signal_number;
 
-    if (stop_pipe_fd >= 0 && write(stop_pipe_fd, &byte, 1) < 0) {
-        /* Full: a stop is on its way already. */
+    if (signal_pipe_fd >= 0 && write(signal_pipe_fd, &byte, 1) < 0) {
+        /* Full: enough signals are on their way already. */
     }
     errno = saved;
 }
@@ -56,7 +73,8 @@ static void print_help(void)
           "\n"
           "The fetch daemon behind haul: runs in the foreground, logs to stderr.\n"
           "\n"
-          "  --config FILE      read this instead of " CONFIG_DEFAULT_PATH "\n"
+          "  --config FILE      read this (and FILE.d/*.conf) in the place of hauld/hauld.conf\n"
+          "                     in /etc and its kin, see hauld.conf(5)\n"
           "  --socket PATH      listen here (root: /run/hauld/hauld.sock, others:\n"
           "                     $XDG_RUNTIME_DIR/hauld/hauld.sock)\n"
           "  --serve-fd N       serve one session on this descriptor, then exit\n"
@@ -64,7 +82,7 @@ static void print_help(void)
           "  --log-level LEVEL  err, warning, notice, info, debug\n"
           "  --quiet            only errors\n"
           "  --check-config     read the configuration, say what is wrong, exit\n"
-          "  --print-config     print all settings in effect, exit\n"
+          "  --print-config     print all settings in effect and where they are from, exit\n"
           "  --version          print the version, exit\n",
           stdout);
 }
@@ -111,28 +129,15 @@ static bool parse_descriptor(const char *text, int *ret_fd)
     return true;
 }
 
-/* A flag that is also a key of the configuration; argv wins because it is applied last. */
-static int set_from_argv(struct config *config, const char *key, const char *value,
-                         const char *where)
-{
-    struct config_trouble trouble;
-
-    if (config_set(config, key, span_of_string(value), where, &trouble) == CONFIG_OK)
-        return 0;
-    fprintf(stderr, "hauld: %s\n", trouble.text);
-    return EXIT_USAGE;
-}
-
-/* One flag. Returns -1 to go on, else the exit code. overrides keeps the flags that are keys, for
- * after the files. */
-static int take_option(int code, struct arguments *args, const char *overrides[2])
+/* One flag. Returns -1 to go on, else the exit code. */
+static int take_option(int code, struct arguments *args)
 {
     switch (code) {
     case OPTION_CONFIG:
         args->config_path = optarg;
         return -1;
     case OPTION_SOCKET:
-        args->socket_path = optarg;
+        args->overrides[OVERRIDE_SOCKET] = optarg;
         return -1;
     case OPTION_SERVE_FD:
         if (parse_descriptor(optarg, &args->serve_fd))
@@ -143,13 +148,13 @@ static int take_option(int code, struct arguments *args, const char *overrides[2
         fputs("hauld: --state-dir: not in this build (durable jobs come later)\n", stderr);
         return EXIT_USAGE;
     case OPTION_WORKERS:
-        overrides[0] = optarg;
+        args->overrides[OVERRIDE_WORKERS] = optarg;
         return -1;
     case OPTION_LOG_LEVEL:
-        overrides[1] = optarg;
+        args->overrides[OVERRIDE_LOG_LEVEL] = optarg;
         return -1;
     case OPTION_QUIET:
-        args->quiet = true;
+        args->overrides[OVERRIDE_QUIET] = "err";
         return -1;
     case OPTION_CHECK_CONFIG:
         args->check_config = true;
@@ -168,66 +173,34 @@ static int take_option(int code, struct arguments *args, const char *overrides[2
     return EXIT_USAGE;
 }
 
-/* Reads one file over *config: 0, -ENOENT, or an exit code. */
-static int read_config_file(struct config *config, const char *path)
+static enum config_verdict apply_overrides(const struct arguments *args, struct config *config,
+                                           struct config_trouble *ret_trouble)
 {
-    struct config_trouble trouble;
-    static char text[CONFIG_FILE_BYTES_MAX + 1];
-    FILE *file = fopen(path, "re");
-    size_t bytes;
-    int r = 0;
+    enum config_verdict verdict = CONFIG_OK;
 
-    if (!file && errno == ENOENT)
-        return -ENOENT;
-    if (!file) {
-        fprintf(stderr, "hauld: %s: %s\n", path, strerror(errno));
-        return EXIT_CONFIG;
-    }
-    bytes = fread(text, 1, sizeof(text), file);
-    if (ferror(file) || bytes == sizeof(text)) {
-        fprintf(stderr, "hauld: %s: cannot be read, or is larger than 1 MiB\n", path);
-        r = EXIT_CONFIG;
-    } else if (config_parse(config, span_of(text, bytes), path, &trouble) != CONFIG_OK) {
-        fprintf(stderr, "hauld: %s\n", trouble.text);
-        r = EXIT_CONFIG;
-    }
-    (void)fclose(file);
-    return r;
+    for (unsigned i = 0; i < OVERRIDES; i++)
+        if (verdict == CONFIG_OK && args->overrides[i])
+            verdict = config_set(config, overrides[i].key, span_of_string(args->overrides[i]),
+                                 overrides[i].flag, ret_trouble);
+    return verdict;
 }
 
-static int is_config_fragment(const struct dirent *entry)
+/* All of it: the files, and argv over them. As struct daemon_source wants it. */
+static enum config_verdict read_settings(void *ctx, struct config *ret_config,
+                                         struct config_trouble *ret_trouble)
 {
-    size_t bytes = strlen(entry->d_name);
+    static struct config_folders folders; /* too large for a stack; settings are read one by one */
+    const struct arguments *args = ctx;
+    enum config_verdict verdict;
 
-    return entry->d_name[0] != '.' && bytes > 5 && !strcmp(entry->d_name + bytes - 5, ".conf");
-}
-
-/* FILE and then FILE.d/<name>.conf in order of their names. */
-static int read_config(struct config *config, const struct arguments *args)
-{
-    const char *path = args->config_path ? args->config_path : CONFIG_DEFAULT_PATH;
-    char folder[CONFIG_PATH_ROOM], fragment[CONFIG_PATH_ROOM * 2];
-    struct dirent **names = NULL;
-    int r = read_config_file(config, path);
-    int count;
-
-    if (r == -ENOENT && args->config_path) {
-        fprintf(stderr, "hauld: %s: no such file\n", path);
-        return EXIT_CONFIG;
+    config_init_defaults(ret_config);
+    if (args->config_path) {
+        verdict = config_files_read_named(ret_config, args->config_path, ret_trouble);
+    } else {
+        config_folders_find(&folders);
+        verdict = config_files_read(ret_config, &folders, ret_trouble);
     }
-    if (r > 0)
-        return r;
-    r = 0;
-    (void)snprintf(folder, sizeof(folder), "%s.d", path);
-    count = scandir(folder, &names, is_config_fragment, alphasort);
-    for (int i = 0; i < count; i++) {
-        (void)snprintf(fragment, sizeof(fragment), "%s/%s", folder, names[i]->d_name);
-        if (r == 0)
-            r = read_config_file(config, fragment);
-        free(names[i]);
-    }
-    free(names);
-    return r > 0 ? r : 0;
+    return verdict == CONFIG_OK ? apply_overrides(args, ret_config, ret_trouble) : verdict;
 }
 
 /* The soft limit goes up to the hard one; what the connections may have follows from it. */
@@ -273,34 +246,34 @@ static struct conn_ports read_local_ports(void)
     return ports;
 }
 
-/* Where to listen when nobody says: 0, or an exit code. */
-static int choose_socket_path(struct config *config)
+/* Where to listen: 0, or an exit code. */
+static int choose_socket_path(const struct config *config, char path[static CONFIG_PATH_ROOM])
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
-    char path[CONFIG_PATH_ROOM];
 
-    if (config->socket_path[0])
-        return 0;
-    if (geteuid() == 0) {
-        (void)snprintf(path, sizeof(path), "/run/hauld/hauld.sock");
+    if (config->socket_path[0]) {
+        strcpy(path, config->socket_path);
+    } else if (geteuid() == 0) {
+        strcpy(path, "/run/hauld/hauld.sock");
     } else if (runtime && *runtime) {
-        (void)snprintf(path, sizeof(path), "%s/hauld/hauld.sock", runtime);
+        (void)snprintf(path, CONFIG_PATH_ROOM, "%s/hauld/hauld.sock", runtime);
     } else {
         fputs("hauld: XDG_RUNTIME_DIR is not set, so there is no place for a socket; "
               "name one with --socket PATH\n",
               stderr);
         return EXIT_USAGE;
     }
-    return set_from_argv(config, "Socket", path, "socket");
+    return 0;
 }
 
-/* The inherited socket, or one of our own: *ret_fd, or an exit code. */
-static int open_listener(struct config *config, bool *ret_ours, int *ret_fd)
+/* The inherited socket, or one of our own, with its path: *ret_fd, or an exit code. */
+static int open_listener(const struct config *config, char path[static CONFIG_PATH_ROOM],
+                         int *ret_fd)
 {
     struct service_trouble trouble;
     int r;
 
-    *ret_ours = false;
+    path[0] = '\0';
     switch (service_take_listener(ret_fd, &trouble)) {
     case SERVICE_LISTEN_READY:
         return 0;
@@ -313,51 +286,49 @@ static int open_listener(struct config *config, bool *ret_ours, int *ret_fd)
     case SERVICE_LISTEN_NONE:
         break;
     }
-    r = choose_socket_path(config);
+    r = choose_socket_path(config, path);
     if (r)
         return r;
-    *ret_fd = listen_socket_open(config->socket_path);
-    if (*ret_fd >= 0) {
-        *ret_ours = true;
+    *ret_fd = listen_socket_open(path);
+    if (*ret_fd >= 0)
         return 0;
-    }
-    log_line(LOG_LEVEL_ERR, "cannot listen on %s: %s%s", config->socket_path, strerror(-*ret_fd),
+    log_line(LOG_LEVEL_ERR, "cannot listen on %s: %s%s", path, strerror(-*ret_fd),
              *ret_fd == -EADDRINUSE ? " (another hauld answers there)" : "");
     return EXIT_FAILURE;
 }
 
-static int prepare_signals(bool private_daemon, int *ret_stop_fd)
+static int prepare_signals(bool private_daemon, int *ret_signal_fd)
 {
-    struct sigaction stop = { .sa_handler = on_stop_signal, .sa_flags = SA_RESTART };
+    struct sigaction tell = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
     struct sigaction ignore = { .sa_handler = SIG_IGN };
     int ends[2];
 
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
-    *ret_stop_fd = ends[0];
-    stop_pipe_fd = ends[1];
+    *ret_signal_fd = ends[0];
+    signal_pipe_fd = ends[1];
     (void)fcntl(ends[1], F_SETFL, O_NONBLOCK);
-    (void)sigaction(SIGTERM, &stop, NULL);
+    (void)sigaction(SIGTERM, &tell, NULL);
     (void)sigaction(SIGPIPE, &ignore, NULL);
     (void)sigaction(SIGXFSZ, &ignore, NULL);
-    (void)sigaction(SIGHUP, &ignore, NULL);
+    (void)sigaction(SIGHUP, private_daemon ? &ignore : &tell, NULL);
     if (private_daemon) {
         (void)sigaction(SIGINT, &ignore, NULL);
         (void)sigaction(SIGQUIT, &ignore, NULL);
         (void)sigaction(SIGTSTP, &ignore, NULL);
     } else {
-        (void)sigaction(SIGINT, &stop, NULL);
+        (void)sigaction(SIGINT, &tell, NULL);
     }
     return 0;
 }
 
-static int run(struct config *config, const struct arguments *args)
+static int run(const struct config *config, struct arguments *args)
 {
     static struct daemon daemon_object; /* too large for a stack; reached from here only */
     struct daemon_options options = { .listen_fd = -1, .serve_fd = args->serve_fd };
     struct ring_trouble trouble = { 0 };
-    struct service service = { 0 };
-    bool ours = false;
+    static struct service service;    /* as long as the daemon */
+    char path[CONFIG_PATH_ROOM] = ""; /* of a socket of our own */
     int r;
 
     options.conns_max = raise_descriptor_limit(config);
@@ -367,14 +338,17 @@ static int run(struct config *config, const struct arguments *args)
                  config->workers);
     if (args->serve_fd < 0) {
         (void)service_init(&service); /* an address we cannot speak to: nobody is told */
-        r = open_listener(config, &ours, &options.listen_fd);
+        r = open_listener(config, path, &options.listen_fd);
         if (r)
             return r;
+        options.is_activated = !path[0];
+        options.service = &service;
+        options.source = (struct daemon_source){ .read = read_settings, .ctx = args };
     } else {
         /* The ring waits for a socket by itself; with O_NONBLOCK it would say EAGAIN. */
         (void)fcntl(args->serve_fd, F_SETFL, 0);
     }
-    r = prepare_signals(args->serve_fd >= 0, &options.stop_fd);
+    r = prepare_signals(args->serve_fd >= 0, &options.signal_fd);
     if (r == 0)
         r = daemon_init(&daemon_object, config, &options, &trouble);
     if (r < 0) {
@@ -385,19 +359,15 @@ static int run(struct config *config, const struct arguments *args)
     log_line(LOG_LEVEL_INFO, "hauld %s: %s; up to %u connections", HAUL_VERSION,
              ring_tier(daemon_object.ring), options.conns_max);
     if (args->serve_fd < 0)
-        log_line(LOG_LEVEL_NOTICE, "ready%s%s", ours ? " on " : "",
-                 ours ? config->socket_path : "");
-    (void)service_notify(&service, "READY=1\nSTATUS=ready, up to %u connections",
-                         options.conns_max);
+        log_line(LOG_LEVEL_NOTICE, "ready%s%s", path[0] ? " on " : "", path);
     r = daemon_run(&daemon_object);
     if (r < 0)
         log_line(LOG_LEVEL_ERR, "the ring failed: %s", strerror(-r));
-    (void)service_notify(&service, "STOPPING=1");
     daemon_deinit(&daemon_object);
     r = r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 out:
-    if (ours)
-        (void)unlink(config->socket_path);
+    if (path[0])
+        (void)unlink(path);
     return r;
 }
 
@@ -417,12 +387,12 @@ static int print_config(const struct config *config)
 int main(int argc, char **argv)
 {
     struct arguments args = { .serve_fd = -1 };
-    const char *overrides[2] = { NULL, NULL };
-    struct config config;
+    struct config_trouble trouble;
+    static struct config config; /* too large for a stack */
     int code, r;
 
     while ((code = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-        r = take_option(code == 'h' ? OPTION_HELP : code, &args, overrides);
+        r = take_option(code == 'h' ? OPTION_HELP : code, &args);
         if (r >= 0)
             return r;
     }
@@ -431,19 +401,18 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     config_init_defaults(&config);
-    r = read_config(&config, &args);
-    if (r == 0 && overrides[0])
-        r = set_from_argv(&config, "Workers", overrides[0], "--workers");
-    if (r == 0 && overrides[1])
-        r = set_from_argv(&config, "LogLevel", overrides[1], "--log-level");
-    if (r == 0 && args.socket_path)
-        r = set_from_argv(&config, "Socket", args.socket_path, "--socket");
-    if (r)
-        return r;
+    if (apply_overrides(&args, &config, &trouble) != CONFIG_OK) {
+        fprintf(stderr, "hauld: %s\n", trouble.text);
+        return EXIT_USAGE;
+    }
+    if (read_settings(&args, &config, &trouble) != CONFIG_OK) {
+        fprintf(stderr, "hauld: %s\n", trouble.text);
+        return EXIT_CONFIG;
+    }
     if (args.check_config)
         return EXIT_SUCCESS;
     if (args.print_config)
         return print_config(&config);
-    log_init(args.quiet ? LOG_LEVEL_ERR : (enum log_level)config.log_level);
+    log_init((enum log_level)config.log_level);
     return run(&config, &args);
 }

@@ -140,6 +140,13 @@ static void pool_on_idle_timer(struct timer *timer, uint64_t now_ns)
     }
 }
 
+void pool_change_idle_timeout(struct pool *pool, uint64_t timeout_ns)
+{
+    pool->options.idle_timeout_ns = timeout_ns;
+    if (pool->idle_count)
+        timers_arm(pool->timers, &pool->idle_timer, ring_now_ns(pool->ring));
+}
+
 static void pool_keep_idle(struct pool *pool, struct pool_route *route, struct conn *conn)
 {
     conn->route = route;

@@ -95,6 +95,9 @@ void pool_cancel(struct pool *pool, struct pool_lease *lease);
 /* Ends a lease. The conn is kept if reuse is set and it is quiet, else closed. */
 void pool_release(struct pool *pool, struct pool_lease *lease, struct conn *conn, bool reuse);
 
+/* Of the connections that are idle now too. */
+void pool_change_idle_timeout(struct pool *pool, uint64_t timeout_ns);
+
 /* Closes what is idle and takes no new work; it is over when pool_is_closed. */
 void pool_close(struct pool *pool);
 bool pool_is_closed(const struct pool *pool);

@@ -20,7 +20,38 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LISTEN_FD_FIRST 3 /* SD_LISTEN_FDS_START */
+#define LISTEN_FD_FIRST 3              /* SD_LISTEN_FDS_START */
+#define INTERVAL_US_MAX 1000000000000l /* eleven days: never */
+
+/* A decimal number and nothing else. */
+static bool parse_number(const char *text, long *ret_number)
+{
+    char *end;
+    long number;
+
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    number = strtol(text, &end, 10);
+    if (errno != 0 || *end != '\0')
+        return false;
+    *ret_number = number;
+    return true;
+}
+
+/* 0: no watchdog, or another process's. */
+static uint64_t take_watchdog(void)
+{
+    const char *interval_text = getenv("WATCHDOG_USEC"), *pid_text = getenv("WATCHDOG_PID");
+    long interval_us = 0, pid = 0;
+
+    if (!interval_text || !parse_number(interval_text, &interval_us) ||
+        (pid_text && (!parse_number(pid_text, &pid) || pid != getpid())))
+        interval_us = 0;
+    (void)unsetenv("WATCHDOG_USEC");
+    (void)unsetenv("WATCHDOG_PID");
+    return interval_us < INTERVAL_US_MAX ? (uint64_t)interval_us * 1000 : 0;
+}
 
 int service_init(struct service *service)
 {
@@ -28,7 +59,8 @@ int service_init(struct service *service)
     size_t bytes;
     int r = 0;
 
-    *service = (struct service){ .notify_address.sun_family = AF_UNIX };
+    *service =
+        (struct service){ .notify_address.sun_family = AF_UNIX, .watchdog_ns = take_watchdog() };
     if (!path)
         return 0;
     bytes = strlen(path);
@@ -56,22 +88,6 @@ refuse(struct service_trouble *ret_trouble, const char *format, ...)
     (void)vsnprintf(ret_trouble->text, sizeof(ret_trouble->text), format, arguments);
     va_end(arguments);
     return SERVICE_LISTEN_REFUSED;
-}
-
-/* A decimal number and nothing else. */
-static bool parse_number(const char *text, long *ret_number)
-{
-    char *end;
-    long number;
-
-    if (text[0] < '0' || text[0] > '9')
-        return false;
-    errno = 0;
-    number = strtol(text, &end, 10);
-    if (errno != 0 || *end != '\0')
-        return false;
-    *ret_number = number;
-    return true;
 }
 
 static enum service_listen check_listener(int fd, struct service_trouble *ret_trouble)

@@ -7,12 +7,14 @@
 #ifndef HAULD_SERVICE_H
 #define HAULD_SERVICE_H
 
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 struct service {
     struct sockaddr_un notify_address;
     socklen_t notify_bytes; /* 0: nobody wants to know */
+    uint64_t watchdog_ns;   /* it wants to hear WATCHDOG=1 at least so often; 0 = it does not */
 };
 
 enum service_listen {
@@ -26,8 +28,9 @@ struct service_trouble {
     char text[256]; /* one line without a full stop */
 };
 
-/* Takes NOTIFY_SOCKET out of the environment. Returns 0, or -EINVAL when it is set to an address we
- * cannot speak to (then nobody is notified). Call before threads, as the next one. */
+/* Takes NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID (sd_watchdog_enabled(3)) out of the
+ * environment. Returns 0, or -EINVAL when the address is none we can speak to (then nobody is
+ * notified). Call before threads, as the next one. */
 int service_init(struct service *service);
 
 /* Takes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES out of the environment, and the socket they

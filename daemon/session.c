@@ -183,6 +183,22 @@ static void session_cancel_work(struct session *s)
     }
 }
 
+static bool session_has_open_batch(const struct session *s)
+{
+    for (struct list *at = s->batches.next; at != &s->batches; at = at->next)
+        if (!container_of(at, struct batch, link)->ended)
+            return true;
+    return false;
+}
+
+/* Nothing more is to come of it. */
+static bool session_is_over(const struct session *s)
+{
+    bool ends = s->input_ended || s->leaving || (s->draining && !session_has_open_batch(s));
+
+    return ends && s->items.count == 0 && outbox_is_empty(&s->outbox);
+}
+
 /* The work of a live session: bodies, new starts, batches that are done. */
 static void session_work_live(struct session *s)
 {
@@ -196,7 +212,7 @@ static void session_work_live(struct session *s)
     session_finish_batches(s);
     session_arm_input(s);
     session_watch_output(s);
-    if ((s->input_ended || s->draining) && s->items.count == 0 && outbox_is_empty(&s->outbox))
+    if (session_is_over(s))
         session_close(s);
     else if (more)
         session_wake(s);
@@ -255,19 +271,30 @@ static void session_on_slow_timer(struct timer *timer, uint64_t now_ns)
 void session_drain(struct session *s)
 {
     const struct wire_goaway goaway = { .fixed_bytes = sizeof(goaway) };
-    char *out;
+    char *out = NULL;
 
-    if (s->state != SESSION_STREAM) {
-        session_close(s);
+    if (s->draining)
         return;
-    }
-    out = outbox_reserve(&s->outbox, sizeof(struct wire_header) + sizeof(goaway));
+    s->draining = true;
+    if (s->state == SESSION_STREAM)
+        out = outbox_reserve(&s->outbox, sizeof(struct wire_header) + sizeof(goaway));
     if (out)
         message_encode_fixed(out, WIRE_GOAWAY, 0, 0, &goaway, sizeof(goaway));
-    s->draining = true;
+    session_wake(s);
+}
+
+void session_leave(struct session *s)
+{
+    session_drain(s);
+    s->leaving = true;
+    session_wake(s);
+}
+
+void session_stop(struct session *s)
+{
+    session_leave(s);
     for (struct list *at = s->batches.next; at != &s->batches; at = at->next)
         batch_cancel(container_of(at, struct batch, link), FAULT_CANCELLED_DAEMON);
-    session_wake(s);
 }
 
 void session_release_planned(struct session *s, uint64_t now_ns)

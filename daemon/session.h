@@ -45,6 +45,7 @@ struct session {
     uint8_t state;       /* enum session_state */
     bool input_ended;    /* the client has shut its writing half */
     bool draining;       /* the daemon is stopping: nothing new is admitted */
+    bool leaving;        /* and it closes without waiting for the end of a batch */
     bool work_cancelled; /* with REFUSED and CLOSING */
     bool has_unwanted;   /* a body waits whose item has ended without it */
     struct ring_op recv_op;
@@ -79,8 +80,15 @@ int session_open(struct sessions *sessions, int fd);
 /* Gives up: items are cancelled, the connection is closed, on_gone follows. */
 void session_close(struct session *session);
 
-/* The daemon stops: says GOAWAY, cancels what runs, closes when the results are read. */
+/* The daemon stops: says GOAWAY and admits nothing new. Closes when its batches have ended, what
+ * was admitted is done and its results are read. */
 void session_drain(struct session *session);
+
+/* Likewise, and closes as soon as nothing runs, though the client has batches open. */
+void session_leave(struct session *session);
+
+/* Likewise, and what runs ends as cancelled/daemon. */
+void session_stop(struct session *session);
 
 /* Starts items whose planned time has come. */
 void session_release_planned(struct session *session, uint64_t now_ns);

@@ -33,7 +33,7 @@ LEVELS = {
         'public_suffix': 4, 'basic': 4,
         'request': 5, 'response': 5, 'decode': 5, 'redirect': 5, 'retry': 5, 'cookies': 5,
         'governor': 5, 'profile': 5, 'tls': 5, 'tunnel': 5, 'proxy': 5,
-        'ring': 6, 'log': 6, 'service': 6, 'listen_socket': 6,
+        'config_files': 6, 'ring': 6, 'log': 6, 'service': 6, 'listen_socket': 6,
         'resolve': 7, 'writer': 7, 'conn': 7, 'outbox': 7, 'upload': 7,
         'dial': 8, 'pool': 8, 'mailbox': 8, 'sink': 8, 'body': 8, 'source': 8,
         'exchange': 9, 'store': 9,
@@ -103,6 +103,7 @@ ALLOWED_CALLS = {
     ('listen_socket', 'close'): 'the same',
     ('main', 'write'): 'the stop pipe, in the signal handler',
     ('main', 'getenv'): 'XDG_RUNTIME_DIR',
+    ('config_files', 'getenv'): "a user's own folder",
 }
 
 MALLOC_CALLS = 'malloc calloc realloc reallocarray strdup strndup aligned_alloc'.split()

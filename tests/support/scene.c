@@ -225,7 +225,7 @@ void daemon_stops(struct scene *t)
 
     for (at = t->sessions.all.next; at != &t->sessions.all; at = next) {
         next = at->next;
-        session_drain(container_of(at, struct session, link));
+        session_stop(container_of(at, struct session, link));
     }
     engine_close(&t->engine);
     scene_settle(t);

@@ -17,9 +17,9 @@ NO_REUSE = 4        # of a profile: connections are closed behind a response
 ERRORS = {1: "MALFORMED", 2: "TYPE", 3: "RESERVED", 4: "UNKNOWN_ID", 5: "DUPLICATE", 6: "SLOTS",
           7: "FDS", 8: "TIMEOUT", 9: "SLOW", 10: "LIMIT"}
 FAULTS = {0: None, 1: "input/url", 2: "input/scheme", 3: "input/argument", 4: "input/too_big",
-          5: "policy/denied", 6: "admission/busy", 11: "connect/refused", 24: "timeout/total",
-          25: "http/empty", 34: "sink/write", 35: "sink/slow", 36: "cancelled/client",
-          38: "local/no_descriptors"}
+          5: "policy/denied", 6: "admission/busy", 8: "admission/draining", 11: "connect/refused",
+          24: "timeout/total", 25: "http/empty", 34: "sink/write", 35: "sink/slow",
+          36: "cancelled/client", 38: "local/no_descriptors"}
 
 
 def frame(kind, ident, payload=b"", flags=0, fd_count=0, length=None):

@@ -7,11 +7,13 @@ import signal
 import socket
 import stat
 import subprocess
+import time
 
 import pytest
 
+from origin import expect_request, hang
 from support import (TOP, WAIT_S, clean_env, end_group, find_binary, poll_until, run_haul,
-                     short_dir)
+                     short_dir, spawn_haul)
 
 
 class Listening:
@@ -113,6 +115,74 @@ def test_says_ready_once_it_accepts_and_stopping_when_it_stops(is_abstract):
             assert "STOPPING=1" in read_notices(manager, "STOPPING=1")
             assert process.wait(WAIT_S) == 0
             assert not os.path.exists(path)
+
+
+def service_options(folder, manager, **more):
+    manager.bind(f"{folder}/notify")
+    return {"env": clean_env(NOTIFY_SOCKET=f"{folder}/notify", **more)}
+
+
+def test_the_watchdog_hears_of_a_loop_that_turns_and_of_no_other():
+    """The manager would end it for its silence; here it is only listened to."""
+    with short_dir() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        options = service_options(folder, manager, WATCHDOG_USEC="400000")
+        with started([find_binary("hauld"), "--socket", f"{folder}/s"], **options) as process:
+            read_notices(manager, "READY=1")
+            for _ in range(3):
+                assert "STATUS=ready: 0 clients, 0 items" in read_notices(manager, "WATCHDOG=1")
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(0.1)
+            manager.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    manager.recv(4096)
+            manager.settimeout(1)
+            with pytest.raises(socket.timeout):
+                manager.recv(4096)
+            process.send_signal(signal.SIGCONT)
+            read_notices(manager, "WATCHDOG=1")
+
+
+@pytest.mark.parametrize("more", [{}, {"WATCHDOG_USEC": "100000", "WATCHDOG_PID": "1"},
+                                  {"WATCHDOG_USEC": "soon"}], ids=["none", "another", "nonsense"])
+def test_without_a_watchdog_of_its_own_it_is_silent(more):
+    with short_dir() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        options = service_options(folder, manager, **more)
+        with started([find_binary("hauld"), "--socket", f"{folder}/s"], **options):
+            read_notices(manager, "READY=1")
+            manager.settimeout(0.5)
+            with pytest.raises(socket.timeout):
+                manager.recv(4096)
+
+
+def test_a_drain_asks_the_manager_for_more_time(start_origin):
+    origin = start_origin([expect_request(), hang()])
+    with short_dir() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        options = service_options(folder, manager)
+        with started([find_binary("hauld"), "--socket", f"{folder}/s"], **options) as process:
+            read_notices(manager, "READY=1")
+            haul = spawn_haul("get", origin.url(), daemon=Listening(folder / "s"))
+            try:
+                poll_until(lambda: origin.requests, "the request is at the origin")
+                process.send_signal(signal.SIGTERM)
+                text = read_notices(manager, "EXTEND_TIMEOUT_USEC=")
+                assert "STOPPING=1" in text and "STATUS=draining: 1 clients, 1 items" in text
+            finally:
+                end_group(haul)
+            assert process.wait(WAIT_S) == 0
+
+
+def test_it_leaves_when_nobody_has_used_it_for_a_while(origin):
+    """And its socket stays, for the manager to start it again."""
+    with short_dir() as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "s"))
+        listener.listen(16)
+        (folder / "conf").write_text("IdleExit=300ms\n")
+        command, options = with_inherited(listener, args=["--config", str(folder / "conf")])
+        with started(command, **options) as process:
+            run_haul("get", origin.url(), daemon=Listening(folder / "s")).expect(0)
+            assert process.wait(WAIT_S) == 0
+        assert (folder / "s").exists()
 
 
 def test_sigterm_ends_it_with_0_though_a_client_is_there():

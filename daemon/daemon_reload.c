@@ -1,0 +1,56 @@
+/*
+ * daemon_reload.c - other settings while it runs.
+ *
+ * Most settings are read where they are used, from d->config; what others have copied they are told
+ * again. Items that were admitted keep the times they were admitted with.
+ */
+#include "daemon_internal.h"
+
+#include "log.h"
+
+static void daemon_apply(struct daemon *d, const struct config *next)
+{
+    struct engine_options options;
+
+    d->config = *next;
+    options = daemon_engine_options(d);
+    engine_change(&d->engine, &options);
+    if (d->listener.ring)
+        listener_change_max(&d->listener, next->sessions_max);
+    log_set_level((enum log_level)next->log_level);
+    daemon_watch_idle(d);
+}
+
+/* What cannot change is as it was; it is said, as somebody expects otherwise. */
+static void keep_fixed(const struct config *now, struct config *next)
+{
+    const char *key;
+
+    while ((key = config_find_fixed(now, next))) {
+        log_line(LOG_LEVEL_WARNING, "%s= changes with the next start of hauld", key);
+        config_keep(next, now, key);
+    }
+}
+
+bool daemon_reload(struct daemon *d, struct config_trouble *ret_trouble)
+{
+    static struct config next; /* too large for a stack */
+    enum config_verdict verdict;
+
+    *ret_trouble = (struct config_trouble){ "" };
+    if (!d->source.read) {
+        strcpy(ret_trouble->text, "a private hauld reads its settings once");
+        return false;
+    }
+    daemon_tell_reloading(d);
+    verdict = d->source.read(d->source.ctx, &next, ret_trouble);
+    if (verdict == CONFIG_OK) {
+        keep_fixed(&d->config, &next);
+        daemon_apply(d, &next);
+        log_line(LOG_LEVEL_NOTICE, "reloaded");
+    } else {
+        log_line(LOG_LEVEL_ERR, "not reloaded, all is as it was: %s", ret_trouble->text);
+    }
+    daemon_tell_ready(d);
+    return verdict == CONFIG_OK;
+}
