@@ -10,19 +10,7 @@
 #ifndef HAUL_RESAMPLE_H
 #define HAUL_RESAMPLE_H
 
-#include "report.h"
-
-enum figure {
-    FIGURE_MEAN,
-    FIGURE_P50,
-    FIGURE_P90,
-    FIGURE_P95,
-    FIGURE_P99,
-    FIGURE_P99_9,
-    FIGURE_RATE,
-    FIGURE_ERRORS,
-    FIGURE_COUNT
-};
+#include "figure.h"
 
 /* Five blocks can be drawn in 126 ways: the least with which 2.5 % can be told from none. */
 #define RESAMPLE_SECONDS_MIN 5u
@@ -34,15 +22,12 @@ struct estimate {
 };
 
 struct resample {
-    struct estimate
-        figures[FIGURE_COUNT]; /* of response times; a closed loop's are service times */
-    unsigned seconds;          /* whole ones, that could be drawn */
-    bool can_tell;             /* they are enough */
+    struct estimate estimates[FIGURES_MAX]; /* of the figures, in their order */
+    unsigned seconds;                       /* whole ones, that could be drawn */
+    bool can_tell;                          /* they are enough */
 };
 
 /* 0, -ENOMEM, or -EINVAL when the histograms of the seconds cannot be read. */
-int resample_run(const struct report *report, struct resample *ret);
-
-const char *figure_name(enum figure figure); /* "p99.9" */
+int resample_run(const struct report *report, const struct figures *figures, struct resample *ret);
 
 #endif

@@ -180,7 +180,25 @@ def test_more_seconds_than_blocks_are_compared(run_of):
     assert set(shown(run).values()) == {"no difference shown"}
 
 
-@pytest.mark.parametrize("bound", ["p99", "p99>10%", "p99<+10%", "p99>+", "p99>+%", "p98>+10%",
+def test_any_percentile_can_have_a_bound(run_of):
+    a = run_of("a", QUICK)
+    run = compare(a, a, "--fail-if", "p75>+5%", "--fail-if", "p75.0>+1ms", "--fail-if",
+                  "p98.5>+1%", "--fail-if", "p99.99>+1ms").expect(0)
+    names = [line.split()[0] for line in run.out.decode().splitlines() if line.count("[") == 2]
+    assert names == ["mean", "p50", "p75", "p90", "p95", "p98.5", "p99", "p99.9", "p99.99", "rate",
+                     "errors"]
+
+
+def test_as_many_bounds_as_have_room_are_judged(run_of):
+    a = run_of("a", QUICK)
+    gates = [word for i in range(32) for word in ("--fail-if", f"p{i + 50.5}>+10%")]
+    run = compare(a, a, *gates).expect(0)
+    assert len(shown(run)) == 8 + 32 and run.out.decode().count(": kept (") == 32
+    assert "at most 32" in compare(a, a, *gates, "--fail-if", "p50>+1%").expect(2).err
+
+
+@pytest.mark.parametrize("bound", ["p99", "p99>10%", "p99<+10%", "p99>+", "p99>+%", "p100>+10%",
+                                   "p0>+10%", "p>+10%", "p9x>+10%", "p99.9.9>+10%", "max>+10%",
                                    "errors>+5ms", "rate<-5ms", "p99>+10/s%", "",
                                    ">+10%", "p99>+-10%", "p99>+nan%"])
 def test_a_bound_that_is_none_is_refused(bound):
