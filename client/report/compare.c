@@ -17,7 +17,7 @@ int compare_run(struct compare *compare)
 
 static bool is_below(const struct estimate *a, const struct estimate *b)
 {
-    return a->high < b->low && b->value - a->value > RESOLUTION * b->value;
+    return !a->is_open && a->high < b->low && b->value - a->value > RESOLUTION * b->value;
 }
 
 enum compare_shown compare_shown(const struct compare *compare, size_t index)

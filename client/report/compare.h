@@ -1,10 +1,10 @@
 /*
  * compare.h - two runs side by side: what differs, and whether that is more than chance.
  *
- * A difference is shown when the intervals of both runs (resample.h) do not touch. Of runs of few
- * seconds those are too narrow: pairs of equal runs of 6 to 10 s showed a difference in some figure
- * one time in five to eight (simulated). A run of too few seconds has none, and nothing can be
- * told.
+ * A difference is shown when the intervals of both runs (resample.h) do not touch. That is a harder
+ * test than the 5 % of one interval, and has to be: a comparison has many figures, and any of them
+ * would raise the alarm. An interval without an upper end reaches over everything above it. A run
+ * of too few seconds has no intervals, and nothing can be told.
  */
 #ifndef HAUL_COMPARE_H
 #define HAUL_COMPARE_H

@@ -44,7 +44,8 @@ static void put_estimate(struct text *out, enum figure_kind kind, const struct e
     (void)figure_text(kind, estimate->low, low, sizeof(low));
     (void)figure_text(kind, estimate->high, high, sizeof(high));
     if (has_interval)
-        (void)snprintf(cell, sizeof(cell), "%s [%s %s]", value, low, high);
+        (void)snprintf(cell, sizeof(cell), "%s [%s %s]", value, low,
+                       estimate->is_open ? "..." : high);
     else
         (void)snprintf(cell, sizeof(cell), "%s", value);
     text_put_format(out, "  %-*s", CELL_WIDTH, cell);
@@ -204,6 +205,27 @@ static void put_rows(struct text *out, const struct compare *compare)
     text_put_char(out, '\n');
 }
 
+static void put_open(struct text *out, const struct compare *compare)
+{
+    bool is_first = true;
+
+    for (size_t i = 0; i < compare->figures.count; i++) {
+        bool is_a = compare->a_figures.estimates[i].is_open;
+        bool is_b = compare->b_figures.estimates[i].is_open;
+
+        if (!is_a && !is_b)
+            continue;
+        text_put_format(out, "%s%s of %s", is_first ? "no upper end: too few requests for " : ", ",
+                        compare->figures.rows[i].name,
+                        is_a && is_b ? "A and B"
+                        : is_a       ? "A"
+                                     : "B");
+        is_first = false;
+    }
+    if (!is_first)
+        text_put_char(out, '\n');
+}
+
 void compare_write_text(struct text *out, const struct compare *compare, const struct gate *gates,
                         size_t gates_count)
 {
@@ -211,6 +233,7 @@ void compare_write_text(struct text *out, const struct compare *compare, const s
     put_run(out, "B", compare->b_path, compare->b);
     put_unlike(out, compare);
     put_rows(out, compare);
+    put_open(out, compare);
     put_conclusion(out, compare);
     text_put_char(out, '\n');
     put_gates(out, compare, gates, gates_count);
@@ -226,7 +249,7 @@ static void put_json_estimate(struct text *out, const char *key, const struct es
     text_put_double(out, estimate->low);
     text_put_literal(out, ",\"high\":");
     text_put_double(out, estimate->high);
-    text_put_char(out, '}');
+    text_put_format(out, ",\"no_upper_end\":%s}", estimate->is_open ? "true" : "false");
 }
 
 static void put_json_run(struct text *out, const char *key, const char *path,

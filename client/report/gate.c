@@ -61,6 +61,8 @@ enum gate_verdict gate_judge(const struct gate *gate, const struct compare *comp
     case COMPARE_CANNOT_TELL:
         return GATE_UNJUDGED;
     case COMPARE_SAME:
+        if (a->is_open || b->is_open)
+            return GATE_UNJUDGED;
         return is_beyond ? GATE_NOT_SHOWN : GATE_KEPT;
     case COMPARE_MORE:
     case COMPARE_LESS:

@@ -20,7 +20,8 @@ enum gate_verdict {
     GATE_KEPT,
     GATE_FAILED,
     GATE_NOT_SHOWN, /* it is beyond the bound, but that may be chance */
-    GATE_UNJUDGED,  /* nothing can be told, or a run is INVALID */
+    GATE_UNJUDGED,  /* nothing can be told; a run is INVALID; or no difference is shown, but one of
+                     * the intervals has no upper end */
 };
 
 /* "p99>+10%", "p50>+2ms", "rate<-5%", "errors>+0.1%" (of all requests). False: it is none. */
