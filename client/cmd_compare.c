@@ -3,7 +3,7 @@
  */
 #include "verbs.h"
 
-#include "compare.h"
+#include "compare_text.h"
 #include "exits.h"
 #include "file.h"
 #include "page.h"
@@ -14,13 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define GATES_MAX 32u
+#define GATES_MAX (FIGURES_MAX - FIGURES_ALWAYS) /* each may name a figure of its own */
 
 struct two {
     struct report_file a;
     struct report_file b;
     struct compare compare;
-    struct compare_gate gates[GATES_MAX];
+    struct gate gates[GATES_MAX];
     size_t gates_count;
 };
 
@@ -41,11 +41,16 @@ static char *check_compare(const struct options *options, struct two *two)
                               options->report.values[i]);
     if (options->fail_if.count > GATES_MAX)
         return why_format("--fail-if: at most %u of them", GATES_MAX);
-    for (size_t i = 0; i < options->fail_if.count; i++)
-        if (!compare_gate_parse(options->fail_if.values[i], &two->gates[two->gates_count++]))
-            return why_format("--fail-if takes a change of mean, p50, p90, p95, p99, p99.9, rate "
-                              "or errors, as 'p99>+10%%', 'p50>+2ms' or 'rate<-5%%', not '%s'",
+    figures_init(&two->compare.figures);
+    for (size_t i = 0; i < options->fail_if.count; i++) {
+        struct gate *gate = &two->gates[two->gates_count++];
+
+        if (!gate_parse(options->fail_if.values[i], gate))
+            return why_format("--fail-if takes a change of mean, a percentile, rate or errors, as "
+                              "'p99>+10%%', 'p50>+2ms' or 'rate<-5%%', not '%s'",
                               options->fail_if.values[i]);
+        figures_add(&two->compare.figures, &gate->figure);
+    }
     return NULL;
 }
 
@@ -116,11 +121,11 @@ static enum exit_code judge(const struct two *two)
     enum exit_code exit = EXITS_OK;
 
     for (size_t i = 0; i < two->gates_count; i++) {
-        enum compare_verdict verdict = compare_judge(&two->compare, &two->gates[i]);
+        enum gate_verdict verdict = gate_judge(&two->gates[i], &two->compare);
 
-        if (verdict == COMPARE_FAILED)
+        if (verdict == GATE_FAILED)
             return EXITS_MISSED;
-        if (verdict == COMPARE_UNJUDGED)
+        if (verdict == GATE_UNJUDGED)
             exit = EXITS_INVALID;
     }
     return exit;

@@ -1,59 +1,62 @@
 /*
  * compare_text.c - both runs side by side, as text or as JSON.
  */
-#include "compare.h"
+#include "compare_text.h"
+
 #include "units.h"
 
 #include <math.h>
 #include <stdio.h>
 
-#define CELL_BYTES 80u
+#define CELL_BYTES 128u
 #define CELL_WIDTH 28
+#define NAME_WIDTH 6 /* at least */
 
 static const char *const gate_words[] = {
-    [COMPARE_KEPT] = "kept",
-    [COMPARE_FAILED] = "FAILED",
-    [COMPARE_NOT_SHOWN] = "not shown: the intervals touch; longer runs would tell",
-    [COMPARE_UNJUDGED] = "cannot be judged",
+    [GATE_KEPT] = "kept",
+    [GATE_FAILED] = "FAILED",
+    [GATE_NOT_SHOWN] = "not shown: the intervals touch; longer runs would tell",
+    [GATE_UNJUDGED] = "cannot be judged",
 };
 
-static const char *figure_text(enum figure figure, double value, char *out, size_t room)
+static const char *figure_text(enum figure_kind kind, double value, char *out, size_t room)
 {
-    if (figure == FIGURE_RATE) {
+    if (kind == FIGURE_RATE) {
         char count[UNITS_TEXT_BYTES];
 
         (void)snprintf(out, room, "%s/s", units_format_count(value, count, sizeof(count)));
         return out;
     }
-    if (figure == FIGURE_ERRORS) {
+    if (kind == FIGURE_ERRORS) {
         (void)snprintf(out, room, "%.3g %%", value * 100);
         return out;
     }
     return units_format_latency((uint64_t)value, out, room);
 }
 
-static void put_estimate(struct text *out, enum figure figure, const struct resample *resample)
+static void put_estimate(struct text *out, enum figure_kind kind, const struct estimate *estimate,
+                         bool has_interval)
 {
-    const struct estimate *estimate = &resample->figures[figure];
     char value[UNITS_TEXT_BYTES + 3], low[UNITS_TEXT_BYTES + 3], high[UNITS_TEXT_BYTES + 3];
     char cell[CELL_BYTES];
 
-    (void)figure_text(figure, estimate->value, value, sizeof(value));
-    if (resample->can_tell)
-        (void)snprintf(cell, sizeof(cell), "%s [%s %s]", value,
-                       figure_text(figure, estimate->low, low, sizeof(low)),
-                       figure_text(figure, estimate->high, high, sizeof(high)));
+    (void)figure_text(kind, estimate->value, value, sizeof(value));
+    (void)figure_text(kind, estimate->low, low, sizeof(low));
+    (void)figure_text(kind, estimate->high, high, sizeof(high));
+    if (has_interval)
+        (void)snprintf(cell, sizeof(cell), "%s [%s %s]", value, low,
+                       estimate->is_open ? "..." : high);
     else
         (void)snprintf(cell, sizeof(cell), "%s", value);
     text_put_format(out, "  %-*s", CELL_WIDTH, cell);
 }
 
-static void put_change(struct text *out, enum figure figure, const struct compare *compare)
+static void put_change(struct text *out, const struct compare *compare, size_t index)
 {
-    double a = compare->a_figures.figures[figure].value;
-    double b = compare->b_figures.figures[figure].value;
+    double a = compare->a_figures.estimates[index].value;
+    double b = compare->b_figures.estimates[index].value;
 
-    if (figure == FIGURE_ERRORS)
+    if (compare->figures.rows[index].kind == FIGURE_ERRORS)
         text_put_format(out, "%+.3g points", (b - a) * 100);
     else if (a > 0)
         text_put_format(out, "%+.1f %%", (b / a - 1) * 100);
@@ -62,11 +65,11 @@ static void put_change(struct text *out, enum figure figure, const struct compar
 }
 
 /* What more of a figure means. */
-static const char *shown_word(enum figure figure, enum compare_shown shown)
+static const char *shown_word(const struct compare *compare, size_t index)
 {
-    bool is_time = figure <= FIGURE_P99_9;
+    bool is_time = figure_is_time(&compare->figures.rows[index]);
 
-    switch (shown) {
+    switch (compare_shown(compare, index)) {
     case COMPARE_MORE:
         return is_time ? "slower" : "more";
     case COMPARE_LESS:
@@ -134,14 +137,14 @@ static bool put_result(struct text *out, const struct compare *compare)
 {
     bool is_first = true;
 
-    for (unsigned i = 0; i < FIGURE_COUNT; i++) {
+    for (size_t i = 0; i < compare->figures.count; i++) {
         enum compare_shown shown = compare_shown(compare, i);
 
         if (shown != COMPARE_MORE && shown != COMPARE_LESS)
             continue;
-        text_put_format(out, "%s%s %s ", is_first ? "B differs: " : ", ", figure_name(i),
-                        shown_word(i, shown));
-        put_change(out, i, compare);
+        text_put_format(out, "%s%s %s ", is_first ? "B differs: " : ", ",
+                        compare->figures.rows[i].name, shown_word(compare, i));
+        put_change(out, compare, i);
         is_first = false;
     }
     return !is_first;
@@ -161,33 +164,76 @@ static void put_conclusion(struct text *out, const struct compare *compare)
         text_put_literal(out, "no difference shown");
 }
 
-static void put_gates(struct text *out, const struct compare *compare,
-                      const struct compare_gate *gates, size_t gates_count)
+static void put_gates(struct text *out, const struct compare *compare, const struct gate *gates,
+                      size_t gates_count)
 {
     for (size_t i = 0; i < gates_count; i++) {
         text_put_format(out, "fail-if %s: %s (", gates[i].text,
-                        gate_words[compare_judge(compare, &gates[i])]);
-        put_change(out, gates[i].figure, compare);
+                        gate_words[gate_judge(&gates[i], compare)]);
+        put_change(out, compare, figures_find(&compare->figures, &gates[i].figure));
         text_put_literal(out, ")\n");
     }
 }
 
-void compare_write_text(struct text *out, const struct compare *compare,
-                        const struct compare_gate *gates, size_t gates_count)
+static int name_width(const struct figures *figures)
+{
+    size_t width = NAME_WIDTH;
+
+    for (size_t i = 0; i < figures->count; i++)
+        if (strlen(figures->rows[i].name) > width)
+            width = strlen(figures->rows[i].name);
+    return (int)width;
+}
+
+static void put_rows(struct text *out, const struct compare *compare)
+{
+    const struct resample *a = &compare->a_figures, *b = &compare->b_figures;
+    int width = name_width(&compare->figures);
+
+    text_put_format(out, "\n%-*s  %-*s  %-*s  change\n", width, "", CELL_WIDTH, "A", CELL_WIDTH,
+                    "B");
+    for (size_t i = 0; i < compare->figures.count; i++) {
+        const struct figure *figure = &compare->figures.rows[i];
+
+        text_put_format(out, "%-*s", width, figure->name);
+        put_estimate(out, figure->kind, &a->estimates[i], a->can_tell);
+        put_estimate(out, figure->kind, &b->estimates[i], b->can_tell);
+        text_put_literal(out, "  ");
+        put_change(out, compare, i);
+        text_put_format(out, "  %s\n", shown_word(compare, i));
+    }
+    text_put_char(out, '\n');
+}
+
+static void put_open(struct text *out, const struct compare *compare)
+{
+    bool is_first = true;
+
+    for (size_t i = 0; i < compare->figures.count; i++) {
+        bool is_a = compare->a_figures.estimates[i].is_open;
+        bool is_b = compare->b_figures.estimates[i].is_open;
+
+        if (!is_a && !is_b)
+            continue;
+        text_put_format(out, "%s%s of %s", is_first ? "no upper end: too few requests for " : ", ",
+                        compare->figures.rows[i].name,
+                        is_a && is_b ? "A and B"
+                        : is_a       ? "A"
+                                     : "B");
+        is_first = false;
+    }
+    if (!is_first)
+        text_put_char(out, '\n');
+}
+
+void compare_write_text(struct text *out, const struct compare *compare, const struct gate *gates,
+                        size_t gates_count)
 {
     put_run(out, "A", compare->a_path, compare->a);
     put_run(out, "B", compare->b_path, compare->b);
     put_unlike(out, compare);
-    text_put_format(out, "\n%-6s  %-*s  %-*s  change\n", "", CELL_WIDTH, "A", CELL_WIDTH, "B");
-    for (unsigned i = 0; i < FIGURE_COUNT; i++) {
-        text_put_format(out, "%-6s", figure_name(i));
-        put_estimate(out, i, &compare->a_figures);
-        put_estimate(out, i, &compare->b_figures);
-        text_put_literal(out, "  ");
-        put_change(out, i, compare);
-        text_put_format(out, "  %s\n", shown_word(i, compare_shown(compare, i)));
-    }
-    text_put_literal(out, "\n");
+    put_rows(out, compare);
+    put_open(out, compare);
     put_conclusion(out, compare);
     text_put_char(out, '\n');
     put_gates(out, compare, gates, gates_count);
@@ -203,7 +249,7 @@ static void put_json_estimate(struct text *out, const char *key, const struct es
     text_put_double(out, estimate->low);
     text_put_literal(out, ",\"high\":");
     text_put_double(out, estimate->high);
-    text_put_char(out, '}');
+    text_put_format(out, ",\"no_upper_end\":%s}", estimate->is_open ? "true" : "false");
 }
 
 static void put_json_run(struct text *out, const char *key, const char *path,
@@ -216,29 +262,34 @@ static void put_json_run(struct text *out, const char *key, const char *path,
                     (unsigned long long)report->tally->requests, resample->seconds);
 }
 
-void compare_write_json(struct text *out, const struct compare *compare,
-                        const struct compare_gate *gates, size_t gates_count)
+void compare_write_json(struct text *out, const struct compare *compare, const struct gate *gates,
+                        size_t gates_count)
 {
-    static const char *const units[] = { [FIGURE_RATE] = "per_s", [FIGURE_ERRORS] = "share" };
+    static const char *const units[] = { [FIGURE_MEAN] = "ns",
+                                         [FIGURE_QUANTILE] = "ns",
+                                         [FIGURE_RATE] = "per_s",
+                                         [FIGURE_ERRORS] = "share" };
     struct text conclusion;
 
     text_put_literal(out, "{\"schema\":\"haul-compare\",\"schemaVersion\":1");
     put_json_run(out, "a", compare->a_path, compare->a, &compare->a_figures);
     put_json_run(out, "b", compare->b_path, compare->b, &compare->b_figures);
     text_put_literal(out, ",\"figures\":[");
-    for (unsigned i = 0; i < FIGURE_COUNT; i++) {
-        text_put_format(out, "%s{\"figure\":\"%s\",\"unit\":\"%s\"", i ? "," : "", figure_name(i),
-                        i < FIGURE_RATE ? "ns" : units[i]);
-        put_json_estimate(out, "a", &compare->a_figures.figures[i]);
-        put_json_estimate(out, "b", &compare->b_figures.figures[i]);
-        text_put_format(out, ",\"shown\":\"%s\"}", shown_word(i, compare_shown(compare, i)));
+    for (size_t i = 0; i < compare->figures.count; i++) {
+        const struct figure *figure = &compare->figures.rows[i];
+
+        text_put_format(out, "%s{\"figure\":\"%s\",\"unit\":\"%s\"", i ? "," : "", figure->name,
+                        units[figure->kind]);
+        put_json_estimate(out, "a", &compare->a_figures.estimates[i]);
+        put_json_estimate(out, "b", &compare->b_figures.estimates[i]);
+        text_put_format(out, ",\"shown\":\"%s\"}", shown_word(compare, i));
     }
     text_put_literal(out, "],\"gates\":[");
     for (size_t i = 0; i < gates_count; i++) {
         text_put_string(out, i ? ",{\"bound\":" : "{\"bound\":");
         text_put_json(out, span_of_string(gates[i].text));
         text_put_literal(out, ",\"result\":");
-        text_put_json(out, span_of_string(gate_words[compare_judge(compare, &gates[i])]));
+        text_put_json(out, span_of_string(gate_words[gate_judge(&gates[i], compare)]));
         text_put_char(out, '}');
     }
     text_init(&conclusion);
