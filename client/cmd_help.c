@@ -72,6 +72,17 @@ static bool print_verb(const char *name)
           "how much their own seconds\ndiffer. What is not beyond chance is \"no difference "
           "shown\".\n" },
         { "ping", VERB_PING, "haul ping\n\nAsks the daemon for a sign of life.\n" },
+        { "stats", VERB_STATS,
+          "haul stats [FLAGS]\n\nWhat the daemon is, has done, and may do at most.\n" },
+        { "origins", VERB_ORIGINS,
+          "haul origins [FLAGS]\n\nWho is being asked, by how many at once, and under which "
+          "limits.\n" },
+        { "inflight", VERB_INFLIGHT,
+          "haul inflight [FLAGS]\n\nWhat is under way in the daemon: all of it for root and the "
+          "daemon's own user,\nfor others their own.\n" },
+        { "reload", VERB_RELOAD, "haul reload\n\nThe daemon reads its settings again.\n" },
+        { "drain", VERB_DRAIN,
+          "haul drain\n\nThe daemon takes nothing new, finishes what it has, and ends.\n" },
         { "doctor", VERB_DOCTOR, "haul doctor\n\nChecks this machine and says what to do.\n" },
         { "version", VERB_VERSION, "haul version\n" },
         { "help", VERB_HELP, "haul help [VERB]\n" },
@@ -81,7 +92,7 @@ static bool print_verb(const char *name)
         if (strcmp(rows[i].name, name) != 0)
             continue;
         fputs(rows[i].usage, stdout);
-        if (rows[i].verb & (VERB_REQUEST | VERB_REPORT | VERB_COMPARE)) {
+        if (rows[i].verb & (VERB_REQUEST | VERB_REPORT | VERB_COMPARE | VERB_LOOK)) {
             puts("\nFlags:");
             print_flags(rows[i].verb, false);
         }

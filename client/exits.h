@@ -11,10 +11,12 @@ enum exit_code {
     EXITS_INVALID = 3, /* --strict: the figures are not to be believed */
     EXITS_UNREACHABLE = 4,
     EXITS_MISSED = 5,  /* a bound of --slo */
+    EXITS_REFUSED = 7, /* by the daemon's policy */
     EXITS_OUTPUT = 23, /* of get: curl's "write error" */
     EXITS_NO_MEMORY = 27,
     EXITS_CANCELLED = 42,
     EXITS_NO_IO_URING = 69,
+    EXITS_CONFIG = 78, /* the daemon's is bad */
     EXITS_INTERRUPTED = 130,
 };
 

@@ -40,6 +40,16 @@ static int run(const struct command *command)
         return cmd_compare(command);
     case VERB_PING:
         return cmd_ping(command);
+    case VERB_STATS:
+        return cmd_stats(command);
+    case VERB_ORIGINS:
+        return cmd_origins(command);
+    case VERB_INFLIGHT:
+        return cmd_inflight(command);
+    case VERB_RELOAD:
+        return cmd_reload(command);
+    case VERB_DRAIN:
+        return cmd_drain(command);
     case VERB_DOCTOR:
         return cmd_doctor(command);
     case VERB_VERSION:

@@ -22,15 +22,16 @@ struct verb_row {
 };
 
 static const struct verb_row verbs[] = {
-    { "get", VERB_GET },       { "batch", VERB_BATCH },     { "bench", VERB_BENCH },
-    { "report", VERB_REPORT }, { "compare", VERB_COMPARE }, { "ping", VERB_PING },
-    { "doctor", VERB_DOCTOR }, { "version", VERB_VERSION }, { "help", VERB_HELP },
+    { "get", VERB_GET },         { "batch", VERB_BATCH },     { "bench", VERB_BENCH },
+    { "report", VERB_REPORT },   { "compare", VERB_COMPARE }, { "ping", VERB_PING },
+    { "stats", VERB_STATS },     { "origins", VERB_ORIGINS }, { "inflight", VERB_INFLIGHT },
+    { "reload", VERB_RELOAD },   { "drain", VERB_DRAIN },     { "doctor", VERB_DOCTOR },
+    { "version", VERB_VERSION }, { "help", VERB_HELP },
 };
 
 static const char *const verbs_later[] = {
-    "top",   "stats",      "origins",    "inflight", "metrics", "reload",
-    "drain", "introspect", "completion", "submit",   "jobs",    "status",
-    "wait",  "watch",      "results",    "cancel",   "retry",   "remove",
+    "top",  "metrics", "introspect", "completion", "submit", "jobs",   "status",
+    "wait", "watch",   "results",    "cancel",     "retry",  "remove",
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

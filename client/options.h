@@ -24,11 +24,18 @@ enum verb {
     VERB_BENCH = 1 << 6,
     VERB_REPORT = 1 << 7,
     VERB_COMPARE = 1 << 8,
+    VERB_STATS = 1 << 9,
+    VERB_ORIGINS = 1 << 10,
+    VERB_INFLIGHT = 1 << 11,
+    VERB_RELOAD = 1 << 12,
+    VERB_DRAIN = 1 << 13,
 };
 #define VERB_FETCH (VERB_GET | VERB_BATCH)
-#define VERB_REQUEST (VERB_FETCH | VERB_BENCH) /* those that make requests */
+#define VERB_REQUEST (VERB_FETCH | VERB_BENCH)                /* those that make requests */
+#define VERB_LOOK (VERB_STATS | VERB_ORIGINS | VERB_INFLIGHT) /* into the daemon */
 #define VERB_ANY                                                                                   \
-    (VERB_REQUEST | VERB_PING | VERB_DOCTOR | VERB_VERSION | VERB_HELP | VERB_REPORT | VERB_COMPARE)
+    (VERB_REQUEST | VERB_PING | VERB_DOCTOR | VERB_VERSION | VERB_HELP | VERB_REPORT |             \
+     VERB_COMPARE | VERB_LOOK | VERB_RELOAD | VERB_DRAIN)
 
 enum records_mode {
     RECORDS_DEFAULT, /* all for batch, none for get */
@@ -117,6 +124,7 @@ struct options {
     /* retry */
     const char *retry;
     uint64_t retry_delay_ns;
+    uint64_t slower_ns; /* of inflight */
     uint64_t retry_max_time_ns;
     const char *retry_on;
     bool retry_all_methods;

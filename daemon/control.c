@@ -2,18 +2,43 @@
  * control.c - a table of Varlink methods.
  *
  * Adding a method: (1) its line in the interface below, (2) a handler, (3) a row in control_init,
- * (4) PROTOCOL.md.
+ * (4) PROTOCOL.md. Who calls is struct ucred, as the session knows its peer.
  */
 #include "control.h"
 
+#include <sys/socket.h>
+
 static const struct varlink_interface control_interfaces[] = {
     { .name = "io.haul.Manager",
-      .description = "# Looks after the daemon.\n"
-                     "interface io.haul.Manager\n"
-                     "\n"
-                     "# What runs here, under which bounds, and what it has done so far.\n"
-                     "method Describe() -> (version: string, pid: int, uptime_ns: int,\n"
-                     "  ring: object, limits: object, counters: object)\n" },
+      .description =
+          "# Looks after the daemon.\n"
+          "interface io.haul.Manager\n"
+          "\n"
+          "# What runs here, under which bounds, and what it has done so far.\n"
+          "method Describe() -> (version: string, pid: int, uptime_ns: int,\n"
+          "  ring: object, limits: object, counters: object)\n"
+          "\n"
+          "# Origins that are in use or remembered; at most 1000.\n"
+          "type Origin (origin: string, active: int, waiting: int, active_max: int,\n"
+          "  rate_per_s: float, cooling_ns: int)\n"
+          "method Origins() -> (origins: []Origin, complete: bool)\n"
+          "\n"
+          "# Items that have begun at least so long ago; at most 1000. A caller that may not "
+          "operate\n"
+          "# the daemon sees those of its own user.\n"
+          "type Item (id: int, url: string, uid: int, state: string, age_ns: int, attempts: int,\n"
+          "  redirects: int)\n"
+          "method Inflight(slower_ns: ?int) -> (items: []Item, complete: bool)\n"
+          "\n"
+          "# Reads the settings again. For root and the daemon's own user, as the next.\n"
+          "method Reload() -> ()\n"
+          "\n"
+          "# What was admitted may end, then the daemon does.\n"
+          "method Drain() -> (clients: int, items: int, time_ns: int)\n"
+          "\n"
+          "error PermissionDenied ()\n"
+          "# All is as it was.\n"
+          "error ConfigInvalid (reason: string)\n" },
     { .name = "io.haul.Stream",
       .description = "# The binary stream for batches, see PROTOCOL.md.\n"
                      "interface io.haul.Stream\n"
@@ -36,6 +61,72 @@ static void control_on_describe(void *ctx, const struct varlink_call *call,
     (void)call; /* no parameters */
     reply->parameters = yyjson_mut_obj(reply->doc);
     control->ops.describe(control->ops.ctx, reply->doc, reply->parameters);
+}
+
+static void control_on_origins(void *ctx, const struct varlink_call *call,
+                               struct varlink_reply *reply)
+{
+    const struct control *control = ctx;
+
+    (void)call; /* no parameters */
+    reply->parameters = yyjson_mut_obj(reply->doc);
+    control->ops.origins(control->ops.ctx, reply->doc, reply->parameters);
+}
+
+/* Whoever could end or trace the process anyway. */
+static bool may_operate(const struct control *control, const struct varlink_call *call)
+{
+    const struct ucred *caller = call->caller;
+
+    return caller && (caller->uid == 0 || caller->uid == control->ops.uid);
+}
+
+static void control_on_inflight(void *ctx, const struct varlink_call *call,
+                                struct varlink_reply *reply)
+{
+    const struct control *control = ctx;
+    const struct ucred *caller = call->caller;
+    yyjson_val *slower = yyjson_obj_get(call->parameters, "slower_ns");
+    struct control_inflight wanted = { .slower_ns = yyjson_get_uint(slower),
+                                       .all_users = may_operate(control, call),
+                                       .uid = caller ? caller->uid : UINT32_MAX };
+
+    if (slower && !yyjson_is_null(slower) && !yyjson_is_uint(slower)) {
+        varlink_refuse_parameter(reply, "slower_ns");
+        return;
+    }
+    reply->parameters = yyjson_mut_obj(reply->doc);
+    control->ops.inflight(control->ops.ctx, &wanted, reply->doc, reply->parameters);
+}
+
+static void control_on_reload(void *ctx, const struct varlink_call *call,
+                              struct varlink_reply *reply)
+{
+    const struct control *control = ctx;
+    char reason[CONTROL_REASON_BYTES];
+
+    if (!may_operate(control, call)) {
+        reply->error_name = "io.haul.Manager.PermissionDenied";
+        return;
+    }
+    if (control->ops.reload(control->ops.ctx, reason))
+        return;
+    reply->error_name = "io.haul.Manager.ConfigInvalid";
+    reply->error_parameters = yyjson_mut_obj(reply->doc);
+    yyjson_mut_obj_add_strcpy(reply->doc, reply->error_parameters, "reason", reason);
+}
+
+static void control_on_drain(void *ctx, const struct varlink_call *call,
+                             struct varlink_reply *reply)
+{
+    const struct control *control = ctx;
+
+    if (!may_operate(control, call)) {
+        reply->error_name = "io.haul.Manager.PermissionDenied";
+        return;
+    }
+    reply->parameters = yyjson_mut_obj(reply->doc);
+    control->ops.drain(control->ops.ctx, reply->doc, reply->parameters);
 }
 
 static void control_on_open(void *ctx, const struct varlink_call *call, struct varlink_reply *reply)
@@ -73,12 +164,17 @@ static void control_on_open(void *ctx, const struct varlink_call *call, struct v
 
 void control_init(struct control *control, const struct control_ops *ops)
 {
+    static const struct varlink_method methods[CONTROL_METHODS] = {
+        { .name = "io.haul.Manager.Describe", .handler = control_on_describe },
+        { .name = "io.haul.Manager.Origins", .handler = control_on_origins },
+        { .name = "io.haul.Manager.Inflight", .handler = control_on_inflight },
+        { .name = "io.haul.Manager.Reload", .handler = control_on_reload },
+        { .name = "io.haul.Manager.Drain", .handler = control_on_drain },
+        { .name = "io.haul.Stream.Open", .handler = control_on_open },
+    };
+
     *control = (struct control){
         .ops = *ops,
-        .methods = { { .name = "io.haul.Manager.Describe",
-                       .handler = control_on_describe,
-                       .ctx = control },
-                     { .name = "io.haul.Stream.Open", .handler = control_on_open } },
         .service = { .vendor = "haul",
                      .product = "hauld",
                      .version = HAUL_VERSION,
@@ -88,4 +184,7 @@ void control_init(struct control *control, const struct control_ops *ops)
                      .methods = control->methods,
                      .methods_count = CONTROL_METHODS },
     };
+    memcpy(control->methods, methods, sizeof(methods));
+    for (size_t i = 0; i < CONTROL_METHODS; i++)
+        control->methods[i].ctx = control;
 }

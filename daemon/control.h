@@ -6,14 +6,29 @@
 
 #include "varlink.h"
 
-/* What the methods need of whoever builds the daemon. */
-struct control_ops {
-    /* Fills parameters with what io.haul.Manager.Describe returns. */
-    void (*describe)(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *parameters);
-    void *ctx;
+#define CONTROL_REASON_BYTES 512
+
+/* Whose items, and which of them. */
+struct control_inflight {
+    uint64_t slower_ns;
+    bool all_users;
+    uint32_t uid;
 };
 
-#define CONTROL_METHODS 2
+/* What the methods need of whoever builds the daemon. parameters is the reply's, to be filled. */
+struct control_ops {
+    void (*describe)(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *parameters);
+    void (*origins)(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *parameters);
+    void (*inflight)(void *ctx, const struct control_inflight *wanted, yyjson_mut_doc *doc,
+                     yyjson_mut_val *parameters);
+    /* False: all is as it was, and why. */
+    bool (*reload)(void *ctx, char ret_reason[static CONTROL_REASON_BYTES]);
+    void (*drain)(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *parameters);
+    void *ctx;
+    uint32_t uid; /* whom the daemon runs as: who may operate it, besides root */
+};
+
+#define CONTROL_METHODS 6
 
 struct control {
     struct control_ops ops;

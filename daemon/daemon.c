@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <unistd.h>
 
 #define DAEMON_ITEMS_MAX (1u << 20)
 #define DAEMON_IDLE_ORIGINS_MAX (1u << 18) /* some 80 MB, if ever so many have a rate */
@@ -108,9 +109,37 @@ static int daemon_init_engine(struct daemon *d)
     return engine_init(&d->engine, d->ring, &d->timers, d->resolve, d->writer, &options, &mailbox);
 }
 
+static bool control_reload(void *ctx, char ret_reason[static CONTROL_REASON_BYTES])
+{
+    struct config_trouble trouble;
+    bool is_good = daemon_reload(ctx, &trouble);
+
+    static_assert(sizeof(trouble.text) <= CONTROL_REASON_BYTES, "a reason is told whole");
+    memcpy(ret_reason, trouble.text, sizeof(trouble.text));
+    return is_good;
+}
+
+/* The caller is among the clients; it goes when it has its answer. */
+static void control_drain(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *out)
+{
+    struct daemon *d = ctx;
+
+    yyjson_mut_obj_add_uint(doc, out, "clients", d->sessions.count - 1);
+    yyjson_mut_obj_add_uint(doc, out, "items", d->front.items.count);
+    yyjson_mut_obj_add_uint(doc, out, "time_ns", d->config.drain_time_ns);
+    if (!d->draining)
+        daemon_ask_to_stop(d);
+}
+
 static void daemon_init_front(struct daemon *d)
 {
-    const struct control_ops ops = { .describe = daemon_describe, .ctx = d };
+    const struct control_ops ops = { .describe = daemon_describe,
+                                     .origins = daemon_describe_origins,
+                                     .inflight = daemon_describe_inflight,
+                                     .reload = control_reload,
+                                     .drain = control_drain,
+                                     .ctx = d,
+                                     .uid = geteuid() };
 
     d->front = (struct front){ .ring = d->ring,
                                .timers = &d->timers,

@@ -1,9 +1,15 @@
 /*
- * daemon_describe.c - what io.haul.Manager.Describe tells of the daemon.
+ * daemon_describe.c - what clients may know of the daemon: io.haul.Manager's answers.
  */
 #include "daemon_internal.h"
 
+#include "url.h"
+
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+#define ROWS_MAX 1000u /* of a list: a message has its bounds */
 
 static void describe_ring(const struct daemon *d, yyjson_mut_doc *doc, yyjson_mut_val *out)
 {
@@ -56,4 +62,123 @@ void daemon_describe(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *out)
     yyjson_mut_obj_add_uint(doc, limits, "origin_rate_uhz", d->config.origin_rate_uhz);
     yyjson_mut_obj_add_uint(doc, limits, "sessions_max", d->config.sessions_max);
     describe_counters(d, doc, out);
+}
+
+/* ---- origins ---- */
+
+struct rows {
+    yyjson_mut_doc *doc;
+    yyjson_mut_val *list;
+    uint64_t now_ns;
+    const struct control_inflight *wanted;
+    unsigned count;
+};
+
+static yyjson_mut_val *add_row(struct rows *rows)
+{
+    if (rows->count++ >= ROWS_MAX)
+        return NULL;
+    return yyjson_mut_arr_add_obj(rows->doc, rows->list);
+}
+
+static void add_origin(void *ctx, const struct governor_view *view)
+{
+    struct rows *rows = ctx;
+    yyjson_mut_val *row = add_row(rows);
+    bool is_v6 = memchr(view->host.data, ':', view->host.bytes);
+    char name[URL_HOST_BYTES_MAX + 32];
+
+    if (!row)
+        return;
+    (void)snprintf(name, sizeof(name), "%s://%s%.*s%s:%u",
+                   view->scheme == URL_HTTPS ? "https" : "http", is_v6 ? "[" : "",
+                   (int)view->host.bytes, view->host.data, is_v6 ? "]" : "", view->port);
+    yyjson_mut_obj_add_strcpy(rows->doc, row, "origin", name);
+    yyjson_mut_obj_add_uint(rows->doc, row, "active", view->active);
+    yyjson_mut_obj_add_uint(rows->doc, row, "waiting", view->waiting);
+    yyjson_mut_obj_add_uint(rows->doc, row, "active_max", view->active_max);
+    yyjson_mut_obj_add_real(rows->doc, row, "rate_per_s", (double)view->rate_uhz / 1e6);
+    yyjson_mut_obj_add_uint(
+        rows->doc, row, "cooling_ns",
+        view->cools_until_ns > rows->now_ns ? view->cools_until_ns - rows->now_ns : 0);
+}
+
+void daemon_describe_origins(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *out)
+{
+    struct daemon *d = ctx;
+    struct rows rows = { .doc = doc,
+                         .list = yyjson_mut_obj_add_arr(doc, out, "origins"),
+                         .now_ns = ring_now_ns(d->ring) };
+
+    governor_for_each(&d->engine.governor, rows.now_ns, add_origin, &rows);
+    yyjson_mut_obj_add_bool(doc, out, "complete", rows.count <= ROWS_MAX);
+}
+
+/* ---- items ---- */
+
+/* Without a login that it may have; empty when it is no URL. */
+static void add_url(const struct rows *rows, yyjson_mut_val *row, const struct item *item)
+{
+    struct url_fault fault;
+    struct url url;
+    char *text = NULL;
+    size_t bytes = 0;
+
+    if (url_parse(item->url, &url, &fault))
+        text = malloc(URL_BYTES_MAX(&url));
+    if (text)
+        bytes = url_write(&url, text);
+    yyjson_mut_obj_add_strncpy(rows->doc, row, "url", text ? text : "", bytes);
+    free(text);
+}
+
+static void add_item(struct rows *rows, const struct item *item, uint32_t uid)
+{
+    static const char *const states[] = {
+        [ITEM_WAITING] = "waiting", [ITEM_ACTIVE] = "active",   [ITEM_PAUSED] = "paused",
+        [ITEM_HELD] = "held",       [ITEM_CLOSING] = "closing", [ITEM_FINISHED] = "finished",
+    };
+    uint64_t age_ns = rows->now_ns > item->t0_ns ? rows->now_ns - item->t0_ns : 0;
+    yyjson_mut_val *row;
+
+    if (age_ns < rows->wanted->slower_ns)
+        return;
+    row = add_row(rows);
+    if (!row)
+        return;
+    yyjson_mut_obj_add_uint(rows->doc, row, "id", item->id);
+    add_url(rows, row, item);
+    yyjson_mut_obj_add_uint(rows->doc, row, "uid", uid);
+    yyjson_mut_obj_add_str(rows->doc, row, "state", states[item->state]);
+    yyjson_mut_obj_add_uint(rows->doc, row, "age_ns", age_ns);
+    yyjson_mut_obj_add_uint(rows->doc, row, "attempts", item->attempts);
+    yyjson_mut_obj_add_uint(rows->doc, row, "redirects", item->hops);
+}
+
+static void add_batch(struct rows *rows, const struct batch *batch, uint32_t uid)
+{
+    for (struct list *at = batch->active.next; at != &batch->active; at = at->next)
+        add_item(rows, container_of(at, struct item, link), uid);
+    for (struct list *at = batch->held.next; at != &batch->held; at = at->next)
+        add_item(rows, container_of(at, struct item, link), uid);
+}
+
+void daemon_describe_inflight(void *ctx, const struct control_inflight *wanted, yyjson_mut_doc *doc,
+                              yyjson_mut_val *out)
+{
+    struct daemon *d = ctx;
+    struct rows rows = { .doc = doc,
+                         .list = yyjson_mut_obj_add_arr(doc, out, "items"),
+                         .now_ns = ring_now_ns(d->ring),
+                         .wanted = wanted };
+
+    for (struct list *at = d->sessions.all.next; at != &d->sessions.all; at = at->next) {
+        const struct session *s = container_of(at, struct session, link);
+
+        if (!wanted->all_users && s->peer.uid != wanted->uid)
+            continue;
+        for (struct list *b = s->batches.next; b != &s->batches; b = b->next)
+            add_batch(&rows, container_of(b, struct batch, link), s->peer.uid);
+    }
+    yyjson_mut_obj_add_bool(doc, out, "complete", rows.count <= ROWS_MAX);
 }

@@ -28,6 +28,10 @@ void daemon_tell_ready(struct daemon *daemon);
 void daemon_tell_stopping(struct daemon *daemon);
 void daemon_tell_reloading(struct daemon *daemon);
 
+/* For control_ops. */
 void daemon_describe(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *out);
+void daemon_describe_origins(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *out);
+void daemon_describe_inflight(void *ctx, const struct control_inflight *wanted, yyjson_mut_doc *doc,
+                              yyjson_mut_val *out);
 
 #endif

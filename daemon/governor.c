@@ -399,6 +399,25 @@ uint64_t governor_next_ns(const struct governor *governor)
     return idle && idle->at_ns < next_ns ? idle->at_ns : next_ns;
 }
 
+void governor_for_each(const struct governor *governor, uint64_t now_ns,
+                       void (*each)(void *ctx, const struct governor_view *view), void *ctx)
+{
+    for (unsigned i = 0; i < governor->buckets_count; i++)
+        for (const struct governor_origin *o = governor->buckets[i]; o; o = o->next) {
+            bool is_cool = cooldown_is_over(&o->cooldown, now_ns);
+
+            each(ctx,
+                 &(struct governor_view){ .host = span_of(o->host, o->host_bytes),
+                                          .port = o->port,
+                                          .scheme = o->scheme,
+                                          .active = o->active,
+                                          .waiting = o->waiting,
+                                          .active_max = o->active_max,
+                                          .rate_uhz = o->bucket.rate_uhz,
+                                          .cools_until_ns = is_cool ? 0 : o->cooldown.until_ns });
+        }
+}
+
 /* ---- checking ---- */
 
 static void origin_check(const struct governor_origin *origin)

@@ -102,6 +102,22 @@ struct governor_ticket *governor_wake(struct governor *governor, uint64_t now_ns
 /* When to call governor_wake; UINT64_MAX: not before something else has been called. */
 uint64_t governor_next_ns(const struct governor *governor);
 
+/* An origin that is in use, or remembered for its rate or its pause. */
+struct governor_view {
+    struct span host; /* during the call */
+    uint16_t port;
+    uint8_t scheme;
+    unsigned active;
+    unsigned waiting;
+    unsigned active_max;     /* 0 = none */
+    uint64_t rate_uhz;       /* 0 = none */
+    uint64_t cools_until_ns; /* 0 = it does not */
+};
+
+/* In no order. */
+void governor_for_each(const struct governor *governor, uint64_t now_ns,
+                       void (*each)(void *ctx, const struct governor_view *view), void *ctx);
+
 void governor_check(const struct governor *governor);
 
 #endif

@@ -129,7 +129,7 @@ static void session_take_message(struct session *s, struct span message)
     char *reply = NULL;
     size_t bytes = 0;
 
-    switch (varlink_dispatch(s->sessions->service, message, &reply, &bytes)) {
+    switch (varlink_dispatch(s->sessions->service, &s->peer, message, &reply, &bytes)) {
     case VARLINK_REPLIED:
         session_reply(s, reply, bytes);
         break;

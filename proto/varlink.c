@@ -313,11 +313,11 @@ static char *reply_write(const struct varlink_reply *reply, size_t *ret_bytes)
     return text;
 }
 
-static enum varlink_outcome dispatch_root(const struct varlink_service *service, yyjson_val *root,
-                                          struct varlink_reply *reply, char **ret_reply,
-                                          size_t *ret_reply_bytes)
+static enum varlink_outcome dispatch_root(const struct varlink_service *service, const void *caller,
+                                          yyjson_val *root, struct varlink_reply *reply,
+                                          char **ret_reply, size_t *ret_reply_bytes)
 {
-    struct varlink_call call = { 0 };
+    struct varlink_call call = { .caller = caller };
     const char *wrong = take_call(root, &call);
     size_t text_bytes = 0;
     char *text = NULL;
@@ -339,8 +339,9 @@ static enum varlink_outcome dispatch_root(const struct varlink_service *service,
     return reply->upgraded ? VARLINK_UPGRADED : VARLINK_REPLIED;
 }
 
-enum varlink_outcome varlink_dispatch(const struct varlink_service *service, struct span message,
-                                      char **ret_reply, size_t *ret_reply_bytes)
+enum varlink_outcome varlink_dispatch(const struct varlink_service *service, const void *caller,
+                                      struct span message, char **ret_reply,
+                                      size_t *ret_reply_bytes)
 {
     struct varlink_reply reply = { 0 };
     enum varlink_outcome outcome = VARLINK_INVALID;
@@ -357,8 +358,8 @@ enum varlink_outcome varlink_dispatch(const struct varlink_service *service, str
 
     if (yyjson_is_str(yyjson_obj_get(yyjson_doc_get_root(doc), "method"))) {
         reply.doc = yyjson_mut_doc_new(NULL);
-        outcome = reply.doc ? dispatch_root(service, yyjson_doc_get_root(doc), &reply, ret_reply,
-                                            ret_reply_bytes)
+        outcome = reply.doc ? dispatch_root(service, caller, yyjson_doc_get_root(doc), &reply,
+                                            ret_reply, ret_reply_bytes)
                             : VARLINK_FAILED;
     }
     yyjson_mut_doc_free(reply.doc);

@@ -33,6 +33,7 @@ struct varlink_call {
     bool oneway;            /* the method runs, its reply is dropped */
     bool more;              /* would take several replies; here every method gives one */
     bool upgrade;           /* never together with oneway */
+    const void *caller;     /* who calls, as varlink_dispatch was told */
 };
 
 struct varlink_method {
@@ -94,9 +95,11 @@ enum varlink_outcome {
 };
 
 /* Handles one message: parses, checks, calls the method or answers the standard errors
- * (org.varlink.service.MethodNotFound, InterfaceNotFound, InvalidParameter). */
-enum varlink_outcome varlink_dispatch(const struct varlink_service *service, struct span message,
-                                      char **ret_reply, size_t *ret_reply_bytes);
+ * (org.varlink.service.MethodNotFound, InterfaceNotFound, InvalidParameter). caller is handed on to
+ * the method. */
+enum varlink_outcome varlink_dispatch(const struct varlink_service *service, const void *caller,
+                                      struct span message, char **ret_reply,
+                                      size_t *ret_reply_bytes);
 
 /* For methods: refuses the call by the name of the parameter that is missing or wrong. */
 void varlink_refuse_parameter(struct varlink_reply *reply, const char *parameter);

@@ -36,7 +36,7 @@ static void answer(struct span message)
     char *reply = NULL;
     yyjson_doc *doc;
 
-    (void)varlink_dispatch(&service, message, &reply, &reply_bytes); /* any outcome will do */
+    (void)varlink_dispatch(&service, NULL, message, &reply, &reply_bytes); /* any outcome will do */
     if (!reply)
         return;
     assert(memchr(reply, 0, reply_bytes) == reply + reply_bytes - 1);

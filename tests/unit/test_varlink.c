@@ -86,7 +86,8 @@ static struct answer client_calls(struct seen *seen, const char *message, size_t
 
     assert_non_null(copy);
     memcpy(copy, message, bytes);
-    answer.outcome = varlink_dispatch(&service, span_of(copy, bytes), &answer.text, &reply_bytes);
+    answer.outcome =
+        varlink_dispatch(&service, NULL, span_of(copy, bytes), &answer.text, &reply_bytes);
     free(copy);
     if (answer.text) {
         assert_int_equal(reply_bytes, strlen(answer.text) + 1);

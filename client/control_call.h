@@ -1,0 +1,26 @@
+/*
+ * control_call.h - one Varlink call to the daemon that commands would use, and its answer.
+ */
+#ifndef HAUL_CONTROL_CALL_H
+#define HAUL_CONTROL_CALL_H
+
+#include "exits.h"
+#include "options.h"
+#include "say.h"
+
+#include <yyjson.h>
+
+struct control_answer {
+    yyjson_doc *doc;        /* owned */
+    yyjson_val *parameters; /* an object of it */
+};
+
+/* parameters is an object of doc; both may be NULL. EXITS_OK with *ret_answer, or how to exit, and
+ * then the user knows why. Never starts a daemon. */
+enum exit_code control_call(const struct options *options, struct say *say, const char *method,
+                            yyjson_mut_doc *doc, yyjson_mut_val *parameters,
+                            struct control_answer *ret_answer);
+
+void control_answer_deinit(struct control_answer *answer);
+
+#endif

@@ -1,0 +1,193 @@
+"""Looking into a running daemon, and telling it what to do: haul stats, origins, inflight, reload,
+drain, over the Varlink interface that scripts use too."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from origin import answer, expect_request, repeat, reply_with
+from stream import Session
+from support import WAIT_S, clean_env, end_group, find_binary, poll_until, run_haul, spawn_haul
+
+
+@pytest.fixture
+def slow(start_origin):
+    """Answers when its event is set, and then at once."""
+    go = threading.Event()
+
+    def reply(_):
+        go.wait(WAIT_S)
+        return answer()
+    origin = start_origin([repeat([expect_request(), reply_with(reply)])])
+    origin.go = go
+    yield origin
+    go.set()
+
+
+def look(verb, *flags, daemon):
+    run = run_haul(verb, "--format", "json", *flags, daemon=daemon).expect(0)
+    assert run.err == "", run
+    return json.loads(run.out)
+
+
+def test_stats_tell_what_it_has_done(start_daemon, origin):
+    daemon = start_daemon()
+    run_haul("get", origin.url(), daemon=daemon).expect(0)
+    told = look("stats", daemon=daemon)
+    assert told["pid"] == daemon.pid
+    assert told["counters"]["items_ok"] == 1 and told["counters"]["items_failed"] == 0
+    text = run_haul("stats", daemon=daemon).expect(0).out.decode()
+    assert f"pid {daemon.pid}, up for " in text and "  items_ok               1\n" in text
+
+
+def test_origins_and_items_under_way(start_daemon, slow):
+    url = slow.url("/").rstrip("/")
+    daemon = start_daemon(config=f"[Origin \"{url}\"]\nMaxConnections=2\nRate=100\n")
+    haul = spawn_haul("batch", "-c", "3", *[slow.url(f"/{i}?q=1") for i in range(3)],
+                      daemon=daemon)
+    try:
+        poll_until(lambda: len(slow.requests) == 2, "two are at the origin")
+        [row] = look("origins", daemon=daemon)["origins"]
+        assert row == {"origin": url, "active": 2, "waiting": 1, "active_max": 2,
+                       "rate_per_s": 100.0, "cooling_ns": 0}
+        text = run_haul("origins", daemon=daemon).expect(0).out.decode()
+        assert text.splitlines()[1].split() == ["2", "1", "2", "100/s", "-", url]
+        items = look("inflight", daemon=daemon)["items"]
+        assert sorted(item["url"] for item in items) == [slow.url(f"/{i}?q=1") for i in range(3)]
+        assert {item["state"] for item in items} == {"active"}
+        assert {item["uid"] for item in items} == {os.getuid()}
+        assert look("inflight", "--slower", "1h", daemon=daemon)["items"] == []
+        text = run_haul("inflight", daemon=daemon).expect(0).out.decode()
+        assert len(text.splitlines()) == 4 and slow.url("/0?q=1") in text
+        slow.go.set()
+        assert haul.wait(WAIT_S) == 0
+    finally:
+        end_group(haul)
+    assert look("inflight", daemon=daemon) == {"items": [], "complete": True}
+
+
+def test_an_origin_that_asked_for_a_pause_shows_it(start_daemon, start_origin):
+    busy = start_origin([repeat([expect_request(), reply_with(lambda _: answer(
+        status="429 Slow down", fields=["Retry-After: 60"]))])])
+    daemon = start_daemon()
+    run_haul("batch", busy.url(), daemon=daemon)
+    [row] = look("origins", daemon=daemon)["origins"]
+    assert 0 < row["cooling_ns"] <= 60e9
+
+
+def test_no_login_is_shown(start_daemon, slow):
+    daemon = start_daemon()
+    url = slow.url("/").replace("://", "://user:secret@")
+    haul = spawn_haul("get", url, daemon=daemon)
+    try:
+        poll_until(lambda: slow.requests, "it is at the origin")
+        assert look("inflight", daemon=daemon)["items"][0]["url"] == slow.url("/")
+        assert b"secret" not in run_haul("inflight", daemon=daemon).out
+    finally:
+        slow.go.set()
+        haul.wait(WAIT_S)
+        end_group(haul)
+
+
+def test_reload_says_what_is_wrong_with_the_settings(start_daemon):
+    daemon = start_daemon(config="MaxPerOrigin=3\n")
+    path = daemon.folder / "hauld.conf"
+    path.write_text("MaxPerOrigin=4\n")
+    assert run_haul("reload", daemon=daemon).expect(0).err == "haul: reloaded\n"
+    assert look("stats", daemon=daemon)["limits"]["per_origin_default"] == 4
+    path.write_text("MaxPerOrigin=no\n")
+    run = run_haul("reload", daemon=daemon).expect(78)
+    assert run.err == f"haul: {path}:1: MaxPerOrigin=no: expected a count from 1 to 65535\n"
+    assert look("stats", daemon=daemon)["limits"]["per_origin_default"] == 4
+
+
+def test_drain_ends_it_when_what_runs_is_done(start_daemon, slow):
+    daemon = start_daemon()
+    haul = spawn_haul("batch", slow.url(), daemon=daemon)
+    try:
+        poll_until(lambda: slow.requests, "it is at the origin")
+        run = run_haul("drain", daemon=daemon).expect(0)
+        assert run.err == "haul: the daemon drains: 1 clients, 1 items; it ends in 30.0 s at most\n"
+        assert daemon.is_alive()
+        slow.go.set()
+        assert haul.wait(WAIT_S) == 0
+    finally:
+        end_group(haul)
+    assert daemon.process.wait(WAIT_S) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a second user")
+def test_another_user_may_look_at_its_own_and_operate_nothing(start_daemon, slow):
+    daemon = start_daemon()
+    os.chmod(daemon.folder, 0o755)
+    os.chmod(daemon.socket, 0o777)
+    haul = spawn_haul("batch", slow.url(), daemon=daemon)
+
+    def as_nobody(*args):
+        return subprocess.run([find_binary("haul"), *args, "--socket", daemon.socket],
+                              capture_output=True, text=True, timeout=WAIT_S, env=clean_env(),
+                              user=65534, group=65534)
+    try:
+        poll_until(lambda: slow.requests, "it is at the origin")
+        done = as_nobody("inflight", "--format", "json")
+        assert (done.returncode, json.loads(done.stdout)["items"]) == (0, []), done
+        for verb in ("reload", "drain"):
+            done = as_nobody(verb)
+            assert done.returncode == 7 and "try sudo" in done.stderr, done
+        assert daemon.is_alive() and "drain" not in daemon.log()
+        slow.go.set()
+        assert haul.wait(WAIT_S) == 0
+    finally:
+        end_group(haul)
+
+
+@pytest.mark.parametrize("verb", ["stats", "origins", "inflight", "reload", "drain"])
+def test_without_a_daemon_there_is_nothing_to_look_into(verb, tmp_path):
+    done = subprocess.run([find_binary("haul"), verb, "--socket", str(tmp_path / "none")],
+                          capture_output=True, text=True, timeout=WAIT_S, env=clean_env())
+    assert done.returncode == 4 and "no daemon is reachable" in done.stderr, done
+    done = subprocess.run([find_binary("haul"), verb, "--private"], capture_output=True, text=True,
+                          timeout=WAIT_S, env=clean_env())
+    assert done.returncode == 2, done
+
+
+def test_a_private_daemon_has_no_reload(origin):
+    """It is its command's alone: the signal that means reload changes nothing."""
+    with subprocess.Popen([find_binary("haul"), "batch", "--private", "-i", "-"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=clean_env(), start_new_session=True) as haul:
+        try:
+            haul.stdin.write(origin.url().encode() + b"\n")
+            haul.stdin.flush()
+            poll_until(lambda: origin.requests, "it runs")
+            children = open(f"/proc/{haul.pid}/task/{haul.pid}/children").read().split()
+            os.kill(int(children[0]), signal.SIGHUP)
+            out, err = haul.communicate(timeout=WAIT_S)
+            assert haul.returncode == 0 and b'"ok":true' in out, err
+        finally:
+            end_group(haul)
+
+
+# --- the interface ---
+
+def test_scripts_call_it_and_read_what_there_is_to_call(start_daemon):
+    daemon = start_daemon()
+    with Session(daemon, upgrade=False) as script:
+        text = script.call("org.varlink.service.GetInterfaceDescription",
+                           {"interface": "io.haul.Manager"})["parameters"]["description"]
+        for method in ("Describe", "Origins", "Inflight", "Reload", "Drain"):
+            assert f"method {method}(" in text
+        for wrong in (-1, "1s", 1.5, []):
+            reply = script.call("io.haul.Manager.Inflight", {"slower_ns": wrong})
+            assert reply == {"error": "org.varlink.service.InvalidParameter",
+                             "parameters": {"parameter": "slower_ns"}}
+        for none in ({}, {"slower_ns": None}):
+            assert script.call("io.haul.Manager.Inflight", none)["parameters"]["items"] == []
+        reply = script.call("io.haul.Manager.Drain")
+        assert reply["parameters"] == {"clients": 0, "items": 0, "time_ns": 30_000_000_000}
+        assert script.is_closed()
+    assert daemon.process.wait(WAIT_S) == 0
