@@ -80,6 +80,9 @@ static bool print_verb(const char *name)
         { "inflight", VERB_INFLIGHT,
           "haul inflight [FLAGS]\n\nWhat is under way in the daemon: all of it for root and the "
           "daemon's own user,\nfor others their own.\n" },
+        { "metrics", VERB_METRICS,
+          "haul metrics [FLAGS]\n\nThe daemon's figures for a monitoring system: OpenMetrics on "
+          "stdout.\n" },
         { "reload", VERB_RELOAD, "haul reload\n\nThe daemon reads its settings again.\n" },
         { "drain", VERB_DRAIN,
           "haul drain\n\nThe daemon takes nothing new, finishes what it has, and ends.\n" },
@@ -92,7 +95,7 @@ static bool print_verb(const char *name)
         if (strcmp(rows[i].name, name) != 0)
             continue;
         fputs(rows[i].usage, stdout);
-        if (rows[i].verb & (VERB_REQUEST | VERB_REPORT | VERB_COMPARE | VERB_LOOK)) {
+        if (rows[i].verb & (VERB_REQUEST | VERB_REPORT | VERB_COMPARE | VERB_LOOK | VERB_METRICS)) {
             puts("\nFlags:");
             print_flags(rows[i].verb, false);
         }

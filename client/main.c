@@ -46,6 +46,8 @@ static int run(const struct command *command)
         return cmd_origins(command);
     case VERB_INFLIGHT:
         return cmd_inflight(command);
+    case VERB_METRICS:
+        return cmd_metrics(command);
     case VERB_RELOAD:
         return cmd_reload(command);
     case VERB_DRAIN:

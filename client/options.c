@@ -25,13 +25,13 @@ static const struct verb_row verbs[] = {
     { "get", VERB_GET },         { "batch", VERB_BATCH },     { "bench", VERB_BENCH },
     { "report", VERB_REPORT },   { "compare", VERB_COMPARE }, { "ping", VERB_PING },
     { "stats", VERB_STATS },     { "origins", VERB_ORIGINS }, { "inflight", VERB_INFLIGHT },
-    { "reload", VERB_RELOAD },   { "drain", VERB_DRAIN },     { "doctor", VERB_DOCTOR },
-    { "version", VERB_VERSION }, { "help", VERB_HELP },
+    { "metrics", VERB_METRICS }, { "reload", VERB_RELOAD },   { "drain", VERB_DRAIN },
+    { "doctor", VERB_DOCTOR },   { "version", VERB_VERSION }, { "help", VERB_HELP },
 };
 
 static const char *const verbs_later[] = {
-    "top",  "metrics", "introspect", "completion", "submit", "jobs",   "status",
-    "wait", "watch",   "results",    "cancel",     "retry",  "remove",
+    "top",  "introspect", "completion", "submit", "jobs",  "status",
+    "wait", "watch",      "results",    "cancel", "retry", "remove",
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

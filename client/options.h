@@ -29,13 +29,14 @@ enum verb {
     VERB_INFLIGHT = 1 << 11,
     VERB_RELOAD = 1 << 12,
     VERB_DRAIN = 1 << 13,
+    VERB_METRICS = 1 << 14,
 };
 #define VERB_FETCH (VERB_GET | VERB_BATCH)
 #define VERB_REQUEST (VERB_FETCH | VERB_BENCH)                /* those that make requests */
 #define VERB_LOOK (VERB_STATS | VERB_ORIGINS | VERB_INFLIGHT) /* into the daemon */
 #define VERB_ANY                                                                                   \
     (VERB_REQUEST | VERB_PING | VERB_DOCTOR | VERB_VERSION | VERB_HELP | VERB_REPORT |             \
-     VERB_COMPARE | VERB_LOOK | VERB_RELOAD | VERB_DRAIN)
+     VERB_COMPARE | VERB_LOOK | VERB_METRICS | VERB_RELOAD | VERB_DRAIN)
 
 enum records_mode {
     RECORDS_DEFAULT, /* all for batch, none for get */
@@ -124,7 +125,8 @@ struct options {
     /* retry */
     const char *retry;
     uint64_t retry_delay_ns;
-    uint64_t slower_ns; /* of inflight */
+    uint64_t slower_ns;   /* of inflight */
+    const char *textfile; /* of metrics */
     uint64_t retry_max_time_ns;
     const char *retry_on;
     bool retry_all_methods;

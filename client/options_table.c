@@ -215,6 +215,8 @@ const struct option_row option_rows[] = {
           "exit 5 when B has changed so: 'p99>+10%', 'p50>+2ms', 'rate<-5%', 'errors>+0.1%'"),
     VALUE("slower", 0, VERB_INFLIGHT, OPTION_DURATION, slower_ns, "TIME",
           "only what has been under way for so long"),
+    VALUE("textfile", 0, VERB_METRICS, OPTION_TEXT, textfile, "FILE",
+          "into FILE, at once and whole, as node_exporter reads it"),
     { .name = "format",
       .verbs = VERB_COMPARE | VERB_LOOK,
       .kind = OPTION_CHOICE,

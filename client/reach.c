@@ -65,8 +65,8 @@ const char *reach_cure(int error)
 }
 
 /* True when it is open. Otherwise *refusal says why. */
-static bool try_socket(struct client *client, const char *path,
-                       const struct client_handlers *handlers, struct refusal *refusal)
+static bool try_socket_once(struct client *client, const char *path,
+                            const struct client_handlers *handlers, struct refusal *refusal)
 {
     int fd = client_connect(path);
     int r;
@@ -84,6 +84,17 @@ static bool try_socket(struct client *client, const char *path,
     (void)snprintf(refusal->why, sizeof(refusal->why), "%s", client->why);
     client_close(client);
     return false;
+}
+
+/* A daemon that ends hangs up on those whom it has accepted a moment before. Its manager has the
+ * next one take whoever comes now. */
+static bool try_socket(struct client *client, const char *path,
+                       const struct client_handlers *handlers, struct refusal *refusal)
+{
+    if (try_socket_once(client, path, handlers, refusal))
+        return true;
+    return (refusal->error == ECONNRESET || refusal->error == EPIPE) &&
+           try_socket_once(client, path, handlers, refusal);
 }
 
 static enum exit_code start_private(struct reach *reach, struct client *client,

@@ -23,6 +23,7 @@ int cmd_ping(const struct command *command);
 int cmd_stats(const struct command *command);
 int cmd_origins(const struct command *command);
 int cmd_inflight(const struct command *command);
+int cmd_metrics(const struct command *command);
 int cmd_reload(const struct command *command);
 int cmd_drain(const struct command *command);
 int cmd_doctor(const struct command *command);

@@ -261,10 +261,26 @@ static void batch_count(struct batch *batch, const struct item *item)
         batch->counts.new_conns++;
 }
 
+/* The same for the daemon. */
+static void front_count(struct front *front, const struct item *item)
+{
+    uint64_t now_ns = ring_now_ns(front->ring);
+    unsigned class = item->result.status / 100;
+    struct stats *stats = &front->stats;
+
+    stats->items_ended[item->result.fault.code]++;
+    stats->statuses[class < 6 ? class : 0]++;
+    stats->redirects += item->hops;
+    stats->retries += item->retries;
+    stats->wire_bytes += item->result.wire_bytes;
+    stats_histogram_record(&stats->item_time, now_ns > item->t0_ns ? now_ns - item->t0_ns : 0);
+}
+
 void batch_release(struct batch *batch, struct item *item)
 {
     assert(item->state == ITEM_FINISHED);
     batch_count(batch, item);
+    front_count(batch->front, item);
     if (heap_has(&item->plan))
         heap_remove(&batch->planned, &item->plan);
     list_unlink(&item->link);

@@ -185,8 +185,8 @@ static bool read_path(const struct config_type *type, struct span text, char *fi
         return refuse(ret_refusal, text, "expected an absolute path");
     if (text.bytes >= type->room)
         return refuse(ret_refusal, text, "the path is too long");
+    memset(field, 0, type->room); /* settings are compared byte for byte */
     memcpy(field, text.data, text.bytes);
-    field[text.bytes] = '\0';
     return true;
 }
 
@@ -312,8 +312,8 @@ static bool read_list(const struct config_type *type, struct span text, char *fi
             return refuse(ret_refusal, item, "control characters in a list");
         if (list_kinds[type->kind].none.data &&
             span_equals_nocase(item, list_kinds[type->kind].none)) {
+            memset(field, 0, used);
             used = 0;
-            field[0] = '\0';
             continue;
         }
         if (!list_kinds[type->kind].is_item(item))

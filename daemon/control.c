@@ -6,6 +6,7 @@
  */
 #include "control.h"
 
+#include <stdlib.h>
 #include <sys/socket.h>
 
 static const struct varlink_interface control_interfaces[] = {
@@ -39,6 +40,12 @@ static const struct varlink_interface control_interfaces[] = {
           "error PermissionDenied ()\n"
           "# All is as it was.\n"
           "error ConfigInvalid (reason: string)\n" },
+    { .name = "io.haul.Metrics",
+      .description = "# Figures for a monitoring system.\n"
+                     "interface io.haul.Metrics\n"
+                     "\n"
+                     "# In the text format of Prometheus 0.0.4, or of OpenMetrics 1.0.\n"
+                     "method Get(openmetrics: ?bool) -> (text: string)\n" },
     { .name = "io.haul.Stream",
       .description = "# The binary stream for batches, see PROTOCOL.md.\n"
                      "interface io.haul.Stream\n"
@@ -97,6 +104,24 @@ static void control_on_inflight(void *ctx, const struct varlink_call *call,
     }
     reply->parameters = yyjson_mut_obj(reply->doc);
     control->ops.inflight(control->ops.ctx, &wanted, reply->doc, reply->parameters);
+}
+
+static void control_on_metrics(void *ctx, const struct varlink_call *call,
+                               struct varlink_reply *reply)
+{
+    const struct control *control = ctx;
+    yyjson_val *is_open = yyjson_obj_get(call->parameters, "openmetrics");
+    size_t bytes = 0;
+    char *text;
+
+    if (is_open && !yyjson_is_null(is_open) && !yyjson_is_bool(is_open)) {
+        varlink_refuse_parameter(reply, "openmetrics");
+        return;
+    }
+    text = control->ops.metrics(control->ops.ctx, yyjson_is_true(is_open), &bytes);
+    reply->parameters = yyjson_mut_obj(reply->doc);
+    yyjson_mut_obj_add_strncpy(reply->doc, reply->parameters, "text", text ? text : "", bytes);
+    free(text);
 }
 
 static void control_on_reload(void *ctx, const struct varlink_call *call,
@@ -168,6 +193,7 @@ void control_init(struct control *control, const struct control_ops *ops)
         { .name = "io.haul.Manager.Describe", .handler = control_on_describe },
         { .name = "io.haul.Manager.Origins", .handler = control_on_origins },
         { .name = "io.haul.Manager.Inflight", .handler = control_on_inflight },
+        { .name = "io.haul.Metrics.Get", .handler = control_on_metrics },
         { .name = "io.haul.Manager.Reload", .handler = control_on_reload },
         { .name = "io.haul.Manager.Drain", .handler = control_on_drain },
         { .name = "io.haul.Stream.Open", .handler = control_on_open },

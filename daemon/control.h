@@ -21,6 +21,8 @@ struct control_ops {
     void (*origins)(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *parameters);
     void (*inflight)(void *ctx, const struct control_inflight *wanted, yyjson_mut_doc *doc,
                      yyjson_mut_val *parameters);
+    /* malloc'd, as OpenMetrics or as Prometheus has it; NULL: out of memory. */
+    char *(*metrics)(void *ctx, bool is_open, size_t *ret_bytes);
     /* False: all is as it was, and why. */
     bool (*reload)(void *ctx, char ret_reason[static CONTROL_REASON_BYTES]);
     void (*drain)(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *parameters);
@@ -28,7 +30,7 @@ struct control_ops {
     uint32_t uid; /* whom the daemon runs as: who may operate it, besides root */
 };
 
-#define CONTROL_METHODS 6
+#define CONTROL_METHODS 7
 
 struct control {
     struct control_ops ops;

@@ -136,6 +136,7 @@ static void daemon_init_front(struct daemon *d)
     const struct control_ops ops = { .describe = daemon_describe,
                                      .origins = daemon_describe_origins,
                                      .inflight = daemon_describe_inflight,
+                                     .metrics = daemon_metrics,
                                      .reload = control_reload,
                                      .drain = control_drain,
                                      .ctx = d,
@@ -275,7 +276,7 @@ void daemon_deinit(struct daemon *d)
     bool drained = !d->stopping || (d->sessions.count == 0 && engine_is_closed(&d->engine) &&
                                     resolve_is_idle(d->resolve) && writer_is_idle(d->writer));
 
-    if (d->ring && d->listener.ring)
+    if (d->ring && d->listener.ring && !listener_is_closed(&d->listener))
         ring_close(d->ring, d->listener.fd);
     if (d->ring && drained) {
         engine_deinit(&d->engine);

@@ -33,9 +33,9 @@ static void describe_counters(const struct daemon *d, yyjson_mut_doc *doc, yyjso
     yyjson_mut_val *counters = yyjson_mut_obj_add_obj(doc, out, "counters");
 
     yyjson_mut_obj_add_uint(doc, counters, "sessions", d->sessions.count);
-    yyjson_mut_obj_add_uint(doc, counters, "items_accepted", d->front.counters.items_accepted);
-    yyjson_mut_obj_add_uint(doc, counters, "items_ok", d->front.counters.items_ok);
-    yyjson_mut_obj_add_uint(doc, counters, "items_failed", d->front.counters.items_failed);
+    yyjson_mut_obj_add_uint(doc, counters, "items_accepted", d->front.stats.items_accepted);
+    yyjson_mut_obj_add_uint(doc, counters, "items_ok", stats_items_ok(&d->front.stats));
+    yyjson_mut_obj_add_uint(doc, counters, "items_failed", stats_items_failed(&d->front.stats));
     yyjson_mut_obj_add_uint(doc, counters, "attempts", d->engine.counters.started);
     yyjson_mut_obj_add_uint(doc, counters, "conns_open", d->engine.pool.conns.open_count);
     yyjson_mut_obj_add_uint(doc, counters, "conns_idle", d->engine.pool.idle_count);

@@ -29,6 +29,7 @@ void daemon_tell_stopping(struct daemon *daemon);
 void daemon_tell_reloading(struct daemon *daemon);
 
 /* For control_ops. */
+char *daemon_metrics(void *ctx, bool is_open, size_t *ret_bytes);
 void daemon_describe(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *out);
 void daemon_describe_origins(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *out);
 void daemon_describe_inflight(void *ctx, const struct control_inflight *wanted, yyjson_mut_doc *doc,

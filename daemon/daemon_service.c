@@ -14,14 +14,13 @@
 
 static const char *status_of(const struct daemon *d, char out[static STATUS_BYTES])
 {
-    const struct front_counters *done = &d->front.counters;
+    uint64_t ok = stats_items_ok(&d->front.stats), failed = stats_items_failed(&d->front.stats);
 
     (void)snprintf(out, STATUS_BYTES,
                    "%s: %u clients, %zu items, %u connections (%u idle); %llu done, %llu failed",
                    d->draining ? "draining" : "ready", d->sessions.count, d->front.items.count,
                    d->engine.pool.conns.open_count, d->engine.pool.idle_count,
-                   (unsigned long long)(done->items_ok + done->items_failed),
-                   (unsigned long long)done->items_failed);
+                   (unsigned long long)(ok + failed), (unsigned long long)failed);
     return out;
 }
 

@@ -82,7 +82,7 @@ struct item *item_new(struct front *front, const struct item_options *options)
     timer_init(&item->deadline, item_on_deadline);
     timer_init(&item->pause, item_on_pause);
     timers_arm(front->timers, &item->deadline, item_deadline_ns(item));
-    front->counters.items_accepted++;
+    front->stats.items_accepted++;
     return item;
 }
 
@@ -97,14 +97,8 @@ void item_free(struct item *item)
 
 static void item_finish(struct item *item)
 {
-    struct front *front = item->front;
-
     item_enter(item, ITEM_FINISHED);
-    timers_disarm(front->timers, &item->deadline);
-    if (fault_is_set(&item->result.fault))
-        front->counters.items_failed++;
-    else
-        front->counters.items_ok++;
+    timers_disarm(item->front->timers, &item->deadline);
     item->batch->events->finished(item->batch->ctx, item);
 }
 
@@ -186,14 +180,8 @@ void item_resume(struct item *item)
 /* FINISHED, but a part of its body still waits for the client. */
 static void item_abandon(struct item *item, enum fault_code code)
 {
-    struct front *front = item->front;
-
     item->given_up = true;
-    if (!fault_is_set(&item->result.fault)) {
-        fault_set(&item->result.fault, code, PHASE_DELIVER, 0, NULL);
-        front->counters.items_ok--;
-        front->counters.items_failed++;
-    }
+    fault_set(&item->result.fault, code, PHASE_DELIVER, 0, NULL);
     item->batch->events->finished(item->batch->ctx, item);
 }
 

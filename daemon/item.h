@@ -12,6 +12,7 @@
 #include "mailbox.h"
 #include "profile.h"
 #include "slab.h"
+#include "stats.h"
 #include "timer.h"
 #include "writer.h"
 
@@ -30,11 +31,7 @@ struct front {
     bool has_tried_suffixes;         /* so that what is missing is told once */
     unsigned conns_max;              /* what MaxConnections= came to */
     uint64_t batches_count;          /* ever begun: the key of the latest */
-    struct front_counters {
-        uint64_t items_accepted;
-        uint64_t items_ok;
-        uint64_t items_failed;
-    } counters;
+    struct stats stats;
 };
 
 /* Whoever speaks for the client. */

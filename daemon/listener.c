@@ -34,6 +34,13 @@ static void listener_on_retry(struct timer *timer, uint64_t now_ns)
     listener_arm(container_of(timer, struct listener, retry_timer));
 }
 
+/* Nobody is to wait in the backlog of one who does not accept. */
+static void listener_end(struct listener *listener)
+{
+    ring_close(listener->ring, listener->fd);
+    listener->fd = -1;
+}
+
 static void listener_on_accepted(struct ring_op *op, const struct ring_event *event)
 {
     struct listener *listener = container_of(op, struct listener, accept_op);
@@ -45,8 +52,10 @@ static void listener_on_accepted(struct ring_op *op, const struct ring_event *ev
         else
             r = session_open(listener->sessions, r);
     }
-    if (listener->closing)
+    if (listener->closing) {
+        listener_end(listener);
         return;
+    }
     if (r >= 0 || r == -ECONNABORTED || r == -EINTR) {
         listener_arm(listener);
         return;
@@ -77,12 +86,15 @@ void listener_close(struct listener *listener)
 {
     listener->closing = true;
     timers_disarm(listener->timers, &listener->retry_timer);
-    ring_cancel(listener->ring, &listener->accept_op);
+    if (listener->accept_op.in_flight)
+        ring_cancel(listener->ring, &listener->accept_op);
+    else
+        listener_end(listener);
 }
 
 bool listener_is_closed(const struct listener *listener)
 {
-    return listener->closing && !listener->accept_op.in_flight;
+    return listener->fd < 0;
 }
 
 void listener_change_max(struct listener *listener, unsigned sessions_max)

@@ -22,7 +22,7 @@ struct listener {
 void listener_open(struct listener *listener, struct sessions *sessions, struct timers *timers,
                    int fd, unsigned sessions_max);
 
-/* Stops accepting; over when listener_is_closed. */
+/* Stops accepting and closes the socket; over when listener_is_closed. */
 void listener_close(struct listener *listener);
 bool listener_is_closed(const struct listener *listener);
 

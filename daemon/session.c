@@ -183,18 +183,11 @@ static void session_cancel_work(struct session *s)
     }
 }
 
-static bool session_has_open_batch(const struct session *s)
-{
-    for (struct list *at = s->batches.next; at != &s->batches; at = at->next)
-        if (!container_of(at, struct batch, link)->ended)
-            return true;
-    return false;
-}
-
-/* Nothing more is to come of it. */
+/* Nothing more is to come of it. While draining a stream is left open for a while: what its client
+ * has submitted before it knew is answered, not cut off. */
 static bool session_is_over(const struct session *s)
 {
-    bool ends = s->input_ended || s->leaving || (s->draining && !session_has_open_batch(s));
+    bool ends = s->input_ended || s->leaving || (s->draining && s->state == SESSION_VARLINK);
 
     return ends && s->items.count == 0 && outbox_is_empty(&s->outbox);
 }

@@ -45,7 +45,7 @@ struct session {
     uint8_t state;       /* enum session_state */
     bool input_ended;    /* the client has shut its writing half */
     bool draining;       /* the daemon is stopping: nothing new is admitted */
-    bool leaving;        /* and it closes without waiting for the end of a batch */
+    bool leaving;        /* and it closes as soon as nothing runs */
     bool work_cancelled; /* with REFUSED and CLOSING */
     bool has_unwanted;   /* a body waits whose item has ended without it */
     struct ring_op recv_op;
@@ -80,11 +80,10 @@ int session_open(struct sessions *sessions, int fd);
 /* Gives up: items are cancelled, the connection is closed, on_gone follows. */
 void session_close(struct session *session);
 
-/* The daemon stops: says GOAWAY and admits nothing new. Closes when its batches have ended, what
- * was admitted is done and its results are read. */
+/* The daemon stops: says GOAWAY and admits nothing new. What is no stream closes. */
 void session_drain(struct session *session);
 
-/* Likewise, and closes as soon as nothing runs, though the client has batches open. */
+/* Likewise, and closes as soon as what was admitted is done and its results are read. */
 void session_leave(struct session *session);
 
 /* Likewise, and what runs ends as cancelled/daemon. */

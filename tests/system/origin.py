@@ -303,7 +303,7 @@ class Connection:
         lines = [f"{self.request.method} {target} HTTP/1.1", "Connection: close"]
         lines += [f"{n}: {v}" for n, v in self.request.fields if not n.lower().startswith("proxy-")]
         port = ports[f"{url.hostname}:{url.port or 80}"]
-        with socket.create_connection(("127.0.0.1", port)) as upstream:
+        with self.origin.connect(port) as upstream:
             upstream.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" +
                              self.request.body)
             while data := upstream.recv(65536):
@@ -556,6 +556,18 @@ class Origin:
     def count_received(self, count):
         with self._lock:
             self.received_bytes += count
+
+    @contextlib.contextmanager
+    def connect(self, port):
+        """A connection onwards, which ends with the origin whoever is reading from it."""
+        with socket.create_connection(("127.0.0.1", port)) as upstream:
+            with self._lock:
+                self._socks.add(upstream)
+            try:
+                yield upstream
+            finally:
+                with self._lock:
+                    self._socks.discard(upstream)
 
     def wait(self, seconds):
         if self._closing.wait(seconds):

@@ -3,6 +3,7 @@ drain, over the Varlink interface that scripts use too."""
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -145,7 +146,7 @@ def test_another_user_may_look_at_its_own_and_operate_nothing(start_daemon, slow
         end_group(haul)
 
 
-@pytest.mark.parametrize("verb", ["stats", "origins", "inflight", "reload", "drain"])
+@pytest.mark.parametrize("verb", ["stats", "origins", "inflight", "metrics", "reload", "drain"])
 def test_without_a_daemon_there_is_nothing_to_look_into(verb, tmp_path):
     done = subprocess.run([find_binary("haul"), verb, "--socket", str(tmp_path / "none")],
                           capture_output=True, text=True, timeout=WAIT_S, env=clean_env())
@@ -170,6 +171,61 @@ def test_a_private_daemon_has_no_reload(origin):
             assert haul.returncode == 0 and b'"ok":true' in out, err
         finally:
             end_group(haul)
+
+
+# --- metrics ---
+
+def samples(text):
+    return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
+            for line in text.splitlines() if not line.startswith("#")}
+
+
+def test_metrics_count_what_was_done(start_daemon, start_origin):
+    origin = start_origin([repeat([expect_request(), reply_with(lambda request: answer(
+        b"12345", status="404 None" if request.target == "/404" else "200 OK"))])])
+    daemon = start_daemon()
+    run_haul("batch", origin.url("/a"), origin.url("/404"), "http://127.0.0.1:1/", daemon=daemon)
+    run = run_haul("metrics", daemon=daemon).expect(0)
+    assert run.out.endswith(b"\n# EOF\n") and b"# TYPE hauld_items counter\n" in run.out
+    told = samples(run.out.decode())
+    assert told['hauld_items_total{error=""}'] == 2
+    assert told['hauld_items_total{error="connect/refused"}'] == 1
+    assert told["hauld_items_accepted_total"] == 3 and told["hauld_items_in_flight"] == 0
+    assert told['hauld_responses_total{class="2xx"}'] == 1
+    assert told['hauld_responses_total{class="4xx"}'] == 1
+    assert told["hauld_received_body_bytes_total"] == 10
+    assert told["hauld_item_duration_seconds_count"] == 3
+    buckets = [told[key] for key in told if "_bucket" in key]
+    assert buckets == sorted(buckets) and buckets[-1] == 3 and len(buckets) == 20
+    assert 'hauld_item_duration_seconds_bucket{le="5e-05"}' in told
+    assert 0 < told["hauld_item_duration_seconds_sum"] < 60
+    assert origin.host not in run.out.decode()
+    again = samples(run_haul("metrics", daemon=daemon).expect(0).out.decode())
+    assert set(again) == set(told)
+    assert all(again[key] >= told[key] for key in told if "_total" in key)
+
+
+def test_a_textfile_is_whole_and_in_the_older_form(start_daemon, tmp_path):
+    daemon = start_daemon()
+    path = tmp_path / "hauld.prom"
+    run = run_haul("metrics", "--textfile", path, daemon=daemon).expect(0)
+    assert run.out == b"" and os.listdir(tmp_path) == ["hauld.prom"]
+    text = path.read_text()
+    assert "# TYPE hauld_items_total counter\n" in text and "# EOF" not in text
+    assert samples(text)["hauld_draining"] == 0
+    run = run_haul("metrics", "--textfile", tmp_path / "none" / "x", daemon=daemon).expect(1)
+    assert "No such file" in run.err
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool here")
+def test_promtool_has_nothing_to_say(start_daemon, origin):
+    daemon = start_daemon()
+    run_haul("get", origin.url(), daemon=daemon).expect(0)
+    path = daemon.folder / "hauld.prom"
+    run_haul("metrics", "--textfile", path, daemon=daemon).expect(0)
+    done = subprocess.run(["promtool", "check", "metrics"], stdin=path.open(), capture_output=True,
+                          text=True, timeout=WAIT_S)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 # --- the interface ---

@@ -7,6 +7,7 @@ import signal
 import socket
 import stat
 import subprocess
+import threading
 import time
 
 import pytest
@@ -183,6 +184,44 @@ def test_it_leaves_when_nobody_has_used_it_for_a_while(origin):
             run_haul("get", origin.url(), daemon=Listening(folder / "s")).expect(0)
             assert process.wait(WAIT_S) == 0
         assert (folder / "s").exists()
+
+
+@pytest.mark.alone
+def test_no_client_is_refused_while_it_is_started_anew_again_and_again(origin):
+    """M05. A client finds a daemon, the one that ends or the next; what reaches one that drains is
+    told so."""
+    is_over = threading.Event()
+    runs = []
+
+    def clients(daemon):
+        while not is_over.is_set():
+            runs.append(run_haul("get", origin.url(), daemon=daemon))
+    with short_dir() as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "s"))
+        listener.listen(64)
+        threads = [threading.Thread(target=clients, args=(Listening(folder / "s"),))
+                   for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(8):
+                command, options = with_inherited(listener)
+                with started(command, **options) as process:
+                    served = len(runs) + 8
+                    poll_until(lambda: len(runs) >= served, "clients are served")
+                    process.send_signal(signal.SIGTERM)
+                    assert process.wait(WAIT_S) == 0
+            command, options = with_inherited(listener)
+            with started(command, **options):
+                is_over.set()
+                for thread in threads:
+                    thread.join(WAIT_S)
+        finally:
+            is_over.set()
+    failed = [run for run in runs if run.code != 0]
+    assert all("admission/draining" in run.err or "the daemon went away" in run.err
+               for run in failed), failed
+    assert len(failed) < len(runs) / 2
 
 
 def test_sigterm_ends_it_with_0_though_a_client_is_there():

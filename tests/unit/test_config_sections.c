@@ -158,6 +158,8 @@ static void names_what_only_a_restart_can_change(void **state)
     next = now;
     parse_over(&next, "a", "MaxPerOrigin=3\nLogLevel=debug\n[Origin \"http://a\"]\nRate=1\n");
     assert_null(config_find_fixed(&now, &next));
+    parse_over(&next, "a", "HostsFile=/a/longer/path\nHostsFile=/etc/hosts\n");
+    assert_null(config_find_fixed(&now, &next));
     parse_over(&next, "a", "HostsFile=/x\n");
     assert_string_equal(config_find_fixed(&now, &next), "HostsFile");
     parse_over(&next, "a", "HostsFile=\n");

@@ -43,7 +43,7 @@ static int end(void **state)
         scene_settle(&s->scene);
     }
     assert_true(listener_is_closed(&s->listener));
-    ring_close(s->scene.ring, s->fd);
+    assert_false(fake_is_open(s->scene.ring, s->fd));
     scene_end(&s->scene);
     return 0;
 }
