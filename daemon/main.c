@@ -29,6 +29,7 @@ enum override {
     OVERRIDE_WORKERS,
     OVERRIDE_LOG_LEVEL,
     OVERRIDE_QUIET,
+    OVERRIDE_IDLE_EXIT,
     OVERRIDE_SOCKET,
     OVERRIDES
 };
@@ -40,6 +41,7 @@ static const struct {
     [OVERRIDE_WORKERS] = { "Workers", "--workers" },
     [OVERRIDE_LOG_LEVEL] = { "LogLevel", "--log-level" },
     [OVERRIDE_QUIET] = { "LogLevel", "--quiet" },
+    [OVERRIDE_IDLE_EXIT] = { "IdleExit", "--idle-exit" },
     [OVERRIDE_SOCKET] = { "Socket", "--socket" },
 };
 
@@ -68,7 +70,7 @@ static void on_signal(int signal_number)
 static void print_help(void)
 {
     fputs("usage: hauld [--config FILE] [--socket PATH | --serve-fd N] [--state-dir DIR]\n"
-          "             [--workers N] [--log-level LEVEL] [--quiet]\n"
+          "             [--workers N] [--log-level LEVEL] [--quiet] [--idle-exit TIME]\n"
           "             [--check-config] [--print-config] [--version]\n"
           "\n"
           "The fetch daemon behind haul: runs in the foreground, logs to stderr.\n"
@@ -81,6 +83,7 @@ static void print_help(void)
           "  --workers N        event loops (this build has one)\n"
           "  --log-level LEVEL  err, warning, notice, info, debug\n"
           "  --quiet            only errors\n"
+          "  --idle-exit TIME   exit after so long without a client (socket activation)\n"
           "  --check-config     read the configuration, say what is wrong, exit\n"
           "  --print-config     print all settings in effect and where they are from, exit\n"
           "  --version          print the version, exit\n",
@@ -95,6 +98,7 @@ enum option_code {
     OPTION_WORKERS,
     OPTION_LOG_LEVEL,
     OPTION_QUIET,
+    OPTION_IDLE_EXIT,
     OPTION_CHECK_CONFIG,
     OPTION_PRINT_CONFIG,
     OPTION_VERSION,
@@ -109,6 +113,7 @@ static const struct option long_options[] = {
     { "workers", required_argument, NULL, OPTION_WORKERS },
     { "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
     { "quiet", no_argument, NULL, OPTION_QUIET },
+    { "idle-exit", required_argument, NULL, OPTION_IDLE_EXIT },
     { "check-config", no_argument, NULL, OPTION_CHECK_CONFIG },
     { "print-config", no_argument, NULL, OPTION_PRINT_CONFIG },
     { "version", no_argument, NULL, OPTION_VERSION },
@@ -155,6 +160,9 @@ static int take_option(int code, struct arguments *args)
         return -1;
     case OPTION_QUIET:
         args->overrides[OVERRIDE_QUIET] = "err";
+        return -1;
+    case OPTION_IDLE_EXIT:
+        args->overrides[OVERRIDE_IDLE_EXIT] = optarg;
         return -1;
     case OPTION_CHECK_CONFIG:
         args->check_config = true;
