@@ -15,6 +15,7 @@
 #include "batch.h"
 
 #include "log.h"
+#include "probe.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -274,6 +275,7 @@ static void front_count(struct front *front, const struct item *item)
     stats->retries += item->retries;
     stats->wire_bytes += item->result.wire_bytes;
     stats_histogram_record(&stats->item_time, now_ns > item->t0_ns ? now_ns - item->t0_ns : 0);
+    PROBE5(item__done, item, item->result.status, item->result.fault.code, item->t0_ns, now_ns);
 }
 
 void batch_release(struct batch *batch, struct item *item)

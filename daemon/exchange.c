@@ -20,6 +20,7 @@
  */
 #include "exchange_internal.h"
 
+#include "probe.h"
 #include "redirect.h"
 
 #include <assert.h>
@@ -246,8 +247,10 @@ static void exchange_on_conn_bytes(void *ctx, struct conn *conn, struct span byt
     struct exchange *x = ctx;
 
     (void)conn; /* x->conn */
-    if (!x->result.first_byte_ns)
+    if (!x->result.first_byte_ns) {
         x->result.first_byte_ns = now_ns;
+        PROBE2(attempt__first__byte, x->id, now_ns - x->result.sent_ns);
+    }
     x->result.last_byte_ns = now_ns;
     if (!exchange_is_held_up(x))
         exchange_set_deadline(x, now_ns + x->idle_timeout_ns);
@@ -306,6 +309,8 @@ static void exchange_open(struct exchange *x, struct conn *conn)
     x->result.connect_status = x->lease.connect_status;
     x->result.resumed = x->lease.resumed;
     x->result.tls = x->lease.tls;
+    PROBE5(attempt__open, x->id, x->result.reused, x->result.resolved_ns, x->result.connected_ns,
+           x->result.tls_ns);
     conn_adopt(conn, &exchange_conn_events, x);
     exchange_send_head(x);
     /* Until the request is sent the limit is that of silence, on our side of the wire. */
@@ -377,6 +382,8 @@ static void exchange_on_later(struct ring_deferred *deferred)
         x->result.location = response_location(&x->response);
     x->result.retry_after = response_retry_after(&x->response);
     x->result.set_cookies = response_cookies(&x->response);
+    PROBE5(attempt__done, x->id, x->result.status, x->result.fault.code, x->result.sent_ns,
+           x->result.last_byte_ns);
     x->env->on_done(x->env->ctx, x);
 }
 
@@ -437,6 +444,7 @@ void exchange_begin(struct exchange *x, const struct pool_key *key, bool fresh_c
 
     exchange_enter(x, EXCHANGE_WAITING);
     x->result.started_ns = ring_now_ns(x->env->ring);
+    PROBE2(attempt__begin, x->id, x->result.started_ns);
     conn = pool_acquire(x->env->pool, &x->lease, key, fresh_conn, &fault);
     if (fault_is_set(&fault))
         exchange_fail_with(x, &fault);

@@ -19,6 +19,8 @@
  */
 #include "exchange_internal.h"
 
+#include "probe.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -149,8 +151,10 @@ void exchange_on_conn_sent(void *ctx, struct conn *conn, uint64_t sent_ns)
 
     (void)conn; /* x->conn */
     x->is_sending = false;
-    if (!x->result.sent_ns)
+    if (!x->result.sent_ns) {
         x->result.sent_ns = sent_ns;
+        PROBE2(attempt__sent, x->id, sent_ns);
+    }
     x->result.upload_bytes += x->piece_payload;
     x->piece_payload = 0;
     if (x->request_state == REQUEST_BODY) {

@@ -16,6 +16,8 @@
  */
 #include "item_internal.h"
 
+#include "probe.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -83,6 +85,7 @@ struct item *item_new(struct front *front, const struct item_options *options)
     timer_init(&item->pause, item_on_pause);
     timers_arm(front->timers, &item->deadline, item_deadline_ns(item));
     front->stats.items_accepted++;
+    PROBE3(item__accept, item, item->first_url, item->url.bytes);
     return item;
 }
 

@@ -21,9 +21,11 @@
 #include "timer.h"
 
 #include <assert.h>
+#include <limits.h>
 
 #define TICK_BITS 20
 #define DIGIT_BITS 6
+#define FEW 8u
 #define RANGE_BITS (TIMER_LEVELS * DIGIT_BITS)
 
 static_assert(TIMER_SLOTS == 1 << DIGIT_BITS, "a slot is one digit");
@@ -176,14 +178,16 @@ void timers_advance(struct timers *timers, uint64_t now_ns)
     }
 }
 
-/* The exact deadline, from among those of the current tick. */
-static uint64_t earliest_in(const struct list *slot)
+/* The exact deadline, or fallback_ns when there are more entries than may be looked at. */
+static uint64_t earliest_in(const struct list *slot, unsigned entries_max, uint64_t fallback_ns)
 {
     uint64_t earliest_ns = UINT64_MAX;
 
     for (const struct list *link = slot->next; link != slot; link = link->next) {
         const struct timer *timer = container_of(link, struct timer, link);
 
+        if (entries_max-- == 0)
+            return fallback_ns;
         if (timer->deadline_ns < earliest_ns)
             earliest_ns = timer->deadline_ns;
     }
@@ -201,8 +205,9 @@ uint64_t timers_next_ns(const struct timers *timers)
         slot = (unsigned)__builtin_ctzll(timers->occupied[level]);
         start = slot_start(timers, level, slot);
         if (start == timers->tick)
-            return earliest_in(&timers->slots[level][slot]);
-        return start << TICK_BITS;
+            return earliest_in(&timers->slots[level][slot], UINT_MAX, 0);
+        /* Few: they are looked at, so that an idle daemon does not wake to move them. */
+        return earliest_in(&timers->slots[level][slot], FEW, start << TICK_BITS);
     }
     return UINT64_MAX;
 }

@@ -43,8 +43,9 @@ void timers_disarm(struct timers *timers, struct timer *timer); /* fine when not
  * always ends. */
 void timers_advance(struct timers *timers, uint64_t now_ns);
 
-/* A time not after the next deadline (it may be early by coarse levels, never late): waiting until
- * then, advancing and asking again converges in a few steps. UINT64_MAX when empty. */
+/* A time not after the next deadline. It is that deadline when few are near it; else it may be
+ * early by coarse levels: waiting until then, advancing and asking again converges in a few steps.
+ * UINT64_MAX when empty. */
 uint64_t timers_next_ns(const struct timers *timers);
 
 void timers_check(const struct timers *timers);

@@ -30,7 +30,7 @@ LEVELS = {
     'daemon': {
         'slab': 4, 'table': 4, 'block': 4, 'stats': 4, 'config': 4, 'timer': 4, 'policy': 4,
         'heap': 4, 'bucket': 4, 'cooldown': 4, 'fields': 4, 'request_defaults': 4, 'http_date': 4,
-        'public_suffix': 4, 'basic': 4,
+        'public_suffix': 4, 'basic': 4, 'probe': 4,
         'request': 5, 'response': 5, 'decode': 5, 'redirect': 5, 'retry': 5, 'cookies': 5,
         'governor': 5, 'profile': 5, 'tls': 5, 'tunnel': 5, 'proxy': 5,
         'config_files': 6, 'ring': 6, 'log': 6, 'service': 6, 'listen_socket': 6,

@@ -127,6 +127,25 @@ static void waiting_for_the_next_time_meets_a_deadline_in_few_steps(void **state
     }
 }
 
+/* An idle daemon with a watchdog has one: it is to wake for it, and not to move it. */
+static void a_few_deadlines_are_told_exactly_however_far(void **state)
+{
+    static struct scene scene;
+
+    (void)state;
+    begin(&scene, 12345 * SECOND);
+    arm(&scene, 0, 12400 * SECOND + 7);
+    arm(&scene, 1, 12360 * SECOND + 5);
+    assert_true(timers_next_ns(&scene.timers) == 12360 * SECOND + 5);
+    advance(&scene, 12360 * SECOND + 5);
+    assert_int_equal(scene.entries[1].fired, 1);
+    assert_true(timers_next_ns(&scene.timers) == 12400 * SECOND + 7);
+    advance(&scene, 12400 * SECOND + 6);
+    assert_int_equal(scene.entries[0].fired, 0);
+    advance(&scene, 12400 * SECOND + 7);
+    assert_int_equal(scene.entries[0].fired, 1);
+}
+
 static void entry_armed_for_the_past_fires_in_the_next_call(void **state)
 {
     struct scene scene;
@@ -287,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fires_at_its_deadline_and_not_a_nanosecond_before),
         cmocka_unit_test(waiting_for_the_next_time_meets_a_deadline_in_few_steps),
+        cmocka_unit_test(a_few_deadlines_are_told_exactly_however_far),
         cmocka_unit_test(entry_armed_for_the_past_fires_in_the_next_call),
         cmocka_unit_test(moves_when_armed_again),
         cmocka_unit_test(disarming_is_final_and_may_be_repeated),
