@@ -83,6 +83,11 @@ static bool print_verb(const char *name)
         { "metrics", VERB_METRICS,
           "haul metrics [FLAGS]\n\nThe daemon's figures for a monitoring system: OpenMetrics on "
           "stdout.\n" },
+        { "introspect", VERB_INTROSPECT,
+          "haul introspect\n\nThe methods of the daemon, for programs: its Varlink interfaces.\n" },
+        { "completion", VERB_COMPLETION,
+          "haul completion bash|zsh|fish\n\nWhat that shell needs to complete haul's verbs and "
+          "flags:\nsource <(haul completion bash)\n" },
         { "reload", VERB_RELOAD, "haul reload\n\nThe daemon reads its settings again.\n" },
         { "drain", VERB_DRAIN,
           "haul drain\n\nThe daemon takes nothing new, finishes what it has, and ends.\n" },

@@ -1,5 +1,5 @@
 /*
- * cmd_look.c - haul stats, origins, inflight: what a daemon is doing.
+ * cmd_look.c - haul stats, origins, inflight, introspect: what a daemon is and is doing.
  *
  * --format json is the daemon's answer as it came, on one line.
  */
@@ -105,6 +105,24 @@ static void print_items(yyjson_val *answer)
     }
 }
 
+static int introspect_one(const struct command *command, const char *name)
+{
+    yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+    yyjson_mut_val *parameters = doc ? yyjson_mut_obj(doc) : NULL;
+    struct control_answer answer = { 0 };
+    int exit = EXITS_NO_MEMORY;
+
+    if (parameters && yyjson_mut_obj_add_strcpy(doc, parameters, "interface", name))
+        exit = (int)control_call(command->options, command->say,
+                                 "org.varlink.service.GetInterfaceDescription", doc, parameters,
+                                 &answer);
+    if (exit == EXITS_OK)
+        printf("%s\n", string(answer.parameters, "description"));
+    control_answer_deinit(&answer);
+    yyjson_mut_doc_free(doc);
+    return exit;
+}
+
 static int look(const struct command *command, const char *method, yyjson_mut_doc *doc,
                 yyjson_mut_val *parameters, void (*print)(yyjson_val *answer))
 {
@@ -142,6 +160,22 @@ int cmd_stats(const struct command *command)
 int cmd_origins(const struct command *command)
 {
     return look(command, "io.haul.Manager.Origins", NULL, NULL, print_origins);
+}
+
+/* One interface after the other, as the language of Varlink has them. */
+int cmd_introspect(const struct command *command)
+{
+    struct control_answer info = { 0 };
+    int exit = (int)control_call(command->options, command->say, "org.varlink.service.GetInfo",
+                                 NULL, NULL, &info);
+    yyjson_arr_iter all;
+    yyjson_val *name;
+
+    yyjson_arr_iter_init(yyjson_obj_get(info.parameters, "interfaces"), &all);
+    while (exit == EXITS_OK && (name = yyjson_arr_iter_next(&all)))
+        exit = introspect_one(command, yyjson_get_str(name));
+    control_answer_deinit(&info);
+    return exit;
 }
 
 int cmd_inflight(const struct command *command)

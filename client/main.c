@@ -48,6 +48,10 @@ static int run(const struct command *command)
         return cmd_inflight(command);
     case VERB_METRICS:
         return cmd_metrics(command);
+    case VERB_INTROSPECT:
+        return cmd_introspect(command);
+    case VERB_COMPLETION:
+        return cmd_completion(command);
     case VERB_RELOAD:
         return cmd_reload(command);
     case VERB_DRAIN:

@@ -22,16 +22,27 @@ struct verb_row {
 };
 
 static const struct verb_row verbs[] = {
-    { "get", VERB_GET },         { "batch", VERB_BATCH },     { "bench", VERB_BENCH },
-    { "report", VERB_REPORT },   { "compare", VERB_COMPARE }, { "ping", VERB_PING },
-    { "stats", VERB_STATS },     { "origins", VERB_ORIGINS }, { "inflight", VERB_INFLIGHT },
-    { "metrics", VERB_METRICS }, { "reload", VERB_RELOAD },   { "drain", VERB_DRAIN },
-    { "doctor", VERB_DOCTOR },   { "version", VERB_VERSION }, { "help", VERB_HELP },
+    { "get", VERB_GET },
+    { "batch", VERB_BATCH },
+    { "bench", VERB_BENCH },
+    { "report", VERB_REPORT },
+    { "compare", VERB_COMPARE },
+    { "ping", VERB_PING },
+    { "stats", VERB_STATS },
+    { "origins", VERB_ORIGINS },
+    { "inflight", VERB_INFLIGHT },
+    { "metrics", VERB_METRICS },
+    { "introspect", VERB_INTROSPECT },
+    { "completion", VERB_COMPLETION },
+    { "reload", VERB_RELOAD },
+    { "drain", VERB_DRAIN },
+    { "doctor", VERB_DOCTOR },
+    { "version", VERB_VERSION },
+    { "help", VERB_HELP },
 };
 
 static const char *const verbs_later[] = {
-    "top",  "introspect", "completion", "submit", "jobs",  "status",
-    "wait", "watch",      "results",    "cancel", "retry", "remove",
+    "top", "submit", "jobs", "status", "wait", "watch", "results", "cancel", "retry", "remove",
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -50,6 +61,15 @@ const char *verb_name(enum verb verb)
         if (verbs[i].verb == verb)
             return verbs[i].name;
     return "get";
+}
+
+const char *verb_at(size_t place, enum verb *ret_verb)
+{
+    if (place >= COUNT_OF(verbs))
+        return NULL;
+    if (ret_verb)
+        *ret_verb = verbs[place].verb;
+    return verbs[place].name;
 }
 
 bool verb_is_later(struct span word)

@@ -30,13 +30,16 @@ enum verb {
     VERB_RELOAD = 1 << 12,
     VERB_DRAIN = 1 << 13,
     VERB_METRICS = 1 << 14,
+    VERB_COMPLETION = 1 << 15,
+    VERB_INTROSPECT = 1 << 16,
 };
 #define VERB_FETCH (VERB_GET | VERB_BATCH)
 #define VERB_REQUEST (VERB_FETCH | VERB_BENCH)                /* those that make requests */
 #define VERB_LOOK (VERB_STATS | VERB_ORIGINS | VERB_INFLIGHT) /* into the daemon */
 #define VERB_ANY                                                                                   \
     (VERB_REQUEST | VERB_PING | VERB_DOCTOR | VERB_VERSION | VERB_HELP | VERB_REPORT |             \
-     VERB_COMPARE | VERB_LOOK | VERB_METRICS | VERB_RELOAD | VERB_DRAIN)
+     VERB_COMPARE | VERB_LOOK | VERB_METRICS | VERB_RELOAD | VERB_DRAIN | VERB_COMPLETION |        \
+     VERB_INTROSPECT)
 
 enum records_mode {
     RECORDS_DEFAULT, /* all for batch, none for get */
@@ -207,6 +210,10 @@ bool options_parse(struct options *options, int argc, char **argv, char **ret_wh
 void options_deinit(struct options *options);
 
 const char *verb_name(enum verb verb);
+
+/* The name of the verb in this place, and the verb unless ret_verb is NULL; NULL behind the last.
+ */
+const char *verb_at(size_t place, enum verb *ret_verb);
 
 /* For the tables' walkers: help, completion and tests. */
 enum option_kind {

@@ -24,6 +24,8 @@ int cmd_stats(const struct command *command);
 int cmd_origins(const struct command *command);
 int cmd_inflight(const struct command *command);
 int cmd_metrics(const struct command *command);
+int cmd_introspect(const struct command *command);
+int cmd_completion(const struct command *command);
 int cmd_reload(const struct command *command);
 int cmd_drain(const struct command *command);
 int cmd_doctor(const struct command *command);

@@ -210,7 +210,7 @@ def test_every_flag_is_in_the_manual(verb):
     assert sorted(flag for flag in flags if f"*{flag}*" not in manual) == []
 
 
-@pytest.mark.parametrize("verb", ["introspect", "submit", "top"])
+@pytest.mark.parametrize("verb", ["jobs", "submit", "top"])
 def test_what_does_not_exist_yet_is_refused_by_name(verb):
     done = run_plain(verb, "http://127.0.0.1:0/")
     assert done.returncode == 2, done

@@ -247,3 +247,57 @@ def test_scripts_call_it_and_read_what_there_is_to_call(start_daemon):
         assert reply["parameters"] == {"clients": 0, "items": 0, "time_ns": 30_000_000_000}
         assert script.is_closed()
     assert daemon.process.wait(WAIT_S) == 0
+
+
+def test_introspect_prints_all_interfaces(start_daemon):
+    text = run_haul("introspect", daemon=start_daemon()).expect(0).out.decode()
+    for line in ("interface org.varlink.service", "interface io.haul.Manager",
+                 "interface io.haul.Metrics", "interface io.haul.Stream"):
+        assert f"\n{line}\n" in "\n" + text
+
+
+# --- completion ---
+
+def completed(line):
+    script = subprocess.run([find_binary("haul"), "completion", "bash"], capture_output=True,
+                            text=True, check=True).stdout
+    words = line.split(" ")
+    script += (f"\nCOMP_WORDS=({' '.join(repr(word) for word in words)})\n"
+               f"COMP_CWORD={len(words) - 1}\n_haul\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n")
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True,
+                          check=True).stdout.split()
+
+
+def test_bash_completes_verbs_and_the_flags_of_each():
+    assert completed("haul be") == ["bench"]
+    assert set(completed("haul re")) == {"report", "reload"}
+    assert "--max-redirs" in completed("haul get --max-r")
+    assert completed("haul batch --max-per") == ["--max-per-origin"]
+    assert completed("haul bench --records") == []       # a flag of batch
+    assert completed("haul batch -i ur") == []           # a file: the shell's own business
+    assert "--form" not in completed("haul get --f")     # refused
+
+
+@pytest.mark.parametrize("shell,check", [("bash", ["bash", "-n"]), ("zsh", ["zsh", "-n"]),
+                                         ("fish", ["fish", "-n"])])
+def test_the_shell_itself_reads_it(shell, check, tmp_path):
+    if not shutil.which(shell):
+        pytest.skip(f"no {shell} here")
+    path = tmp_path / "script"
+    path.write_text(run_completion(shell))
+    done = subprocess.run([*check, str(path)], capture_output=True, text=True, timeout=WAIT_S)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def run_completion(shell):
+    done = subprocess.run([find_binary("haul"), "completion", shell], capture_output=True, text=True,
+                          timeout=WAIT_S, env=clean_env())
+    assert done.returncode == 0 and "batch" in done.stdout and "connect-timeout" in done.stdout
+    return done.stdout
+
+
+@pytest.mark.parametrize("words", [[], ["tcsh"], ["bash", "zsh"]])
+def test_another_shell_is_refused(words):
+    done = subprocess.run([find_binary("haul"), "completion", *words], capture_output=True, text=True,
+                          timeout=WAIT_S, env=clean_env())
+    assert done.returncode == 2 and "bash, zsh or fish" in done.stderr
