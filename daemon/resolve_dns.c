@@ -13,11 +13,13 @@
  * starts a daemon must not lead its clients elsewhere by accident.
  *
  * Written for the interface of c-ares 1.18, which later versions keep. Where there is a query cache
- * (1.31), it is switched off: resolve_cache.c is ours.
+ * (1.31), it is switched off: resolve_cache.c is ours. Where one malformed datagram would fail all
+ * questions (1.34), c-ares does not see it: resolve_sockets.c.
  */
 #include "resolve_dns.h"
 
 #include "resolve_answer.h"
+#include "resolve_sockets.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -192,13 +194,21 @@ static void dns_close_channel(struct resolve_dns *dns)
 
 static bool dns_has_one_server(const struct resolve_dns *dns)
 {
-    struct ares_addr_port_node *servers = NULL;
     bool one;
+
+#if ARES_VERSION >= 0x011800 /* 1.24; deprecates the other */
+    char *servers = ares_get_servers_csv(dns->channel);
+
+    one = servers && *servers && !strchr(servers, ',');
+    ares_free_string(servers);
+#else
+    struct ares_addr_port_node *servers = NULL;
 
     if (ares_get_servers_ports(dns->channel, &servers) != ARES_SUCCESS)
         return false;
     one = servers && !servers->next;
     ares_free_data(servers);
+#endif
     return one;
 }
 
@@ -223,7 +233,8 @@ static int dns_init_channel(struct resolve_dns *dns, int flags)
     if (status != ARES_SUCCESS)
         return status;
     dns->has_channel = true;
-    if (dns->servers)
+    status = resolve_sockets_guard(dns->channel);
+    if (status == ARES_SUCCESS && dns->servers)
         status = ares_set_servers_ports_csv(dns->channel, dns->servers);
     if (status != ARES_SUCCESS)
         dns_close_channel(dns);

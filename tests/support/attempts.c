@@ -66,7 +66,7 @@ static void on_done(void *ctx, uint64_t id, const struct attempt_result *result)
 
 void attempts_begin(struct attempts *t, const struct attempts_options *options)
 {
-    static const struct resolve_options resolve = { .servers = "127.0.0.1:9" };
+    const struct resolve_options resolve = { .servers = t->dns.address };
     const struct mailbox_front front = {
         .head = on_head, .body = on_body, .done = on_done, .ctx = t
     };
@@ -86,6 +86,7 @@ void attempts_begin(struct attempts *t, const struct attempts_options *options)
 
     *t = (struct attempts){ .ring = options->seed ? fake_new_random(options->seed) : fake_new() };
     timers_init(&t->timers, ring_now_ns(t->ring));
+    silent_dns_open(&t->dns);
     assert_int_equal(resolve_new(&t->resolve, t->ring, &t->timers, &resolve), 0);
     assert_int_equal(writer_new(&t->writer, t->ring, NULL), 0);
     assert_int_equal(
@@ -157,6 +158,7 @@ void attempts_end(struct attempts *t)
     fake_check_quiet(t->ring);
     engine_deinit(&t->engine);
     resolve_free(t->resolve);
+    silent_dns_close(&t->dns);
     writer_free(t->writer);
     ring_free(t->ring);
 }

@@ -7,6 +7,7 @@
 
 #include "engine.h"
 #include "ring_fake.h"
+#include "silent_dns.h"
 
 #define ATTEMPTS_MAX 256
 #define ATTEMPTS_MS UINT64_C(1000000)
@@ -29,6 +30,7 @@ struct outcome {
 struct attempts {
     struct ring *ring;
     struct timers timers;
+    struct silent_dns dns;
     struct resolve *resolve;
     struct writer *writer;
     struct engine engine;

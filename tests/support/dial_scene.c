@@ -56,7 +56,7 @@ int dial_scene_begin(void **state)
                                 "fd00::2 inside.test\n::ffff:169.254.169.254 inside.test\n";
     static struct dial_scene scene;
     struct dial_scene *t = &scene;
-    struct resolve_options options = { .servers = "127.0.0.1:9" };
+    struct resolve_options options = { 0 };
     int fd;
 
     *t = (struct dial_scene){ .ring = fake_new() };
@@ -65,6 +65,8 @@ int dial_scene_begin(void **state)
     fd = mkstemp(t->hosts_path);
     assert_int_equal(write(fd, hosts, sizeof(hosts) - 1), sizeof(hosts) - 1);
     (void)close(fd);
+    silent_dns_open(&t->dns);
+    options.servers = t->dns.address;
     options.hosts_path = t->hosts_path;
     assert_int_equal(resolve_new(&t->resolve, t->ring, &t->timers, &options), 0);
     assert_int_equal(conns_init(&t->conns, t->ring, 4, on_gone, t), 0);
@@ -96,6 +98,7 @@ int dial_scene_end(void **state)
     fake_check_quiet(t->ring);
     conns_deinit(&t->conns);
     resolve_free(t->resolve);
+    silent_dns_close(&t->dns);
     assert_int_equal(t->timers.count, 0);
     ring_free(t->ring);
     return unlink(t->hosts_path);

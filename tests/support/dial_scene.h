@@ -7,6 +7,7 @@
 
 #include "dial.h"
 #include "ring_fake.h"
+#include "silent_dns.h"
 
 #define MS UINT64_C(1000000)
 #define S UINT64_C(1000000000)
@@ -14,6 +15,7 @@
 struct dial_scene {
     struct ring *ring;
     struct timers timers;
+    struct silent_dns dns;
     struct resolve *resolve;
     struct conns conns;
     struct dialer dialer;

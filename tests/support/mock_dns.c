@@ -36,6 +36,9 @@ enum trick {
     TRICK_POINTER_LOOP,   /* a record whose name points at itself */
     TRICK_CNAME_LOOP,     /* the name is an alias of itself */
     TRICK_EMPTY_DATAGRAM, /* first nothing, then the right answer */
+    TRICK_JUNK,           /* first half a header, then the right answer */
+    TRICK_FLOOD,          /* the same, but a hundred times */
+    TRICK_FORGED_STUMP,   /* first with a wrong id and cut off, then the right answer */
 };
 
 struct behaviour {
@@ -70,6 +73,9 @@ static const struct behaviour behaviours[] = {
     { "pointer", .trick = TRICK_POINTER_LOOP },
     { "cname", .trick = TRICK_CNAME_LOOP },
     { "nothing", .fours = 1, .ttl = 60, .trick = TRICK_EMPTY_DATAGRAM },
+    { "junk", .fours = 1, .ttl = 60, .trick = TRICK_JUNK },
+    { "flood", .fours = 1, .ttl = 60, .trick = TRICK_FLOOD },
+    { "stump", .fours = 1, .ttl = 60, .trick = TRICK_FORGED_STUMP },
 };
 
 struct mock_dns {
@@ -192,6 +198,27 @@ static size_t make_answer(const uint8_t *question, size_t question_bytes, bool t
     return used;
 }
 
+/* What comes before the answer. */
+static void play_trick(const struct mock_dns *mock, enum trick trick, uint8_t *out,
+                       size_t answer_bytes, const struct sockaddr_in *to)
+{
+    bool forged = trick == TRICK_FORGED_ID || trick == TRICK_FORGED_STUMP;
+    unsigned count = trick == TRICK_FLOOD ? 100 : 1;
+
+    if (trick == TRICK_EMPTY_DATAGRAM)
+        answer_bytes = 0;
+    else if (trick == TRICK_JUNK || trick == TRICK_FLOOD)
+        answer_bytes = 7;
+    else if (trick == TRICK_FORGED_STUMP)
+        answer_bytes--;
+    else if (!forged)
+        return;
+    out[0] ^= forged ? 0xff : 0;
+    for (unsigned i = 0; i < count; i++)
+        (void)sendto(mock->udp_fd, out, answer_bytes, 0, (const struct sockaddr *)to, sizeof(*to));
+    out[0] ^= forged ? 0xff : 0;
+}
+
 static void serve_udp(struct mock_dns *mock, uint8_t *out)
 {
     uint8_t question[512];
@@ -209,13 +236,7 @@ static void serve_udp(struct mock_dns *mock, uint8_t *out)
     answer_bytes = make_answer(question, (size_t)bytes, false, out);
     if (answer_bytes == 0)
         return;
-    if (b->trick == TRICK_FORGED_ID) {
-        out[0] ^= 0xff;
-        (void)sendto(mock->udp_fd, out, answer_bytes, 0, (struct sockaddr *)&from, from_bytes);
-        out[0] ^= 0xff;
-    }
-    if (b->trick == TRICK_EMPTY_DATAGRAM)
-        (void)sendto(mock->udp_fd, out, 0, 0, (struct sockaddr *)&from, from_bytes);
+    play_trick(mock, b->trick, out, answer_bytes, &from);
     (void)sendto(mock->udp_fd, out, answer_bytes, 0, (struct sockaddr *)&from, from_bytes);
 }
 

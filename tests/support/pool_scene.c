@@ -41,11 +41,12 @@ static void on_failed(struct pool_lease *lease, const struct fault *fault)
 
 void pool_scene_begin_with(struct pool_scene *t, unsigned conns_max)
 {
-    static const struct resolve_options resolve = { .servers = "127.0.0.1:9" };
+    const struct resolve_options resolve = { .servers = t->dns.address };
     const struct pool_options options = { .conns_max = conns_max, .idle_timeout_ns = 30 * S };
 
     *t = (struct pool_scene){ .ring = fake_new() };
     timers_init(&t->timers, ring_now_ns(t->ring));
+    silent_dns_open(&t->dns);
     assert_int_equal(resolve_new(&t->resolve, t->ring, &t->timers, &resolve), 0);
     assert_int_equal(pool_init(&t->pool, t->ring, &t->timers, t->resolve, &options), 0);
 }
@@ -130,6 +131,7 @@ int pool_scene_end(void **state)
     fake_check_quiet(t->ring);
     pool_deinit(&t->pool);
     resolve_free(t->resolve);
+    silent_dns_close(&t->dns);
     assert_int_equal(t->timers.count, 0);
     ring_free(t->ring);
     return 0;

@@ -6,6 +6,7 @@
 
 #include "pool.h"
 #include "ring_fake.h"
+#include "silent_dns.h"
 
 #define S UINT64_C(1000000000)
 #define LEASES 8
@@ -21,6 +22,7 @@ struct lessee {
 struct pool_scene {
     struct ring *ring;
     struct timers timers;
+    struct silent_dns dns;
     struct resolve *resolve;
     struct pool pool;
     struct lessee lessees[LEASES];

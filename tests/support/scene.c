@@ -106,7 +106,8 @@ void scene_begin(struct scene *t, const struct scene_options *options)
     config_init_defaults(&t->config);
     timers_init(&t->timers, ring_now_ns(t->ring));
     write_hosts(t);
-    resolve = (struct resolve_options){ .servers = "127.0.0.1:9", .hosts_path = t->hosts_path };
+    silent_dns_open(&t->dns);
+    resolve = (struct resolve_options){ .servers = t->dns.address, .hosts_path = t->hosts_path };
     assert_int_equal(resolve_new(&t->resolve, t->ring, &t->timers, &resolve), 0);
     assert_int_equal(writer_new(&t->writer, t->ring, NULL), 0);
     scene_begin_engine(t, options);
@@ -142,6 +143,7 @@ void scene_end(struct scene *t)
     slab_deinit(&t->front.items);
     public_suffixes_deinit(&t->front.suffixes);
     resolve_free(t->resolve);
+    silent_dns_close(&t->dns);
     writer_free(t->writer);
     for (unsigned i = 0; i < t->clients_count; i++)
         scene_client_free(t->clients[i]);

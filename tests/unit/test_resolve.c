@@ -184,6 +184,9 @@ static void answers_become_addresses_or_a_fault_with_its_reason(void **state)
         { "tc.test", RESOLVE_IPV4, FAULT_NONE, "192.0.2.1" },
         { "forged.test", RESOLVE_IPV4, FAULT_NONE, "192.0.2.1" },
         { "nothing.test", RESOLVE_IPV4, FAULT_NONE, "192.0.2.1" },
+        { "junk.test", RESOLVE_IPV4, FAULT_NONE, "192.0.2.1" },
+        { "flood.test", RESOLVE_IPV4, FAULT_NONE, "192.0.2.1" },
+        { "stump.test", RESOLVE_IPV4, FAULT_NONE, "192.0.2.1" },
         { "_under.ok.test", RESOLVE_IPV4, FAULT_DNS_NOT_FOUND, "no such host" },
         { "ok.test", RESOLVE_IPV6, FAULT_DNS_NOT_FOUND, "the name has no IPv6 address" },
         { "six.test", RESOLVE_IPV4, FAULT_DNS_NOT_FOUND, "the name has no IPv4 address" },
@@ -229,6 +232,25 @@ static void broken_answers_end_in_a_fault(void **state)
         if (asker.fault.code != FAULT_DNS_FAILED && asker.fault.code != FAULT_TIMEOUT_DNS)
             fail_msg("%s: code %u", hosts[i], asker.fault.code);
     }
+    scene_end(&scene);
+}
+
+/* c-ares 1.34 by itself would fail all that are open on the socket. */
+static void broken_answer_fails_its_own_question_alone(void **state)
+{
+    struct scene scene;
+    struct asker silent, garbage;
+
+    (void)state;
+    scene_begin_with(&scene, "", (struct resolve_options){ .timeout_ns = 1000 * MS, .tries = 1 });
+    asker_starts(&scene, &silent, "silent.test", RESOLVE_IPV4);
+    asker_starts(&scene, &garbage, "garbage.test", RESOLVE_IPV4);
+    assert_int_equal(asked(&scene, "pointer.test", RESOLVE_IPV4).fault.code, FAULT_DNS_FAILED);
+    assert_int_equal(silent.done_count + garbage.done_count, 0);
+    asker_waits(&silent, 1);
+    asker_waits(&garbage, 1);
+    assert_int_equal(silent.fault.code, FAULT_TIMEOUT_DNS);
+    assert_int_equal(garbage.fault.code, FAULT_TIMEOUT_DNS);
     scene_end(&scene);
 }
 
@@ -700,6 +722,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_become_addresses_or_a_fault_with_its_reason),
         cmocka_unit_test(broken_answers_end_in_a_fault),
+        cmocka_unit_test(broken_answer_fails_its_own_question_alone),
         cmocka_unit_test(silent_server_is_a_timeout),
         cmocka_unit_test(a_server_that_is_silent_about_aaaa_costs_a_quarter_of_a_second),
         cmocka_unit_test(of_ipv4_addresses_alone_only_the_addresses_count),

@@ -115,7 +115,7 @@ static void the_window_is_kept_to_the_byte(void **state)
     size_t left;
 
     client_begins(t, 1);
-    for (unsigned i = 0; client_window_left(t) >= 1016; i++) { /* 8 + 1000 + padding each */
+    while (client_window_left(t) >= 1016) { /* 8 + 1000 + padding each */
         client_submits(t, 1, ORIGIN);
         origin_replies_body(t, 1, 1000);
         client_receives_body(t, 1, 1000);
@@ -172,7 +172,7 @@ static void a_whole_body_that_the_window_keeps_back_is_too_slow_as_well(void **s
     struct scene *t = *state;
 
     client_begins(t, 2);
-    for (unsigned i = 0; client_window_left(t) >= 65536 + 8; i++) {
+    while (client_window_left(t) >= 65536 + 8) {
         client_submits(t, 1, ORIGIN);
         origin_replies_body(t, 1, 65536);
     }
