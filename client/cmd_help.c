@@ -20,6 +20,16 @@ void help_short(void)
           stdout);
 }
 
+static void print_all_verbs(void)
+{
+    const char *name;
+
+    printf("\nAll verbs:");
+    for (size_t i = 0; (name = verb_at(i, NULL)); i++)
+        printf(" %s", name);
+    putchar('\n');
+}
+
 static void print_row(const struct option_row *row)
 {
     char flag[64];
@@ -120,6 +130,8 @@ int cmd_help(const struct command *command)
         name = verb_name(options->verb);
     if (!name) {
         help_short();
+        if (options->verb_given || options->help)
+            print_all_verbs();
         return EXITS_OK;
     }
     if (print_verb(name))

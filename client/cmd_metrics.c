@@ -44,6 +44,10 @@ int cmd_metrics(const struct command *command)
         exit = control_call(options, command->say, "io.haul.Metrics.Get", doc, parameters, &answer);
     }
     text = yyjson_obj_get(answer.parameters, "text");
+    if (exit == EXITS_OK && yyjson_get_len(text) == 0) {
+        say_error(command->say, "the daemon has no figures: it is out of memory");
+        exit = EXITS_FAILED;
+    }
     if (exit == EXITS_OK)
         exit = write_metrics(command, span_of(yyjson_get_str(text), yyjson_get_len(text)));
     control_answer_deinit(&answer);

@@ -75,6 +75,8 @@ static int receive_answer(int fd, yyjson_doc **ret_doc)
             verdict = varlink_next(&reader, &in, &message);
     }
     *ret_doc = NULL;
+    if (r == 0 && verdict != VARLINK_READY)
+        r = verdict == VARLINK_TOO_BIG ? -EMSGSIZE : -ENOMEM;
     if (r == 0 && verdict == VARLINK_READY)
         *ret_doc = yyjson_read(message.data, message.bytes, 0);
     varlink_reader_deinit(&reader);
@@ -145,7 +147,8 @@ enum exit_code control_call(const struct options *options, struct say *say, cons
     free(call);
     (void)close(fd);
     if (r < 0) {
-        say_error(say, "the daemon does not answer: %s", strerror(-r));
+        say_error(say, "the daemon does not answer: %s%s", strerror(-r),
+                  r == -ETIMEDOUT ? "; it may still do what it was told" : "");
         return EXITS_UNREACHABLE;
     }
     return take_answer(say, answer, ret_answer);

@@ -7,8 +7,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAIN_NAME "hauld.conf"
@@ -45,19 +47,39 @@ static enum config_verdict read_stream(struct config *config, FILE *file, const 
     return verdict;
 }
 
+/* Never a pipe: reading would wait for somebody. /dev/null is how one masks a file. */
+static bool is_readable(int fd, const char **ret_why)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0) {
+        *ret_why = strerror(errno);
+        return false;
+    }
+    *ret_why = S_ISDIR(st.st_mode) ? strerror(EISDIR) : "is no regular file";
+    return S_ISREG(st.st_mode) || S_ISCHR(st.st_mode);
+}
+
 /* *ret_is_there may be NULL: then it must be. */
 static enum config_verdict read_file(struct config *config, const char *path, bool *ret_is_there,
                                      struct config_trouble *ret_trouble)
 {
-    FILE *file = fopen(path, "re");
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     enum config_verdict verdict;
+    const char *why = "";
+    FILE *file;
 
     if (ret_is_there)
-        *ret_is_there = file || errno != ENOENT;
-    if (!file && ret_is_there && !*ret_is_there)
+        *ret_is_there = fd >= 0 || errno != ENOENT;
+    if (fd < 0 && ret_is_there && !*ret_is_there)
         return CONFIG_OK;
-    if (!file)
+    if (fd < 0)
         return complain(ret_trouble, path, strerror(errno));
+    file = is_readable(fd, &why) ? fdopen(fd, "r") : NULL;
+    if (!file) {
+        (void)close(fd); /* it was only looked at */
+        return complain(ret_trouble, path, *why ? why : "out of memory");
+    }
     verdict = read_stream(config, file, path, ret_trouble);
     (void)fclose(file); /* it was only read */
     return verdict;
@@ -77,27 +99,36 @@ static const char *name_of(const char *path)
     return strrchr(path, '/') + 1;
 }
 
-static void keep_fragment(struct fragments *fragments, const char *folder, const char *name)
+/* False: there is no room for it. */
+static bool keep_fragment(struct fragments *fragments, const char *folder, const char *name)
 {
     char *path;
 
     for (unsigned i = 0; i < fragments->count; i++)
         if (strcmp(name_of(fragments->paths[i]), name) == 0)
-            return; /* masked */
-    if (fragments->count < FRAGMENTS_MAX && asprintf(&path, "%s/%s", folder, name) >= 0)
-        fragments->paths[fragments->count++] = path;
+            return true; /* masked */
+    if (fragments->count == FRAGMENTS_MAX || asprintf(&path, "%s/%s", folder, name) < 0)
+        return false;
+    fragments->paths[fragments->count++] = path;
+    return true;
 }
 
-static void find_fragments(struct fragments *fragments, const char *folder)
+/* A folder that is there and cannot be read is no empty one: what it forbids would be allowed. */
+static enum config_verdict find_fragments(struct fragments *fragments, const char *folder,
+                                          struct config_trouble *ret_trouble)
 {
     struct dirent **entries = NULL;
     int count = scandir(folder, &entries, is_fragment, alphasort);
+    bool fits = true;
 
+    if (count < 0 && errno != ENOENT && errno != ENOTDIR)
+        return complain(ret_trouble, folder, strerror(errno));
     for (int i = 0; i < count; i++) {
-        keep_fragment(fragments, folder, entries[i]->d_name);
+        fits &= keep_fragment(fragments, folder, entries[i]->d_name);
         free(entries[i]);
     }
     free(entries);
+    return fits ? CONFIG_OK : complain(ret_trouble, folder, "there are too many files");
 }
 
 static int by_name(const void *a, const void *b)
@@ -105,17 +136,16 @@ static int by_name(const void *a, const void *b)
     return strcmp(name_of(*(char *const *)a), name_of(*(char *const *)b));
 }
 
+/* verdict is that of finding them. */
 static enum config_verdict read_fragments(struct config *config, struct fragments *fragments,
+                                          enum config_verdict verdict,
                                           struct config_trouble *ret_trouble)
 {
-    enum config_verdict verdict = CONFIG_OK;
-    bool is_there;
-
     if (fragments->count)
         qsort(fragments->paths, fragments->count, sizeof(fragments->paths[0]), by_name);
     for (unsigned i = 0; i < fragments->count; i++) {
         if (verdict == CONFIG_OK)
-            verdict = read_file(config, fragments->paths[i], &is_there, ret_trouble);
+            verdict = read_file(config, fragments->paths[i], NULL, ret_trouble);
         free(fragments->paths[i]);
     }
     return verdict;
@@ -169,11 +199,11 @@ enum config_verdict config_files_read(struct config *config, const struct config
     }
     if (verdict != CONFIG_OK)
         return verdict;
-    for (unsigned i = 0; i < folders->count; i++) {
+    for (unsigned i = 0; i < folders->count && verdict == CONFIG_OK; i++) {
         (void)snprintf(path, sizeof(path), "%s/" MAIN_NAME ".d", folders->paths[i]);
-        find_fragments(&fragments, path);
+        verdict = find_fragments(&fragments, path, ret_trouble);
     }
-    return read_fragments(config, &fragments, ret_trouble);
+    return read_fragments(config, &fragments, verdict, ret_trouble);
 }
 
 enum config_verdict config_files_read_named(struct config *config, const char *path,
@@ -186,6 +216,6 @@ enum config_verdict config_files_read_named(struct config *config, const char *p
     if (verdict != CONFIG_OK)
         return verdict;
     (void)snprintf(folder, sizeof(folder), "%s.d", path);
-    find_fragments(&fragments, folder);
-    return read_fragments(config, &fragments, ret_trouble);
+    verdict = find_fragments(&fragments, folder, ret_trouble);
+    return read_fragments(config, &fragments, verdict, ret_trouble);
 }

@@ -19,7 +19,8 @@ static const struct varlink_interface control_interfaces[] = {
           "method Describe() -> (version: string, pid: int, uptime_ns: int,\n"
           "  ring: object, limits: object, counters: object)\n"
           "\n"
-          "# Origins that are in use or remembered; at most 1000.\n"
+          "# Origins that are in use or remembered; at most 1000. For root and the daemon's own\n"
+          "# user, as Reload and Drain.\n"
           "type Origin (origin: string, active: int, waiting: int, active_max: int,\n"
           "  rate_per_s: float, cooling_ns: int)\n"
           "method Origins() -> (origins: []Origin, complete: bool)\n"
@@ -31,7 +32,7 @@ static const struct varlink_interface control_interfaces[] = {
           "  redirects: int)\n"
           "method Inflight(slower_ns: ?int) -> (items: []Item, complete: bool)\n"
           "\n"
-          "# Reads the settings again. For root and the daemon's own user, as the next.\n"
+          "# Reads the settings again.\n"
           "method Reload() -> ()\n"
           "\n"
           "# What was admitted may end, then the daemon does.\n"
@@ -70,22 +71,25 @@ static void control_on_describe(void *ctx, const struct varlink_call *call,
     control->ops.describe(control->ops.ctx, reply->doc, reply->parameters);
 }
 
-static void control_on_origins(void *ctx, const struct varlink_call *call,
-                               struct varlink_reply *reply)
-{
-    const struct control *control = ctx;
-
-    (void)call; /* no parameters */
-    reply->parameters = yyjson_mut_obj(reply->doc);
-    control->ops.origins(control->ops.ctx, reply->doc, reply->parameters);
-}
-
 /* Whoever could end or trace the process anyway. */
 static bool may_operate(const struct control *control, const struct varlink_call *call)
 {
     const struct ucred *caller = call->caller;
 
     return caller && (caller->uid == 0 || caller->uid == control->ops.uid);
+}
+
+static void control_on_origins(void *ctx, const struct varlink_call *call,
+                               struct varlink_reply *reply)
+{
+    const struct control *control = ctx;
+
+    if (!may_operate(control, call)) { /* hosts are data of those who ask them */
+        reply->error_name = "io.haul.Manager.PermissionDenied";
+        return;
+    }
+    reply->parameters = yyjson_mut_obj(reply->doc);
+    control->ops.origins(control->ops.ctx, reply->doc, reply->parameters);
 }
 
 static void control_on_inflight(void *ctx, const struct varlink_call *call,
@@ -119,6 +123,8 @@ static void control_on_metrics(void *ctx, const struct varlink_call *call,
         return;
     }
     text = control->ops.metrics(control->ops.ctx, yyjson_is_true(is_open), &bytes);
+    if (!text)
+        bytes = 0;
     reply->parameters = yyjson_mut_obj(reply->doc);
     yyjson_mut_obj_add_strncpy(reply->doc, reply->parameters, "text", text ? text : "", bytes);
     free(text);

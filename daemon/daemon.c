@@ -116,6 +116,9 @@ static bool control_reload(void *ctx, char ret_reason[static CONTROL_REASON_BYTE
 
     static_assert(sizeof(trouble.text) <= CONTROL_REASON_BYTES, "a reason is told whole");
     memcpy(ret_reason, trouble.text, sizeof(trouble.text));
+    for (char *c = ret_reason; *c; c++) /* names of files need not be UTF-8, JSON must */
+        if (*c < ' ' || *c > '~')
+            *c = '?';
     return is_good;
 }
 
@@ -180,6 +183,7 @@ int daemon_init(struct daemon *d, const struct config *config, const struct daem
         goto fail;
     daemon_init_front(d);
     d->is_activated = options->is_activated;
+    d->listen_path = options->listen_path;
     daemon_init_service(d);
     daemon_init_stop(d);
     d->signal_op.done = daemon_on_signal;

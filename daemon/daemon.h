@@ -40,6 +40,7 @@ struct daemon {
     int signal_fd;
     struct daemon_source source;
     const struct service *service; /* NULL: nobody is told */
+    const char *listen_path;       /* NULL: not ours to remove */
     struct timer watchdog_timer;
     struct timer idle_timer;  /* armed: no client, and it exits then */
     struct timer drain_timer; /* armed while draining */
@@ -60,7 +61,8 @@ struct daemon_options {
     int signal_fd; /* read end of a pipe to which the signal handler writes numbers */
     const struct service *service; /* outlives the daemon; may be NULL */
     struct daemon_source source;
-    bool is_activated; /* listen_fd stays open when the daemon ends */
+    bool is_activated;       /* listen_fd stays open when the daemon ends */
+    const char *listen_path; /* removed when it ends to listen; NULL: it is another's */
     unsigned conns_max;
     struct conn_ports ports; /* for outbound connections */
 };

@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define ROWS_MAX 1000u /* of a list: a message has its bounds */
+/* Of a list: a message has its bounds. */
+#define ROWS_MAX 1000u
+#define ROW_BYTES 200u       /* besides its text, at most */
+#define URL_SHOWN_BYTES 2048 /* of one; each may be escaped */
+#define LIST_BYTES_MAX (WIRE_VARLINK_BYTES_MAX - 4096u)
 
 static void describe_ring(const struct daemon *d, yyjson_mut_doc *doc, yyjson_mut_val *out)
 {
@@ -71,20 +75,25 @@ struct rows {
     yyjson_mut_val *list;
     uint64_t now_ns;
     const struct control_inflight *wanted;
+    size_t bytes; /* as they may be at most */
     unsigned count;
+    bool is_cut;
 };
 
-static yyjson_mut_val *add_row(struct rows *rows)
+static yyjson_mut_val *add_row(struct rows *rows, size_t text_bytes)
 {
-    if (rows->count++ >= ROWS_MAX)
+    rows->bytes += ROW_BYTES + 2 * text_bytes;
+    rows->is_cut |= rows->count == ROWS_MAX || rows->bytes > LIST_BYTES_MAX;
+    if (rows->is_cut)
         return NULL;
+    rows->count++;
     return yyjson_mut_arr_add_obj(rows->doc, rows->list);
 }
 
 static void add_origin(void *ctx, const struct governor_view *view)
 {
     struct rows *rows = ctx;
-    yyjson_mut_val *row = add_row(rows);
+    yyjson_mut_val *row = add_row(rows, view->host.bytes);
     bool is_v6 = memchr(view->host.data, ':', view->host.bytes);
     char name[URL_HOST_BYTES_MAX + 32];
 
@@ -111,12 +120,12 @@ void daemon_describe_origins(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *out
                          .now_ns = ring_now_ns(d->ring) };
 
     governor_for_each(&d->engine.governor, rows.now_ns, add_origin, &rows);
-    yyjson_mut_obj_add_bool(doc, out, "complete", rows.count <= ROWS_MAX);
+    yyjson_mut_obj_add_bool(doc, out, "complete", !rows.is_cut);
 }
 
 /* ---- items ---- */
 
-/* Without a login that it may have; empty when it is no URL. */
+/* Without a login that it may have, and cut; empty when it is no URL. */
 static void add_url(const struct rows *rows, yyjson_mut_val *row, const struct item *item)
 {
     struct url_fault fault;
@@ -128,6 +137,10 @@ static void add_url(const struct rows *rows, yyjson_mut_val *row, const struct i
         text = malloc(URL_BYTES_MAX(&url));
     if (text)
         bytes = url_write(&url, text);
+    if (bytes > URL_SHOWN_BYTES) {
+        bytes = URL_SHOWN_BYTES;
+        memcpy(text + bytes - 3, "...", 3);
+    }
     yyjson_mut_obj_add_strncpy(rows->doc, row, "url", text ? text : "", bytes);
     free(text);
 }
@@ -143,7 +156,7 @@ static void add_item(struct rows *rows, const struct item *item, uint32_t uid)
 
     if (age_ns < rows->wanted->slower_ns)
         return;
-    row = add_row(rows);
+    row = add_row(rows, item->url.bytes < URL_SHOWN_BYTES ? item->url.bytes : URL_SHOWN_BYTES);
     if (!row)
         return;
     yyjson_mut_obj_add_uint(rows->doc, row, "id", item->id);
@@ -180,5 +193,5 @@ void daemon_describe_inflight(void *ctx, const struct control_inflight *wanted, 
         for (struct list *b = s->batches.next; b != &s->batches; b = b->next)
             add_batch(&rows, container_of(b, struct batch, link), s->peer.uid);
     }
-    yyjson_mut_obj_add_bool(doc, out, "complete", rows.count <= ROWS_MAX);
+    yyjson_mut_obj_add_bool(doc, out, "complete", !rows.is_cut);
 }

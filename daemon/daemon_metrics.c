@@ -78,7 +78,9 @@ static void put_items(const struct metrics *m, const struct daemon *d)
         fprintf(m->out, "hauld_responses_total{class=\"%uxx\"} %" PRIu64 "\n", i, s->statuses[i]);
     counter(m, "redirects", "Redirects that were followed.", s->redirects);
     counter(m, "retries", "Attempts made because of how the one before ended.", s->retries);
-    counter(m, "attempts", "Requests that were begun.", d->engine.counters.started);
+    counter(m, "attempts",
+            "Attempts of items, those that wait for their turn at an origin included.",
+            d->engine.counters.started);
     counter(m, "received_body_bytes", "Bytes of bodies, as received.", s->wire_bytes);
     histogram(m, "item_duration_seconds",
               "From the planned time of an item, or its acceptance, to its result.", &s->item_time);

@@ -42,6 +42,10 @@ bool daemon_reload(struct daemon *d, struct config_trouble *ret_trouble)
         strcpy(ret_trouble->text, "a private hauld reads its settings once");
         return false;
     }
+    if (d->draining) {
+        strcpy(ret_trouble->text, "hauld is about to end");
+        return false;
+    }
     daemon_tell_reloading(d);
     verdict = d->source.read(d->source.ctx, &next, ret_trouble);
     if (verdict == CONFIG_OK) {

@@ -12,6 +12,8 @@
 
 #include "log.h"
 
+#include <unistd.h>
+
 #define IDLE_CLIENTS_NS 1000000000ull /* may still submit, and be refused, for so long */
 #define STOP_NS 1000000000ull         /* what is not drained by then is left to the kernel */
 
@@ -25,6 +27,16 @@ static void for_all_sessions(struct daemon *d, void (*does)(struct session *sess
     }
 }
 
+/* The path goes first: who finds nobody at it takes it over, and it is his from then on. */
+static void daemon_end_listening(struct daemon *d)
+{
+    if (d->listen_path)
+        (void)unlink(d->listen_path); /* somebody may have been quicker */
+    d->listen_path = NULL;
+    if (d->listener.ring && !d->listener.closing)
+        listener_close(&d->listener);
+}
+
 void daemon_stop(struct daemon *d)
 {
     if (d->stopping)
@@ -36,8 +48,7 @@ void daemon_stop(struct daemon *d)
     timers_disarm(&d->timers, &d->drain_timer);
     timers_disarm(&d->timers, &d->idle_timer);
     ring_cancel(d->ring, &d->signal_op);
-    if (d->listener.ring && !d->draining)
-        listener_close(&d->listener);
+    daemon_end_listening(d);
     for_all_sessions(d, session_stop);
     engine_close(&d->engine);
     resolve_shutdown(d->resolve);
@@ -51,7 +62,7 @@ static void daemon_drain(struct daemon *d)
     d->draining = true;
     d->drain_deadline_ns = now_ns + d->config.drain_time_ns;
     daemon_tell_stopping(d);
-    listener_close(&d->listener);
+    daemon_end_listening(d);
     for_all_sessions(d, session_drain);
     timers_arm(&d->timers, &d->drain_timer,
                d->config.drain_time_ns < IDLE_CLIENTS_NS ? d->drain_deadline_ns

@@ -350,6 +350,7 @@ static int run(const struct config *config, struct arguments *args)
         if (r)
             return r;
         options.is_activated = !path[0];
+        options.listen_path = path[0] ? path : NULL;
         options.service = &service;
         options.source = (struct daemon_source){ .read = read_settings, .ctx = args };
     } else {
@@ -361,8 +362,9 @@ static int run(const struct config *config, struct arguments *args)
         r = daemon_init(&daemon_object, config, &options, &trouble);
     if (r < 0) {
         log_line(LOG_LEVEL_ERR, "%s", trouble.text[0] ? trouble.text : strerror(-r));
-        r = trouble.text[0] ? EXIT_UNAVAILABLE : EXIT_FAILURE;
-        goto out;
+        if (path[0])
+            (void)unlink(path);
+        return trouble.text[0] ? EXIT_UNAVAILABLE : EXIT_FAILURE;
     }
     log_line(LOG_LEVEL_INFO, "hauld %s: %s; up to %u connections", HAUL_VERSION,
              ring_tier(daemon_object.ring), options.conns_max);
@@ -372,11 +374,7 @@ static int run(const struct config *config, struct arguments *args)
     if (r < 0)
         log_line(LOG_LEVEL_ERR, "the ring failed: %s", strerror(-r));
     daemon_deinit(&daemon_object);
-    r = r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-out:
-    if (path[0])
-        (void)unlink(path);
-    return r;
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int print_config(const struct config *config)

@@ -129,6 +129,11 @@ static void session_take_message(struct session *s, struct span message)
     char *reply = NULL;
     size_t bytes = 0;
 
+    /* Reading stops only between reads: one of them may hold hundreds of calls. */
+    if (s->outbox.bytes_queued > SESSION_OUTPUT_BYTES_MAX) {
+        session_close(s);
+        return;
+    }
     switch (varlink_dispatch(s->sessions->service, &s->peer, message, &reply, &bytes)) {
     case VARLINK_REPLIED:
         session_reply(s, reply, bytes);

@@ -111,6 +111,8 @@ ALLOWED_CALLS = {
     ('main', 'write'): 'the stop pipe, in the signal handler',
     ('main', 'getenv'): 'XDG_RUNTIME_DIR',
     ('config_files', 'getenv'): "a user's own folder",
+    ('config_files', 'open'): 'files of settings: at the start, and when told to reload',
+    ('config_files', 'close'): 'the same',
 }
 
 MALLOC_CALLS = 'malloc calloc realloc reallocarray strdup strndup aligned_alloc'.split()

@@ -134,6 +134,7 @@ def test_another_user_may_look_at_its_own_and_operate_nothing(start_daemon, slow
                               user=65534, group=65534)
     try:
         poll_until(lambda: slow.requests, "it is at the origin")
+        assert as_nobody("origins").returncode == 7
         done = as_nobody("inflight", "--format", "json")
         assert (done.returncode, json.loads(done.stdout)["items"]) == (0, []), done
         for verb in ("reload", "drain"):
@@ -171,6 +172,34 @@ def test_a_private_daemon_has_no_reload(origin):
             assert haul.returncode == 0 and b'"ok":true' in out, err
         finally:
             end_group(haul)
+
+
+def test_more_than_fits_a_message_is_cut(start_daemon, slow):
+    daemon = start_daemon()
+    lines = "".join(slow.url(f"/{i}/" + "x" * 3000) + "\n" for i in range(400))
+    haul = spawn_haul("batch", "-c", "400", "-i", "-", daemon=daemon, stdin=subprocess.PIPE)
+    feeder = threading.Thread(target=haul.communicate, args=(lines.encode(),))
+    feeder.start()
+    try:
+        poll_until(lambda: look("stats", daemon=daemon)["counters"]["items_accepted"] == 400,
+                   "all are accepted")
+        told = look("inflight", daemon=daemon)
+        assert not told["complete"] and 100 < len(told["items"]) < 400
+        assert all(len(item["url"]) == 2048 and item["url"].endswith("...")
+                   for item in told["items"])
+        assert run_haul("inflight", daemon=daemon).expect(0).out.endswith(b"... and more\n")
+        # Nor do answers pile up for one who does not read them.
+        with daemon.connect() as sock:
+            sock.sendall(b'{"method":"io.haul.Manager.Inflight"}\0' * 50)
+            got = 0
+            while data := sock.recv(1 << 16):
+                got += len(data)
+        assert got < 4 << 20
+        daemon.assert_alive()
+    finally:
+        slow.go.set()
+        feeder.join(WAIT_S)
+        end_group(haul)
 
 
 # --- metrics ---

@@ -1,5 +1,6 @@
 """M01: how hauld ends. What was admitted may finish, nothing new gets in, and the time is bounded."""
 
+import os
 import signal
 import subprocess
 import threading
@@ -8,7 +9,8 @@ import time
 import pytest
 
 from origin import answer, expect_request, repeat, reply_with
-from support import WAIT_S, end_group, poll_until, run_haul, spawn_haul
+from support import (WAIT_S, clean_env, end_group, find_binary, poll_until, run_haul,
+                     spawn_haul)
 from stream import (BATCH_DONE, GOAWAY, PONG, RESULT, Session, batch_begin, batch_end, ping, profile,
                     request)
 
@@ -69,7 +71,7 @@ def test_new_items_are_refused_and_new_clients_find_nobody(start_daemon, held, g
         refused = session.frames_until(RESULT)[-1]
         assert (refused.id, refused.fault) == (2, "admission/draining")
         run = run_haul("ping", daemon=daemon).expect(4)
-        assert "no daemon listens there" in run.err and run.seconds < 4, run
+        assert "no daemon is reachable" in run.err and run.seconds < 4, run
         session.send(batch_end(1))
         gate.set()
         frames = session.frames_until(BATCH_DONE)
@@ -112,3 +114,37 @@ def test_clients_that_only_listen_do_not_hold_it(start_daemon):
         daemon.process.send_signal(signal.SIGTERM)
         assert silent.recv(1) == b""
         assert daemon.process.wait(WAIT_S) == 0
+
+
+def test_its_successor_keeps_the_socket(start_daemon, held, gate, origin):
+    """It takes the path over while the first one still has something to finish."""
+    first = start_daemon()
+    haul = spawn_haul("get", held.url("/held"), daemon=first)
+    arrived(held, 1)
+    first.process.send_signal(signal.SIGTERM)
+    poll_until(lambda: not os.path.exists(first.socket), "the first has left its place")
+    second = subprocess.Popen([find_binary("hauld"), "--socket", first.socket],
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=clean_env(),
+                              start_new_session=True)
+    try:
+        poll_until(lambda: os.path.exists(first.socket), "the second is there")
+        gate.set()
+        assert ends(haul)[0] == 0
+        assert first.process.wait(WAIT_S) == 0
+        run_haul("get", origin.url(), daemon=first).expect(0)
+    finally:
+        end_group(second)
+        second.stderr.close()
+
+
+def test_no_reload_while_it_drains(start_daemon, held):
+    daemon = start_daemon()
+    haul = spawn_haul("get", held.url("/held"), daemon=daemon)
+    arrived(held, 1)
+    daemon.process.send_signal(signal.SIGTERM)
+    poll_until(lambda: "draining" in daemon.log(), "it drains")
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.process.send_signal(signal.SIGTERM)
+    ends(haul)
+    assert daemon.process.wait(WAIT_S) == 0
+    assert "reloaded" not in daemon.log()

@@ -93,6 +93,35 @@ def test_every_key_is_in_the_manual_and_in_the_file_that_is_installed(tmp_path):
         assert any(line.startswith(f"{key}=") for line in lines), f"{key}= is not in hauld.conf"
 
 
+@pytest.mark.parametrize("kind,complaint", [("pipe", "is no regular file"),
+                                            ("folder", "Is a directory"),
+                                            ("dangling link", "No such file or directory")])
+def test_a_fragment_that_is_no_file_is_an_error(kind, complaint, tmp_path):
+    """Above all it does not wait for somebody to write."""
+    (tmp_path / "a.conf").write_text("")
+    (tmp_path / "a.conf.d").mkdir()
+    path = tmp_path / "a.conf.d" / "10.conf"
+    {"pipe": lambda: os.mkfifo(path), "folder": path.mkdir,
+     "dangling link": lambda: path.symlink_to("/nonexistent")}[kind]()
+    done = hauld("--check-config", "--config", str(tmp_path / "a.conf"))
+    assert (done.returncode, done.stderr) == (78, f"hauld: {path}: {complaint}\n")
+
+
+def test_a_link_to_dev_null_is_an_empty_file(tmp_path):
+    (tmp_path / "a.conf").symlink_to("/dev/null")
+    assert "MaxPerOrigin=16\n" in printed("--config", str(tmp_path / "a.conf"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path):
+    (tmp_path / "a.conf").write_text("")
+    folder = tmp_path / "a.conf.d"
+    folder.mkdir(mode=0)
+    done = hauld("--check-config", "--config", str(tmp_path / "a.conf"))
+    folder.chmod(0o700)
+    assert (done.returncode, done.stderr) == (78, f"hauld: {folder}: Permission denied\n")
+
+
 # --- reload ---
 
 class Settings:
