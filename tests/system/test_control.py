@@ -12,7 +12,8 @@ import pytest
 
 from origin import answer, expect_request, repeat, reply_with
 from stream import Session
-from support import WAIT_S, clean_env, end_group, find_binary, poll_until, run_haul, spawn_haul
+from support import (TOP, WAIT_S, clean_env, end_group, find_binary, poll_until, run_haul,
+                     spawn_haul)
 
 
 @pytest.fixture
@@ -246,13 +247,16 @@ def test_a_textfile_is_whole_and_in_the_older_form(start_daemon, tmp_path):
     assert "No such file" in run.err
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool here")
+PROMTOOL = shutil.which("promtool", path=f"{TOP}/.deps/servers/usr/bin:{os.environ['PATH']}")
+
+
+@pytest.mark.skipif(not PROMTOOL, reason="promtool is missing; tools/deps test unpacks it")
 def test_promtool_has_nothing_to_say(start_daemon, origin):
     daemon = start_daemon()
     run_haul("get", origin.url(), daemon=daemon).expect(0)
     path = daemon.folder / "hauld.prom"
     run_haul("metrics", "--textfile", path, daemon=daemon).expect(0)
-    done = subprocess.run(["promtool", "check", "metrics"], stdin=path.open(), capture_output=True,
+    done = subprocess.run([PROMTOOL, "check", "metrics"], stdin=path.open(), capture_output=True,
                           text=True, timeout=WAIT_S)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
