@@ -130,11 +130,6 @@ static int look(const struct command *command, const char *method, yyjson_mut_do
     enum exit_code exit;
     char *json;
 
-    if (command->options->words.count) {
-        say_error(command->say, "%s takes no argument '%s'", verb_name(command->options->verb),
-                  command->options->words.values[0]);
-        return EXITS_USAGE;
-    }
     exit = control_call(command->options, command->say, method, doc, parameters, &answer);
     if (exit != EXITS_OK)
         return (int)exit;

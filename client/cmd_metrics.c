@@ -36,13 +36,8 @@ int cmd_metrics(const struct command *command)
     enum exit_code exit = EXITS_NO_MEMORY;
     yyjson_val *text;
 
-    if (options->words.count) {
-        say_error(command->say, "metrics takes no argument '%s'", options->words.values[0]);
-        exit = EXITS_USAGE;
-    } else if (parameters &&
-               yyjson_mut_obj_add_bool(doc, parameters, "openmetrics", !options->textfile)) {
+    if (parameters && yyjson_mut_obj_add_bool(doc, parameters, "openmetrics", !options->textfile))
         exit = control_call(options, command->say, "io.haul.Metrics.Get", doc, parameters, &answer);
-    }
     text = yyjson_obj_get(answer.parameters, "text");
     if (exit == EXITS_OK && yyjson_get_len(text) == 0) {
         say_error(command->say, "the daemon has no figures: it is out of memory");

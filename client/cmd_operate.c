@@ -14,23 +14,13 @@ static uint64_t number(const struct control_answer *answer, const char *key)
     return yyjson_get_uint(yyjson_obj_get(answer->parameters, key));
 }
 
-static enum exit_code takes_no_words(const struct command *command)
-{
-    if (command->options->words.count == 0)
-        return EXITS_OK;
-    say_error(command->say, "%s takes no argument '%s'", verb_name(command->options->verb),
-              command->options->words.values[0]);
-    return EXITS_USAGE;
-}
-
 int cmd_reload(const struct command *command)
 {
-    enum exit_code exit = takes_no_words(command);
-    struct control_answer answer = { 0 };
+    struct control_answer answer;
+    enum exit_code exit;
 
-    if (exit == EXITS_OK)
-        exit = control_call(command->options, command->say, "io.haul.Manager.Reload", NULL, NULL,
-                            &answer);
+    exit =
+        control_call(command->options, command->say, "io.haul.Manager.Reload", NULL, NULL, &answer);
     if (exit == EXITS_OK)
         say_note(command->say, "reloaded");
     control_answer_deinit(&answer);
@@ -39,13 +29,12 @@ int cmd_reload(const struct command *command)
 
 int cmd_drain(const struct command *command)
 {
-    enum exit_code exit = takes_no_words(command);
-    struct control_answer answer = { 0 };
+    struct control_answer answer;
+    enum exit_code exit;
     char time[UNITS_TEXT_BYTES];
 
-    if (exit == EXITS_OK)
-        exit = control_call(command->options, command->say, "io.haul.Manager.Drain", NULL, NULL,
-                            &answer);
+    exit =
+        control_call(command->options, command->say, "io.haul.Manager.Drain", NULL, NULL, &answer);
     if (exit == EXITS_OK)
         say_note(command->say,
                  "the daemon drains: %" PRIu64 " clients, %" PRIu64 " items; it ends in %s at most",

@@ -133,6 +133,11 @@ enum exit_code control_call(const struct options *options, struct say *say, cons
     int fd, r;
 
     *ret_answer = (struct control_answer){ 0 };
+    if (options->words.count) {
+        say_error(say, "%s takes no argument '%s'", verb_name(options->verb),
+                  options->words.values[0]);
+        return EXITS_USAGE;
+    }
     if (options->is_private) {
         say_error(say, "--private: this is about a daemon that runs already");
         return EXITS_USAGE;

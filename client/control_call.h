@@ -15,8 +15,8 @@ struct control_answer {
     yyjson_val *parameters; /* an object of it */
 };
 
-/* parameters is an object of doc; both may be NULL. EXITS_OK with *ret_answer, or how to exit, and
- * then the user knows why. Never starts a daemon. */
+/* For verbs that take no words. parameters is an object of doc; both may be NULL. EXITS_OK with
+ * *ret_answer, or how to exit, and then the user knows why. Never starts a daemon. */
 enum exit_code control_call(const struct options *options, struct say *say, const char *method,
                             yyjson_mut_doc *doc, yyjson_mut_val *parameters,
                             struct control_answer *ret_answer);

@@ -406,7 +406,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "hauld: takes no argument '%s'; see 'hauld --help'\n", argv[optind]);
         return EXIT_USAGE;
     }
-    config_init_defaults(&config);
+    config_init_defaults(&config); /* a bad flag is wrong usage, whatever the files say */
     if (apply_overrides(&args, &config, &trouble) != CONFIG_OK) {
         fprintf(stderr, "hauld: %s\n", trouble.text);
         return EXIT_USAGE;

@@ -3,6 +3,7 @@
 import resource
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import origin as origins  # noqa: E402
 import taint as oracle  # noqa: E402
 from mock_dns import MockDns  # noqa: E402
-from origin import Origin  # noqa: E402
+from origin import Origin, answer, expect_request, repeat, reply_with  # noqa: E402
 from stream import Session  # noqa: E402
-from support import Daemon, find_binary, poll_until, run_haul  # noqa: E402
+from support import WAIT_S, Daemon, find_binary, poll_until, run_haul  # noqa: E402
 
 
 def pytest_configure(config):
@@ -123,6 +124,20 @@ def start_origin():
         server.close()
     failures = [text for server in started for text in server.failures]
     assert not failures, "the origin saw: " + "; ".join(failures)
+
+
+@pytest.fixture
+def slow(start_origin):
+    """Answers when its event `go` is set, and then at once."""
+    go = threading.Event()
+
+    def reply(_):
+        go.wait(WAIT_S)
+        return answer()
+    origin = start_origin([repeat([expect_request(), reply_with(reply)])])
+    origin.go = go
+    yield origin
+    go.set()
 
 
 @pytest.fixture

@@ -16,20 +16,6 @@ from support import (TOP, WAIT_S, clean_env, end_group, find_binary, poll_until,
                      spawn_haul)
 
 
-@pytest.fixture
-def slow(start_origin):
-    """Answers when its event is set, and then at once."""
-    go = threading.Event()
-
-    def reply(_):
-        go.wait(WAIT_S)
-        return answer()
-    origin = start_origin([repeat([expect_request(), reply_with(reply)])])
-    origin.go = go
-    yield origin
-    go.set()
-
-
 def look(verb, *flags, daemon):
     run = run_haul(verb, "--format", "json", *flags, daemon=daemon).expect(0)
     assert run.err == "", run
@@ -79,6 +65,14 @@ def test_an_origin_that_asked_for_a_pause_shows_it(start_daemon, start_origin):
     run_haul("batch", busy.url(), daemon=daemon)
     [row] = look("origins", daemon=daemon)["origins"]
     assert 0 < row["cooling_ns"] <= 60e9
+
+
+@pytest.mark.parametrize("verb", ["stats", "origins", "inflight", "metrics", "introspect", "reload",
+                                  "drain"])
+def test_a_word_that_means_nothing_is_refused_and_nothing_is_done(verb, daemon):
+    run = run_haul(verb, "now", daemon=daemon).expect(2)
+    assert run.out == b"" and f"{verb} takes no argument 'now'" in run.err
+    daemon.assert_alive()
 
 
 def test_no_login_is_shown(start_daemon, slow):

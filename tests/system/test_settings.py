@@ -4,11 +4,9 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 
 import pytest
 
-from origin import answer, expect_request, repeat, reply_with
 from support import (TOP, WAIT_S, clean_env, end_group, find_binary, poll_until, run_haul,
                      spawn_haul)
 
@@ -145,20 +143,6 @@ def settings(start_daemon):
     return lambda text: Settings(start_daemon(config=text))
 
 
-@pytest.fixture
-def busy(start_origin):
-    """An origin that holds back all its answers, and how many requests it has at most at a time."""
-    go = threading.Event()
-
-    def reply(_):
-        go.wait(WAIT_S)
-        return answer()
-    origin = start_origin([repeat([expect_request(), reply_with(reply)])])
-    origin.go = go
-    yield origin
-    go.set()
-
-
 def submit(origin, count, daemon):
     haul = spawn_haul("batch", "-i", "-", "-c", "16", daemon=daemon, stdin=subprocess.PIPE)
     haul.stdin.write("".join(origin.url(f"/{i}\n") for i in range(count)).encode())
@@ -172,15 +156,15 @@ def submit(origin, count, daemon):
     ("[Origin \"{}\"]\nMaxConnections=2\n", "[Origin \"{}\"]\nMaxConnections=5\n"),
     ("MaxPerOriginTotal=2\n", "MaxPerOriginTotal=2\n[Origin \"{}\"]\nMaxConnections=5\n"),
 ])
-def test_a_higher_limit_holds_for_what_waits(before, after, settings, busy):
-    url = busy.url("/").rstrip("/")
+def test_a_higher_limit_holds_for_what_waits(before, after, settings, slow):
+    url = slow.url("/").rstrip("/")
     hauld_settings = settings(before.format(url))
-    haul = submit(busy, 8, hauld_settings.daemon)
+    haul = submit(slow, 8, hauld_settings.daemon)
     try:
-        poll_until(lambda: len(busy.requests) == 2, "as many as the limit")
+        poll_until(lambda: len(slow.requests) == 2, "as many as the limit")
         hauld_settings.become(after.format(url))
-        poll_until(lambda: len(busy.requests) == 5, "as many as the new one")
-        busy.go.set()
+        poll_until(lambda: len(slow.requests) == 5, "as many as the new one")
+        slow.go.set()
         out, err = haul.communicate(timeout=WAIT_S)
         assert haul.returncode == 0, (out, err)
     finally:
