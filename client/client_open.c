@@ -81,9 +81,13 @@ static int client_take_reply(struct client *client, struct span reply)
     yyjson_val *root = yyjson_doc_get_root(doc);
     const char *error = yyjson_get_str(yyjson_obj_get(root, "error"));
     yyjson_val *parameters = yyjson_obj_get(root, "parameters");
+    const char *reason = yyjson_get_str(yyjson_obj_get(parameters, "reason"));
     int r = 0;
 
-    if (!yyjson_is_obj(root) || error) {
+    if (error && reason && strcmp(error, VARLINK_ACCESS_DENIED) == 0) {
+        (void)snprintf(client->why, sizeof(client->why), "%s", reason);
+        r = client_fail(client, -EDQUOT, "");
+    } else if (!yyjson_is_obj(root) || error) {
         (void)snprintf(client->why, sizeof(client->why), "the daemon refuses a stream: %s",
                        error ? error : "its answer is no JSON object");
         r = client_fail(client, -EPROTO, "");

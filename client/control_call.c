@@ -91,6 +91,10 @@ static enum exit_code say_refusal(struct say *say, const char *error, yyjson_val
         say_error(say, "only root and the user whom the daemon runs as may do that; try sudo");
         return EXITS_REFUSED;
     }
+    if (strcmp(error, VARLINK_ACCESS_DENIED) == 0) {
+        say_error(say, "%s", reason ? reason : "this user may not use the daemon");
+        return EXITS_REFUSED;
+    }
     if (strcmp(error, "io.haul.Manager.ConfigInvalid") == 0) {
         say_error(say, "%s", reason ? reason : "the configuration is bad");
         return EXITS_CONFIG;

@@ -51,6 +51,8 @@ const char *reach_cure(int error)
     case EACCES:
     case EPERM:
         return "join its group: usermod -aG haul USER, then log in anew";
+    case EDQUOT:
+        return "ask who looks after it";
     case ECONNREFUSED:
         return "no daemon listens there: start hauld, or remove the socket";
     case ENOTSOCK:
@@ -143,6 +145,15 @@ static void say_refusals(struct say *say, const struct refusal *refusals, unsign
     }
 }
 
+/* Whether a daemon is there, and does not want us. */
+static bool is_refused(const struct refusal *refusals, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (refusals[i].error == EDQUOT)
+            return true;
+    return false;
+}
+
 enum exit_code reach_open(struct reach *reach, struct client *client,
                           const struct client_handlers *handlers, const struct options *options,
                           bool may_start, struct say *say)
@@ -165,6 +176,8 @@ enum exit_code reach_open(struct reach *reach, struct client *client,
         return EXITS_OK;
     }
     say_refusals(say, refusals, tried, candidates.is_explicit, will_start);
+    if (!will_start && is_refused(refusals, tried))
+        return EXITS_REFUSED;
     if (!will_start) {
         say_error(say, "no daemon is reachable; start hauld%s",
                   may_start ? ", or leave --no-private out" : ", or add --private");

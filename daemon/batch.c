@@ -65,6 +65,7 @@ struct batch *batch_new(const struct batch_options *options)
                         .events = options->events,
                         .ctx = options->ctx,
                         .id = options->id,
+                        .client_key = options->client_key,
                         .key = ++options->front->batches_count,
                         .ring_then = *ring_counters(options->front->ring),
                         .concurrency = options->begin->concurrency ? options->begin->concurrency

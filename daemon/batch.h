@@ -13,6 +13,7 @@ struct batch {
     const struct item_events *events; /* the session */
     void *ctx;
     uint64_t id;                   /* the client's */
+    uint64_t client_key;           /* of its user */
     uint64_t key;                  /* of all batches ever, where ids come again */
     struct heap planned;           /* items held until their time */
     struct list waiting;           /* in order of submission */
@@ -33,6 +34,7 @@ struct batch {
     struct ring_counters ring_then; /* when it was begun */
     struct retry_budget retry_budget;
     struct cookies *cookies; /* its jar, or NULL */
+    bool is_counted;         /* among its user's; else it was one too many */
     bool sends_cookies_back; /* when it is done */
     bool ended;              /* no item follows */
 };
@@ -42,6 +44,7 @@ struct batch_options {
     const struct item_events *events;
     void *ctx;
     uint64_t id;
+    uint64_t client_key; /* for turns among those who wait for the same */
     const struct wire_batch_begin *begin;
 };
 

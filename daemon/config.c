@@ -24,6 +24,7 @@
     KEY(key, field, .kind = CONFIG_COUNT, .min = (low), .max = (high))
 #define COUNT_OR_AUTO(key, field, high)                                                            \
     KEY(key, field, .kind = CONFIG_COUNT, .min = 1, .max = (high), .zero_is_auto = true)
+#define PER_USER(key, good) COUNT_OR_AUTO(key, user_limits.max[good], 1000000000)
 #define DURATION(key, field, high)                                                                 \
     KEY(key, field, .kind = CONFIG_DURATION, .min = MS_NS, .max = (high))
 
@@ -63,6 +64,15 @@ static const struct config_key hauld_rows[] = {
     { TEXT("HostsFile", CONFIG_PATH, hosts_path), .fallback = "/etc/hosts", .is_fixed = true },
     { TEXT("UnixUpstreams", CONFIG_PATHS, unix_upstreams), .fallback = "" },
     { TEXT("DenyAddresses", CONFIG_DENIALS, denials), .fallback = "none" },
+    { TEXT("AllowUsers", CONFIG_ACCOUNTS, allow_users), .fallback = "" },
+    { TEXT("AllowGroups", CONFIG_ACCOUNTS, allow_groups), .fallback = "" },
+    { PER_USER("MaxSessionsPerUser", USER_SESSIONS), .fallback = "0" },
+    { PER_USER("MaxBatchesPerUser", USER_BATCHES), .fallback = "0" },
+    { PER_USER("MaxItemsPerUser", USER_ITEMS), .fallback = "0" },
+    { KEY("MaxBytesPerUser", user_limits.max[USER_BYTES], .kind = CONFIG_BYTES, .min = 1u << 20,
+          .max = 1ull << 40, .zero_is_auto = true),
+      .fallback = "0" },
+    { PER_USER("MaxDescriptorsPerUser", USER_DESCRIPTORS), .fallback = "0" },
 };
 
 static const struct config_key origin_rows[] = {
@@ -216,6 +226,19 @@ void config_keep(struct config *config, const struct config *from, const char *k
                    hauld_rows[i].type.room);
 }
 
+void config_tell_place(const struct config *config, const char *key, char *out, size_t room)
+{
+    struct config_place place = { 0 };
+
+    for (size_t i = 0; i < ROWS(hauld_rows); i++)
+        if (strcmp(hauld_rows[i].name, key) == 0)
+            place = config->places[i];
+    if (place.line)
+        (void)snprintf(out, room, "%s:%u", config->sources[place.source], place.line);
+    else
+        (void)snprintf(out, room, "%s", config->sources[place.source]);
+}
+
 bool config_allows_unix_upstream(const struct config *config, struct span path)
 {
     struct span rest = span_of_string(config->unix_upstreams), item;
@@ -224,6 +247,27 @@ bool config_allows_unix_upstream(const struct config *config, struct span path)
         if (!span_is_empty(item) && span_equals(item, path))
             return true;
     }
+    return false;
+}
+
+static bool accounts_have(const struct config_accounts *accounts, uint32_t id)
+{
+    for (unsigned i = 0; i < accounts->count; i++)
+        if (accounts->ids[i] == id)
+            return true;
+    return false;
+}
+
+bool config_allows_user(const struct config *config, uint32_t uid, const uint32_t *gids,
+                        size_t gids_count)
+{
+    if (!config->allow_users[0] && !config->allow_groups[0])
+        return true;
+    if (accounts_have(&config->allowed_users, uid))
+        return true;
+    for (size_t i = 0; i < gids_count; i++)
+        if (accounts_have(&config->allowed_groups, gids[i]))
+            return true;
     return false;
 }
 

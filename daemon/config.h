@@ -12,6 +12,7 @@
 
 #include "span.h"
 #include "url.h"
+#include "users.h"
 
 #define CONFIG_FILE_BYTES_MAX (1u << 20) /* of one file; what is larger is refused */
 #define CONFIG_SOCKET_ROOM 108           /* sun_path, NUL included */
@@ -19,6 +20,7 @@
 #define CONFIG_LIST_ROOM 4096
 #define CONFIG_SERVERS_ROOM 1024
 #define CONFIG_ORIGINS_MAX 64u
+#define CONFIG_ACCOUNTS_MAX 256u
 #define CONFIG_SOURCES_MAX 64u
 #define CONFIG_SOURCE_ROOM 160
 #define CONFIG_KEYS_ROOM 48u
@@ -43,6 +45,12 @@ struct config_origin {
     unsigned active_max; /* connections, over all batches; 0 = no limit */
     uint64_t rate_uhz;   /* begun in 10^6 s, over all batches; 0 = no limit */
     struct config_place places[CONFIG_ORIGIN_KEYS]; /* source 0: as any other origin */
+};
+
+/* Users or groups by their numbers. */
+struct config_accounts {
+    uint32_t ids[CONFIG_ACCOUNTS_MAX];
+    unsigned count;
 };
 
 /* Text fields: empty = not set. 0 in a number: see its comment, else 0 is refused. */
@@ -77,6 +85,13 @@ struct config {
     char hosts_path[CONFIG_PATH_ROOM];
     char unix_upstreams[CONFIG_LIST_ROOM]; /* absolute paths, one space between */
     char denials[CONFIG_LIST_ROOM];        /* who gets public addresses only (policy.h), likewise */
+
+    char allow_users[CONFIG_LIST_ROOM]; /* names or numbers, likewise; with no user and no group:
+                                           all */
+    char allow_groups[CONFIG_LIST_ROOM];
+    struct config_accounts allowed_users; /* of the names: config_accounts.h */
+    struct config_accounts allowed_groups;
+    struct user_limits user_limits;
 
     struct config_origin origins[CONFIG_ORIGINS_MAX];
     unsigned origins_count;
@@ -121,11 +136,19 @@ const char *config_find_fixed(const struct config *now, const struct config *nex
 /* Sets that key as it is in from. */
 void config_keep(struct config *config, const struct config *from, const char *key);
 
+/* Where a key was set, as a trouble begins with it: "hauld.conf:12". */
+void config_tell_place(const struct config *config, const char *key, char *out, size_t room);
+
 /* Whether path is one of the paths of unix_upstreams, byte for byte. */
 bool config_allows_unix_upstream(const struct config *config, struct span path);
 
 /* Whether clients of this user get public addresses only. */
 bool config_denies_private(const struct config *config, uint32_t uid);
+
+/* Whether this user, who is in these groups, may use the daemon, as far as AllowUsers= and
+ * AllowGroups= say. */
+bool config_allows_user(const struct config *config, uint32_t uid, const uint32_t *gids,
+                        size_t gids_count);
 
 /* "err", "warning", "notice", "info", "debug" (or 3 to 7) to the number. */
 bool config_parse_level(struct span text, unsigned *ret_level);

@@ -233,7 +233,7 @@ static bool is_server(struct span text)
            (host.bytes == text.bytes || is_port(rest));
 }
 
-static bool parse_uid(struct span text, uint32_t *ret_uid)
+bool config_parse_id(struct span text, uint32_t *ret_id)
 {
     uint64_t uid = 0;
 
@@ -244,7 +244,7 @@ static bool parse_uid(struct span text, uint32_t *ret_uid)
             return false;
         uid = uid * 10 + (unsigned)(text.data[i] - '0');
     }
-    *ret_uid = (uint32_t)uid;
+    *ret_id = (uint32_t)uid;
     return uid < UINT32_MAX; /* which is (uid_t)-1, nobody's */
 }
 
@@ -258,10 +258,10 @@ bool config_parse_denial(struct span text, uint32_t *ret_uid_min, uint32_t *ret_
     if (!config_take_until(&text, ":", &word) || !span_equals_nocase(word, SPAN_LITERAL("private")))
         return false;
     if (is_for_some) {
-        if (!config_take_until(&text, "-", &first) || !parse_uid(first, &uid_min))
+        if (!config_take_until(&text, "-", &first) || !config_parse_id(first, &uid_min))
             return false;
         uid_max = uid_min;
-        if (is_range && (!parse_uid(text, &uid_max) || uid_max < uid_min))
+        if (is_range && (!config_parse_id(text, &uid_max) || uid_max < uid_min))
             return false;
     }
     *ret_uid_min = uid_min;
@@ -281,6 +281,14 @@ static bool is_denial(struct span text)
     return config_parse_denial(text, &uid_min, &uid_max);
 }
 
+static bool is_account(struct span text)
+{
+    uint32_t id;
+    bool is_number = text.data[0] >= '0' && text.data[0] <= '9';
+
+    return is_number ? config_parse_id(text, &id) : !memchr(text.data, ':', text.bytes);
+}
+
 static const struct {
     bool (*is_item)(struct span text);
     const char *expected;
@@ -296,6 +304,11 @@ static const struct {
     [CONFIG_PATHS] = { is_path, "expected absolute paths with a space between", " \t", ' ', { 0 } },
     [CONFIG_DENIALS] = { is_denial, "expected none, private, private:UID or private:UID-UID", " \t",
                          ' ', SPAN_LITERAL("none") },
+    [CONFIG_ACCOUNTS] = { is_account,
+                          "expected names or numbers with a space between",
+                          " \t,",
+                          ' ',
+                          { 0 } },
 };
 
 /* Appends the items of a list, each behind one separator. */
@@ -350,6 +363,7 @@ bool config_value_read(const struct config_type *type, struct span text, void *f
     case CONFIG_SERVERS:
     case CONFIG_PATHS:
     case CONFIG_DENIALS:
+    case CONFIG_ACCOUNTS:
         return read_list(type, text, field, ret_refusal);
     }
     return false;
@@ -373,6 +387,7 @@ void config_value_format(const struct config_type *type, const void *field, char
     case CONFIG_PATH:
     case CONFIG_SERVERS:
     case CONFIG_PATHS:
+    case CONFIG_ACCOUNTS:
         (void)snprintf(out, room, "%s", (const char *)field);
         break;
     case CONFIG_DENIALS:

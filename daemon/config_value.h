@@ -18,6 +18,7 @@ enum config_kind {
     CONFIG_SERVERS,  /* char[]: DNS servers with a comma between */
     CONFIG_PATHS,    /* char[]: absolute paths with a space between */
     CONFIG_DENIALS,  /* char[]: "private", "private:UID", "private:UID-UID", likewise */
+    CONFIG_ACCOUNTS, /* char[]: names or numbers of users or of groups, likewise */
 };
 
 struct config_type {
@@ -42,6 +43,9 @@ void config_value_format(const struct config_type *type, const void *field, char
 
 /* "private" and the users it is for: without a number all. False: text is no such thing. */
 bool config_parse_denial(struct span text, uint32_t *ret_uid_min, uint32_t *ret_uid_max);
+
+/* The number of a user or a group. */
+bool config_parse_id(struct span text, uint32_t *ret_id);
 
 /* Takes up to the next of any separator off the front; false at the end. */
 bool config_take_until(struct span *rest, const char *separators, struct span *ret_part);

@@ -39,6 +39,8 @@ static const struct varlink_interface control_interfaces[] = {
           "method Drain() -> (clients: int, items: int, time_ns: int)\n"
           "\n"
           "error PermissionDenied ()\n"
+          "# The answer to any call of a user who may not use the daemon, or not once more.\n"
+          "error AccessDenied (reason: string)\n"
           "# All is as it was.\n"
           "error ConfigInvalid (reason: string)\n" },
     { .name = "io.haul.Metrics",

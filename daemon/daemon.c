@@ -171,6 +171,7 @@ int daemon_init(struct daemon *d, const struct config *config, const struct daem
                           .ports = options->ports,
                           .conns_max = options->conns_max };
     list_init(&d->sessions.all);
+    users_init(&d->sessions.users);
     r = ring_new(&d->ring, NULL, ret_trouble);
     if (r < 0)
         goto fail;
@@ -286,6 +287,7 @@ void daemon_deinit(struct daemon *d)
         engine_deinit(&d->engine);
         if (d->front.ring)
             slab_deinit(&d->front.items);
+        users_deinit(&d->sessions.users);
         public_suffixes_deinit(&d->front.suffixes);
         resolve_free(d->resolve);
         writer_free(d->writer);

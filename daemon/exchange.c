@@ -403,6 +403,7 @@ void exchange_init(struct exchange *x, struct exchange_env *env, const struct at
     x->id = attempt->id;
     x->request = attempt->request;
     x->upload = attempt->upload;
+    x->lease.client_key = attempt->client_key;
     x->later.run = exchange_on_later;
     x->more.run = exchange_on_more;
     x->first_byte_timeout_ns = attempt->first_byte_timeout_ns;

@@ -3,8 +3,8 @@
  * second, and whether it has asked to be left alone.
  *
  * Pure. Bounds of one batch at one origin (the batch asked for them), bounds of all batches
- * together at one origin (the host's ceiling), and the origin's own word (cooldown.h). Clients that
- * wait for the same origin take turns, and so do the batches of one client.
+ * together at one origin (the host's ceiling), and the origin's own word (cooldown.h). Users that
+ * wait for the same origin take turns, and so do the batches of one user.
  */
 #ifndef HAULD_GOVERNOR_H
 #define HAULD_GOVERNOR_H
@@ -67,7 +67,7 @@ struct governor_demand {
     struct span host;
     uint16_t port;
     uint8_t scheme;
-    uint64_t client_key;          /* who asks */
+    uint64_t client_key;          /* who asks: the user */
     uint64_t batch_key;           /* and for which batch; never that of an earlier one */
     unsigned batch_active_max;    /* of this batch at this origin; > 0 */
     uint64_t batch_rate_uhz;      /* the same of its starts; 0 = none. Of a batch always the same */

@@ -188,12 +188,18 @@ static void item_abandon(struct item *item, enum fault_code code)
     item->batch->events->finished(item->batch->ctx, item);
 }
 
+void item_refuse_admission(struct item *item, enum fault_code code, const char *why)
+{
+    assert(item->state == ITEM_WAITING);
+    fault_set(&item->result.fault, code, PHASE_QUEUE, 0, why);
+    item_conclude(item);
+}
+
 void item_cancel(struct item *item, enum fault_code code)
 {
     switch ((enum item_state)item->state) {
     case ITEM_WAITING:
-        fault_set(&item->result.fault, code, PHASE_QUEUE, 0, NULL);
-        item_conclude(item);
+        item_refuse_admission(item, code, NULL);
         break;
     case ITEM_ACTIVE:
         if (!item->cancelled)

@@ -87,6 +87,8 @@ struct item {
     uint64_t attempt_ns;  /* the last attempt was begun; 0 = it is the first */
     uint8_t state;        /* enum item_state */
     uint8_t content_type_bytes;
+    uint8_t fds_count;     /* passed with it */
+    bool is_counted;       /* among what its user holds */
     bool started;          /* its batch counts it as active */
     bool is_proxied;       /* the last attempt goes through a proxy */
     bool fresh_conn;       /* the next attempt wants a new connection */
@@ -121,6 +123,9 @@ void item_start(struct item *item);
 
 /* HELD: its batch's rate allows one more. */
 void item_resume(struct item *item);
+
+/* WAITING: it is not begun at all, for this reason (static, or NULL for the fault's own words). */
+void item_refuse_admission(struct item *item, enum fault_code code, const char *why);
 
 /* Its result will be this fault, unless it has one. Finishes at once when WAITING. When FINISHED
  * with body blocks at the client's side: those are not wanted any more, see item_events.finished.

@@ -178,7 +178,7 @@ static void item_post(struct item *item, const struct url *url, const struct ite
     struct span host = span_of(url->host, url->host_bytes);
     struct attempt attempt = {
         .id = item_attempt_id(item),
-        .client_key = (uint64_t)(uintptr_t)item->batch->ctx,
+        .client_key = item->batch->client_key,
         .batch_key = item->batch->key,
         .per_origin_max = item->batch->per_origin_max,
         .rate_uhz = item->batch->origin_rate_uhz,

@@ -56,7 +56,7 @@ static void listener_on_accepted(struct ring_op *op, const struct ring_event *ev
         listener_end(listener);
         return;
     }
-    if (r >= 0 || r == -ECONNABORTED || r == -EINTR) {
+    if (r >= 0 || r == -ECONNABORTED || r == -EINTR || r == -EDQUOT) {
         listener_arm(listener);
         return;
     }

@@ -29,7 +29,7 @@ enum attempt_sink {
 /* One attempt at one hop. Spans and strings are read during start only. */
 struct attempt {
     uint64_t id;             /* the front's; unique among those not done */
-    uint64_t client_key;     /* for turns */
+    uint64_t client_key;     /* whose turns those of its requests are: its user */
     uint64_t batch_key;      /* for turns and per-origin bounds; never that of an earlier batch */
     unsigned per_origin_max; /* > 0 */
     uint64_t rate_uhz;       /* of the batch's requests to this origin; 0 = none */

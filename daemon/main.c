@@ -3,6 +3,7 @@
  *
  * hauld runs in the foreground and logs to stderr or the journal, as service managers want it.
  */
+#include "config_accounts.h"
 #include "config_files.h"
 #include "daemon.h"
 #include "listen_socket.h"
@@ -208,7 +209,9 @@ static enum config_verdict read_settings(void *ctx, struct config *ret_config,
         config_folders_find(&folders);
         verdict = config_files_read(ret_config, &folders, ret_trouble);
     }
-    return verdict == CONFIG_OK ? apply_overrides(args, ret_config, ret_trouble) : verdict;
+    if (verdict == CONFIG_OK)
+        verdict = apply_overrides(args, ret_config, ret_trouble);
+    return verdict == CONFIG_OK ? config_accounts_find(ret_config, ret_trouble) : verdict;
 }
 
 /* The soft limit goes up to the hard one; what the connections may have follows from it. */

@@ -10,7 +10,7 @@
  *                                    +----- acquire ----+
  *
  * Every waiting lease has a dial of its own, unless the pool is at its cap of sockets; then it is
- * on the capped list until a socket is closed. A conn that comes free serves the route's first
+ * among the capped until a socket is closed. A conn that comes free serves the route's first
  * waiter, whose dial goes on without it and ends up idle: the next one will want it.
  *
  * We reuse the newest idle conn and evict the oldest: the longer a conn has been quiet, the
@@ -56,7 +56,7 @@ int pool_init(struct pool *pool, struct ring *ring, struct timers *timers, struc
         .ring = ring, .timers = timers, .resolve = resolve, .conns = &pool->conns
     };
     list_init(&pool->idle_by_age);
-    list_init(&pool->capped);
+    turn_queue_init(&pool->capped);
     list_init(&pool->spare_dials);
     list_init(&pool->asleep);
     timer_init(&pool->idle_timer, pool_on_idle_timer);
@@ -169,8 +169,8 @@ static bool pool_has_room(const struct pool *pool)
            pool->options.conns_max;
 }
 
-/* The lease gets a dial, or waits on the capped list for a socket. */
-static void pool_start_dial(struct pool *pool, struct pool_lease *lease)
+/* The lease gets a dial, or (false) waits among the capped for a socket. */
+static bool pool_start_dial(struct pool *pool, struct pool_lease *lease)
 {
     struct pool_dial *dial;
     struct list *oldest;
@@ -180,14 +180,14 @@ static void pool_start_dial(struct pool *pool, struct pool_lease *lease)
         if (oldest)
             pool_close_idle(pool, container_of(oldest, struct conn, age_link));
         lease->held_by = WIRE_CAP_CONNECTIONS;
-        list_link_back(&pool->capped, &lease->link);
-        return;
+        turn_queue_push(&pool->capped, &lease->turn, lease->client_key);
+        return false;
     }
     dial = slab_acquire(&pool->dials);
     if (!dial) {
         lease->held_by = WIRE_CAP_CONNECTIONS;
-        list_link_back(&pool->capped, &lease->link);
-        return;
+        turn_queue_push(&pool->capped, &lease->turn, lease->client_key);
+        return false;
     }
     list_init(&dial->link);
     dial->pool = pool;
@@ -199,6 +199,7 @@ static void pool_start_dial(struct pool *pool, struct pool_lease *lease)
     list_link_back(&lease->route->waiting, &lease->link);
     dial_start(&dial->dial, &pool->dialer, &lease->route->dial_route, &lease->options,
                pool_route_take_session(lease->route), &pool_dial_events);
+    return true;
 }
 
 static void pool_lend(struct pool *pool, struct pool_lease *lease, struct conn *conn)
@@ -237,14 +238,21 @@ struct conn *pool_acquire(struct pool *pool, struct pool_lease *lease, const str
         pool_lend(pool, lease, conn);
         return conn;
     }
-    pool_start_dial(pool, lease);
+    (void)pool_start_dial(pool, lease); /* ready or failed comes in either case */
     return NULL;
+}
+
+static void pool_lease_stop_waiting(struct pool_lease *lease)
+{
+    list_unlink(&lease->link);
+    if (lease->turn.is_queued)
+        turn_queue_remove(&lease->turn);
 }
 
 /* The lease has a conn now. */
 static void pool_serve(struct pool *pool, struct pool_lease *lease, struct conn *conn)
 {
-    list_unlink(&lease->link);
+    pool_lease_stop_waiting(lease);
     lease->dial = NULL;
     pool_lend(pool, lease, conn);
     lease->ready(lease, conn);
@@ -265,15 +273,15 @@ static void pool_dial_end(struct pool *pool, struct pool_dial *dial)
 static struct pool_lease *pool_first_waiter(const struct pool *pool, const struct pool_route *route)
 {
     struct list *first = list_first(&route->waiting);
-    struct pool_lease *lease;
+    struct turn_entry *turn = turn_queue_first(&pool->capped);
+    struct pool_lease *lease = NULL;
 
     /* Of the capped ones only the head is looked at: no search through thousands. */
-    if (!first)
-        first = list_first(&pool->capped);
-    if (!first)
-        return NULL;
-    lease = container_of(first, struct pool_lease, link);
-    return lease->route == route && !lease->fresh ? lease : NULL;
+    if (first)
+        lease = container_of(first, struct pool_lease, link);
+    else if (turn)
+        lease = container_of(turn, struct pool_lease, turn);
+    return lease && lease->route == route && !lease->fresh ? lease : NULL;
 }
 
 /* A conn without a holder: for whoever waits for it, else idle; at the cap it makes room. */
@@ -291,7 +299,7 @@ static void pool_place(struct pool *pool, struct pool_route *route, struct conn 
         return;
     }
     pool_keep_idle(pool, route, conn);
-    if (!list_is_empty(&pool->capped))
+    if (turn_queue_first(&pool->capped))
         pool_close_idle(pool, conn);
 }
 
@@ -352,11 +360,10 @@ static void pool_on_serve(struct ring_deferred *deferred)
 {
     struct pool *pool = container_of(deferred, struct pool, serve);
 
-    while (!list_is_empty(&pool->capped) && pool_has_room(pool)) {
-        struct list *first = list_pop(&pool->capped);
+    while (turn_queue_first(&pool->capped) && pool_has_room(pool)) {
+        struct turn_entry *first = turn_queue_pop(&pool->capped);
 
-        pool_start_dial(pool, container_of(first, struct pool_lease, link));
-        if (!list_is_empty(&pool->capped) && list_last(&pool->capped) == first)
+        if (!pool_start_dial(pool, container_of(first, struct pool_lease, turn)))
             return; /* no memory for its dial: the next socket that closes asks again */
     }
 }
@@ -365,7 +372,7 @@ static void pool_on_conn_gone(void *ctx)
 {
     struct pool *pool = ctx;
 
-    if (!list_is_empty(&pool->capped))
+    if (turn_queue_first(&pool->capped))
         ring_defer(pool->ring, &pool->serve);
 }
 
@@ -379,7 +386,7 @@ void pool_cancel(struct pool *pool, struct pool_lease *lease)
     struct pool_route *route = lease->route;
     struct pool_dial *dial = lease->dial;
 
-    list_unlink(&lease->link);
+    pool_lease_stop_waiting(lease);
     lease->route = NULL;
     lease->dial = NULL;
     route->users--;

@@ -6,6 +6,7 @@
 
 #include "dial.h"
 #include "proxy.h"
+#include "turn_queue.h"
 #include "wire.h"
 
 struct pool_route;
@@ -30,10 +31,10 @@ struct pool {
     unsigned leased_count;
     unsigned idle_count;
     unsigned dialing_count;
-    struct list idle_by_age; /* newest first: the last is evicted first */
-    struct list capped;      /* leases that wait for a socket of their own */
-    struct list spare_dials; /* whose lease was served otherwise */
-    struct list asleep;      /* routes without users that have TLS sessions; the oldest first */
+    struct list idle_by_age;  /* newest first: the last is evicted first */
+    struct turn_queue capped; /* leases that wait for a socket of their own; clients take turns */
+    struct list spare_dials;  /* whose lease was served otherwise */
+    struct list asleep;       /* routes without users that have TLS sessions; the oldest first */
     unsigned asleep_count;
     struct timer idle_timer;
     struct ring_deferred serve;
@@ -62,7 +63,9 @@ struct pool_lease {
     /* Later answers of pool_acquire; exactly one of them. */
     void (*ready)(struct pool_lease *lease, struct conn *conn);
     void (*failed)(struct pool_lease *lease, const struct fault *fault);
-    struct list link;         /* linked: waiting for the route, or capped */
+    struct list link;         /* linked: waiting for the route */
+    struct turn_entry turn;   /* queued: capped */
+    uint64_t client_key;      /* who asks, for turns; set before pool_acquire */
     struct pool_route *route; /* NULL: neither waiting nor leased */
     struct pool_dial *dial;   /* made for us */
     struct dial_options options;

@@ -170,6 +170,9 @@ void ring_shut_reading(struct ring *ring, int fd);
 int ring_tcp_info(struct ring *ring, int fd, struct ring_tcp_info *ret_info);
 /* SO_PEERCRED: 0 or -errno. */
 int ring_peer(struct ring *ring, int fd, struct ucred *ret_peer);
+/* SO_PEERGROUPS: the groups of a peer besides that of ring_peer, room of them at most. Their
+ * number, or -errno; -ERANGE when there are more. */
+int ring_peer_groups(struct ring *ring, int fd, gid_t *gids, unsigned room);
 
 /* Between turns. */
 void ring_check(const struct ring *ring);

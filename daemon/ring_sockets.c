@@ -90,3 +90,13 @@ int ring_peer(struct ring *ring, int fd, struct ucred *ret_peer)
     *ret_peer = peer;
     return 0;
 }
+
+int ring_peer_groups(struct ring *ring, int fd, gid_t *gids, unsigned room)
+{
+    socklen_t bytes = (socklen_t)(room * sizeof(*gids));
+
+    (void)ring;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids, &bytes) < 0)
+        return -errno;
+    return (int)(bytes / sizeof(*gids));
+}

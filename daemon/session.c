@@ -75,6 +75,9 @@ int session_open(struct sessions *sessions, int fd)
     s->sessions = sessions;
     s->front = sessions->front;
     s->fd = fd;
+    r = session_meet_user(s);
+    if (r < 0)
+        goto fail;
     s->work.run = session_on_work;
     s->body_window = WIRE_BODY_WINDOW_BYTES;
     list_init(&s->profiles);
@@ -106,8 +109,12 @@ static void session_forget_work(struct session *s)
 {
     struct list *link;
 
-    while ((link = list_first(&s->batches)))
-        batch_free(container_of(link, struct batch, link));
+    while ((link = list_first(&s->batches))) {
+        struct batch *batch = container_of(link, struct batch, link);
+
+        session_discount_batch(s, batch);
+        batch_free(batch);
+    }
     while ((link = list_pop(&s->profiles)))
         profile_free(container_of(link, struct profile, link));
 }
@@ -120,6 +127,7 @@ static void session_free(struct session *s)
     timers_disarm(s->front->timers, &s->slow_timer);
     timers_disarm(s->front->timers, &s->window_timer);
     session_forget_work(s);
+    session_leave_user(s);
     session_drop_fds(s);
     ring_undefer(&s->work); /* cancelling our own items has woken us once more */
     outbox_deinit(&s->outbox);
@@ -205,6 +213,7 @@ static void session_work_live(struct session *s)
     session_finish_batches(s);
     session_arm_input(s);
     session_watch_output(s);
+    session_count_output(s);
     if (session_is_over(s))
         session_close(s);
     else if (more)
@@ -321,6 +330,7 @@ void session_check(const struct session *s)
         items += batch->items_count - batch->released_count;
     }
     assert(items == s->items.count);
+    assert(s->user->held[USER_ITEMS] <= s->front->items.count);
     assert(s->body_window <= WIRE_BODY_WINDOW_BYTES);
     table_check(&s->items);
 }

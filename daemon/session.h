@@ -7,6 +7,7 @@
 #include "batch.h"
 #include "outbox.h"
 #include "table.h"
+#include "users.h"
 #include "varlink.h"
 
 #include <sys/types.h>
@@ -24,6 +25,7 @@ struct sessions {
     const struct varlink_service *service;
     struct list all;
     unsigned count;
+    struct users users;
     /* A session is gone, its memory given back. */
     void (*on_gone)(void *ctx);
     void *ctx;
@@ -42,12 +44,14 @@ struct session {
     struct front *front;
     int fd;
     struct ucred peer;
-    uint8_t state;       /* enum session_state */
-    bool input_ended;    /* the client has shut its writing half */
-    bool draining;       /* the daemon is stopping: nothing new is admitted */
-    bool leaving;        /* and it closes as soon as nothing runs */
-    bool work_cancelled; /* with REFUSED and CLOSING */
-    bool has_unwanted;   /* a body waits whose item has ended without it */
+    struct user *user;
+    const char *unwelcome; /* NULL, or why all it gets is this answer */
+    uint8_t state;         /* enum session_state */
+    bool input_ended;      /* the client has shut its writing half */
+    bool draining;         /* the daemon is stopping: nothing new is admitted */
+    bool leaving;          /* and it closes as soon as nothing runs */
+    bool work_cancelled;   /* with REFUSED and CLOSING */
+    bool has_unwanted;     /* a body waits whose item has ended without it */
     struct ring_op recv_op;
     struct ring_op hangup_op;  /* after input_ended: tells when the client is wholly gone */
     struct ring_deferred work; /* pump, or the end of a closing session */
@@ -61,12 +65,14 @@ struct session {
     struct list batches;
     unsigned profiles_count;
     unsigned batches_count;
-    unsigned jars_count;  /* of those batches */
-    struct table items;   /* by the client's id: those without a RESULT */
-    size_t request_bytes; /* of those */
-    size_t body_window;   /* payload bytes of HEAD and DATA the client takes now */
-    struct list bodies;   /* blocks that wait for the window, in order */
-    int *fds;             /* descriptors received, in order */
+    unsigned jars_count;   /* of those batches */
+    struct table items;    /* by the client's id: those without a RESULT */
+    size_t request_bytes;  /* of those */
+    size_t body_window;    /* payload bytes of HEAD and DATA the client takes now */
+    size_t bodies_bytes;   /* of bodies */
+    size_t output_counted; /* of bodies and outbox, as its user's */
+    struct list bodies;    /* blocks that wait for the window, in order */
+    int *fds;              /* descriptors received, in order */
     unsigned fds_count;
     char *input; /* receive buffer */
     struct msghdr message;
@@ -97,7 +103,8 @@ void session_check(const struct session *session);
 
 /*
  * Between the files of this module: session.c (life), session_input.c (bytes in),
- * session_intake.c (frames in), session_delivery.c (results out).
+ * session_intake.c (frames in), session_delivery.c (results out),
+ * session_user.c (what is its user's).
  */
 void session_enter(struct session *session, enum session_state next);
 void session_start_input(struct session *session);
@@ -113,5 +120,15 @@ void session_drop_bodies(struct session *session);
 void session_on_window_timer(struct timer *timer, uint64_t now_ns);
 void session_finish_batches(struct session *session); /* BATCH_DONE where due */
 extern const struct item_events session_item_events;
+/* Finds out whose it is, and whether it is welcome. 0, -ENOMEM, or -EDQUOT: not even to be told. */
+int session_meet_user(struct session *session);
+void session_leave_user(struct session *session);
+void session_turn_away(struct session *session); /* tells one who is unwelcome, then closes */
+void session_count_batch(struct session *session, struct batch *batch);
+void session_discount_batch(struct session *session, struct batch *batch);
+/* NULL, or why it is over its user's limits: then it is not counted. */
+const char *session_count_item(struct session *session, struct item *item, unsigned fds_count);
+void session_discount_item(struct session *session, struct item *item);
+void session_count_output(struct session *session); /* as it is now */
 
 #endif

@@ -18,6 +18,7 @@ static void session_release_item(struct session *s, struct item *item)
 {
     (void)table_remove(&s->items, item->id);
     s->request_bytes -= item_request_bytes(item);
+    session_discount_item(s, item);
     batch_release(item->batch, item);
     session_wake(s);
 }
@@ -70,6 +71,7 @@ static void session_queue_frame(struct session *s, struct item *item, struct blo
     block->ctx = item;
     block->since_ns = ring_now_ns(s->front->ring);
     item->blocks_count++;
+    s->bodies_bytes += block->bytes;
     list_link_back(&s->bodies, &block->link);
     session_wake(s);
 }
@@ -162,6 +164,7 @@ static void session_drop_block(struct session *s, struct block *block)
     size_t body_bytes = block->is_frame ? 0 : block->bytes;
 
     list_unlink(&block->link);
+    s->bodies_bytes -= block->bytes;
     block_free(block);
     session_return_block(s, item, body_bytes);
 }
@@ -174,7 +177,8 @@ static bool session_fill_window(struct session *s)
     while ((first = list_first(&s->bodies))) {
         struct block *block = container_of(first, struct block, link);
         size_t payload_bytes = delivery_payload_bytes(block);
-        size_t body_bytes = block->is_frame ? 0 : block->bytes;
+        size_t block_bytes = block->bytes;
+        size_t body_bytes = block->is_frame ? 0 : block_bytes;
         struct item *item = block->ctx;
 
         if (item_is_unwanted(item)) {
@@ -191,6 +195,7 @@ static bool session_fill_window(struct session *s)
             return false;
         }
         s->body_window -= payload_bytes;
+        s->bodies_bytes -= block_bytes;
         session_return_block(s, item, body_bytes);
     }
     return true;
@@ -259,6 +264,7 @@ static void session_on_item_body(void *ctx, struct item *item, struct block *blo
 
     block->ctx = item;
     block->since_ns = ring_now_ns(s->front->ring);
+    s->bodies_bytes += block->bytes;
     list_link_back(&s->bodies, &block->link);
     session_wake(s);
 }
@@ -335,6 +341,7 @@ void session_finish_batches(struct session *s)
         if (s->state == SESSION_STREAM)
             session_send_batch_done(s, batch);
         s->jars_count -= batch->cookies != NULL;
+        session_discount_batch(s, batch);
         batch_free(batch);
         s->batches_count--;
     }

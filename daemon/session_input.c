@@ -32,7 +32,7 @@ static void session_watch_frame(struct session *s)
     bool half = s->state == SESSION_STREAM ? frame_reader_is_mid_frame(&s->frames)
                                            : varlink_reader_is_mid_message(&s->varlink);
 
-    if (!half)
+    if (!half && !s->unwelcome)
         timers_disarm(s->front->timers, &s->frame_timer);
     else if (!timer_is_armed(&s->frame_timer))
         timers_arm(s->front->timers, &s->frame_timer,
@@ -129,6 +129,10 @@ static void session_take_message(struct session *s, struct span message)
     char *reply = NULL;
     size_t bytes = 0;
 
+    if (s->unwelcome) {
+        session_turn_away(s);
+        return;
+    }
     /* Reading stops only between reads: one of them may hold hundreds of calls. */
     if (s->outbox.bytes_queued > SESSION_OUTPUT_BYTES_MAX) {
         session_close(s);

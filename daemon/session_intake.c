@@ -70,6 +70,7 @@ static void session_on_batch_begin(struct session *s, const struct frame *frame)
                                      .events = &session_item_events,
                                      .ctx = s,
                                      .id = frame->header.id,
+                                     .client_key = s->peer.uid,
                                      .begin = &begin };
     struct batch *batch;
     message_error error = message_decode_batch_begin(frame, &begin);
@@ -87,6 +88,7 @@ static void session_on_batch_begin(struct session *s, const struct frame *frame)
     } else {
         list_link_back(&s->batches, &batch->link);
         s->batches_count++;
+        session_count_batch(s, batch);
         s->jars_count += batch->cookies != NULL;
     }
 }
@@ -167,7 +169,9 @@ static bool session_claim_fds(struct session *s, const struct frame *frame,
 static void session_admit(struct session *s, const struct item_options *options,
                           const struct session_fds *fds)
 {
+    unsigned fds_count = (fds->upload >= 0) + (fds->file >= 0);
     struct item *item = item_new(s->front, options);
+    const char *over = NULL;
 
     if (!item || table_insert(&s->items, options->frame->header.id, item) < 0) {
         /* Without an item there is no one to carry the fault; without memory the client had better
@@ -183,12 +187,15 @@ static void session_admit(struct session *s, const struct item_options *options,
     }
     s->request_bytes += item_request_bytes(item);
     batch_admit(options->batch, item);
+    over = session_count_item(s, item, fds_count);
     if (fds->upload >= 0)
         item_take_upload(item, fds->upload);
     if (fds->file >= 0)
         item_take_file(item, fds->file);
     if (s->draining)
-        item_cancel(item, FAULT_ADMISSION_DRAINING);
+        item_refuse_admission(item, FAULT_ADMISSION_DRAINING, NULL);
+    else if (over)
+        item_refuse_admission(item, FAULT_ADMISSION_QUOTA, over);
     session_wake(s);
 }
 

@@ -367,6 +367,19 @@ enum varlink_outcome varlink_dispatch(const struct varlink_service *service, con
     return outcome;
 }
 
+char *varlink_format_error(const char *error_name, const char *reason, size_t *ret_bytes)
+{
+    struct varlink_reply reply = { .doc = yyjson_mut_doc_new(NULL) };
+    char *text = NULL;
+
+    if (reply.doc) {
+        refuse(&reply, error_name, "reason", span_of_string(reason));
+        text = reply_write(&reply, ret_bytes);
+    }
+    yyjson_mut_doc_free(reply.doc);
+    return text;
+}
+
 char *varlink_format_call(const char *method, yyjson_mut_doc *doc, yyjson_mut_val *parameters,
                           bool upgrade, size_t *ret_bytes)
 {

@@ -15,6 +15,7 @@
 #define VARLINK_INTERFACE_NOT_FOUND "org.varlink.service.InterfaceNotFound"
 #define VARLINK_METHOD_NOT_FOUND "org.varlink.service.MethodNotFound"
 #define VARLINK_INVALID_PARAMETER "org.varlink.service.InvalidParameter"
+#define VARLINK_ACCESS_DENIED "io.haul.Manager.AccessDenied" /* hauld's own, with a reason */
 
 /* Filled by a method. At most one of the two is set: parameters (an object of doc, may stay NULL
  * for {}) or error_name (static, "interface.Error") with error_parameters, may stay NULL too.
@@ -103,6 +104,10 @@ enum varlink_outcome varlink_dispatch(const struct varlink_service *service, con
 
 /* For methods: refuses the call by the name of the parameter that is missing or wrong. */
 void varlink_refuse_parameter(struct varlink_reply *reply, const char *parameter);
+
+/* An error that no method gives, as bytes with their NUL, malloc'd: {"reason": reason}. NULL when
+ * out of memory. */
+char *varlink_format_error(const char *error_name, const char *reason, size_t *ret_bytes);
 
 /* Client side: a call as bytes with its NUL, malloc'd. parameters is an object of doc; both may be
  * NULL. The call becomes doc's root. NULL when out of memory. */

@@ -29,11 +29,11 @@ LEVELS = {
     },
     'daemon': {
         'slab': 4, 'table': 4, 'block': 4, 'stats': 4, 'config': 4, 'timer': 4, 'policy': 4,
-        'heap': 4, 'bucket': 4, 'cooldown': 4, 'fields': 4, 'request_defaults': 4, 'http_date': 4,
+        'heap': 4, 'turn_queue': 4, 'users': 4, 'bucket': 4, 'cooldown': 4, 'fields': 4, 'request_defaults': 4, 'http_date': 4,
         'public_suffix': 4, 'basic': 4, 'probe': 4,
         'request': 5, 'response': 5, 'decode': 5, 'redirect': 5, 'retry': 5, 'cookies': 5,
         'governor': 5, 'profile': 5, 'tls': 5, 'tunnel': 5, 'proxy': 5,
-        'config_files': 6, 'ring': 6, 'log': 6, 'service': 6, 'listen_socket': 6,
+        'config_files': 6, 'config_accounts': 6, 'ring': 6, 'log': 6, 'service': 6, 'listen_socket': 6,
         'resolve': 7, 'writer': 7, 'conn': 7, 'outbox': 7, 'upload': 7,
         'dial': 8, 'pool': 8, 'mailbox': 8, 'sink': 8, 'body': 8, 'source': 8,
         'exchange': 9, 'store': 9,
@@ -52,6 +52,8 @@ MADE = {'page_html.h'}  # by meson, from page.html
 
 # (includer, included) of one level: why.
 SAME_LEVEL = {
+    ('users', 'table'): 'users are found by their number',
+    ('config', 'users'): 'some settings are what a user may hold',
     ('url', 'fault'): 'a refused URL is told by its fault code',
     ('request_defaults', 'fields'): "a profile's fields are judged like any",
     ('tunnel', 'response'): "a proxy's answer is read like any",
@@ -117,7 +119,7 @@ ALLOWED_CALLS = {
 
 MALLOC_CALLS = 'malloc calloc realloc reallocarray strdup strndup aligned_alloc'.split()
 ALLOWED_MALLOC = {
-    'slab': 'chunks', 'table': 'the slots', 'block': 'the block', 'profile': 'a profile',
+    'users': 'an entry per user', 'slab': 'chunks', 'table': 'the slots', 'block': 'the block', 'profile': 'a profile',
     'request_defaults': 'the text', 'proxy': 'the credentials',
     'tls': "OpenSSL's buffers", 'decode': 'the state of the codec',
     'governor': 'an entry per origin, client and batch there',

@@ -93,3 +93,12 @@ int ring_peer(struct ring *ring, int fd, struct ucred *ret_peer)
     *ret_peer = fake_socket(ring, fd)->peer;
     return 0;
 }
+
+int ring_peer_groups(struct ring *ring, int fd, gid_t *gids, unsigned room)
+{
+    const struct fake_socket *socket = fake_socket(ring, fd);
+
+    assert(room >= FAKE_GROUPS_MAX);
+    memcpy(gids, socket->groups, sizeof(socket->groups));
+    return (int)socket->groups_count;
+}

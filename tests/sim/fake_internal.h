@@ -39,6 +39,8 @@ struct fake_option {
     int level, name, value;
 };
 
+#define FAKE_GROUPS_MAX 4u
+
 struct fake_socket {
     int fd;
     bool is_foreign; /* a real descriptor, or any number, that a test or c-ares brought */
@@ -62,6 +64,8 @@ struct fake_socket {
     unsigned options_count;
     struct sockaddr_storage address;
     struct ucred peer;
+    gid_t groups[FAKE_GROUPS_MAX];
+    unsigned groups_count;
     struct ring_tcp_info tcp;
 };
 

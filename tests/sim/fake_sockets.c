@@ -426,3 +426,9 @@ void fake_poll_ready(struct ring *ring, int fd, unsigned events)
 {
     fake_queue_push(&fake_socket(ring, fd)->polls, (int32_t)events);
 }
+
+void fake_set_group(struct ring *ring, int fd, gid_t gid)
+{
+    fake_socket(ring, fd)->groups[0] = gid;
+    fake_socket(ring, fd)->groups_count = 1;
+}

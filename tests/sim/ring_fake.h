@@ -59,6 +59,7 @@ int fake_connected_socket(struct ring *ring);
 /* Two sockets; what is sent on one is received on the other, and a close is seen there. */
 void fake_pair(struct ring *ring, int ret_fds[2]);
 void fake_set_peer(struct ring *ring, int fd, struct ucred peer); /* default: ourselves */
+void fake_set_group(struct ring *ring, int fd, gid_t gid);        /* the one besides */
 
 /* What the kernel knows of the connection; zeros before. Of a unix socket it knows nothing. */
 void fake_tcp_info(struct ring *ring, int fd, uint32_t rtt_us, uint32_t retransmits);

@@ -83,6 +83,7 @@ void acquires_by(struct pool_scene *t, unsigned nth, const struct pool_key *key,
     *l = (struct lessee){ 0 };
     l->lease.ready = on_ready;
     l->lease.failed = on_failed;
+    l->lease.client_key = t->client_key;
     l->lease.options =
         (struct dial_options){ .dns_timeout_ns = 5 * S, .connect_timeout_ns = 10 * S };
     conn = pool_acquire(&t->pool, &l->lease, key, fresh, &fault);

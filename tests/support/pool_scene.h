@@ -26,6 +26,7 @@ struct pool_scene {
     struct resolve *resolve;
     struct pool pool;
     struct lessee lessees[LEASES];
+    uint64_t client_key; /* who acquires next */
 };
 
 void pool_scene_begin_with(struct pool_scene *t, unsigned conns_max);

@@ -117,6 +117,7 @@ void scene_begin(struct scene *t, const struct scene_options *options)
                                      .on_gone = scene_on_session_gone,
                                      .ctx = t };
     list_init(&t->sessions.all);
+    users_init(&t->sessions.users);
     fake_origin(t->ring, scene_on_sent, t);
 }
 
@@ -141,6 +142,7 @@ void scene_end(struct scene *t)
     fake_check_quiet(t->ring);
     engine_deinit(&t->engine);
     slab_deinit(&t->front.items);
+    users_deinit(&t->sessions.users);
     public_suffixes_deinit(&t->front.suffixes);
     resolve_free(t->resolve);
     silent_dns_close(&t->dns);

@@ -75,7 +75,7 @@ def settings_in(text):
 
 
 def test_every_key_is_in_the_manual_and_in_the_file_that_is_installed(tmp_path):
-    """The file's commented lines are what they say: the defaults."""
+    """The file's commented lines are what they say: the defaults; the others are not."""
     defaults = settings_in(printed("--config", "/dev/null"))
     manual = (TOP / "docs" / "hauld.conf.5.scd").read_text()
     path = TOP / "systemd" / "hauld.conf"
@@ -84,7 +84,13 @@ def test_every_key_is_in_the_manual_and_in_the_file_that_is_installed(tmp_path):
              for line in path.read_text().splitlines()]
     (tmp_path / "all.conf").write_text("\n".join(lines))
     text = printed("--config", str(tmp_path / "all.conf"))
-    assert settings_in(text) == [line.replace("Total=0", "Total=256") for line in defaults]
+    in_effect = dict(line.split("=", 1) for line in settings_in(path.read_text())
+                     if not line.startswith("#"))
+    assert in_effect["MaxPerOriginTotal"] == "256" and in_effect["MaxItemsPerUser"] == "200000"
+    assert settings_in(text) == [
+        f"{key}={in_effect.get(key, default)}"
+        for key, _, default in (line.partition("=") for line in defaults)]
+    assert not set(in_effect.items()) & {tuple(line.split("=", 1)) for line in defaults}
     assert "[Origin \"https://api.example.com:443\"]\n" in text and "Rate=6/m\n" in text
     for key in (line.partition("=")[0] for line in defaults):
         assert f"*{key}=*" in manual, f"{key}= is not in hauld.conf(5)"

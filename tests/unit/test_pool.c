@@ -315,6 +315,27 @@ static void leases_that_wait_at_the_cap_are_served_in_order(void **state)
     assert_true(waits_still(t, 7));
 }
 
+/* Two sockets come free: one of them is for the user who has asked for one thing only. */
+static void users_that_wait_at_the_cap_take_turns(void **state)
+{
+    struct pool_scene *t = *state;
+
+    t->client_key = 1000;
+    for (unsigned i = 1; i <= 4; i++)
+        acquires(t, i, "192.0.2.1");
+    acquires(t, 5, "192.0.2.2");
+    acquires(t, 6, "192.0.2.3");
+    acquires(t, 7, "192.0.2.4");
+    t->client_key = 1001;
+    acquires(t, 8, "192.0.2.5");
+    releases(t, 1, false);
+    releases(t, 2, false);
+    assert_non_null(lessee_is(t, 5)->conn);
+    assert_non_null(lessee_is(t, 8)->conn);
+    assert_true(waits_still(t, 6));
+    assert_true(waits_still(t, 7));
+}
+
 /* The dial of a lease that was served otherwise ends up idle; while others wait for a socket it
  * must not sit there until its idle time is over. */
 static void a_conn_that_nobody_needs_makes_room_at_the_cap(void **state)
@@ -392,6 +413,7 @@ int main(void)
         POOL(at_the_cap_a_lease_waits_for_a_socket),
         POOL(at_the_cap_a_release_serves_a_lease_of_its_route),
         POOL(leases_that_wait_at_the_cap_are_served_in_order),
+        POOL(users_that_wait_at_the_cap_take_turns),
         POOL(a_conn_that_nobody_needs_makes_room_at_the_cap),
         POOL(a_conn_that_nobody_needs_serves_its_route_at_the_cap),
         POOL(closed_it_keeps_nothing_and_waits_for_no_dial),
