@@ -6,6 +6,8 @@
  */
 #include "fake_internal.h"
 
+#include "sure.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +17,7 @@
 
 static struct fake_op *arm(struct ring *ring, struct ring_op *op, enum fake_kind kind, int fd)
 {
-    struct fake_op *armed = calloc(1, sizeof(*armed));
+    struct fake_op *armed = sure_calloc(1, sizeof(*armed));
 
     assert(armed);
     assert(op->done);

@@ -6,6 +6,8 @@
  */
 #include "fake_internal.h"
 
+#include "sure.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +20,7 @@
 
 void fake_queue_push(struct fake_queue *queue, int32_t value)
 {
-    queue->values = realloc(queue->values, (queue->count + 1) * sizeof(value));
+    queue->values = sure_realloc(queue->values, (queue->count + 1) * sizeof(value));
     assert(queue->values);
     queue->values[queue->count++] = value;
 }
@@ -52,10 +54,10 @@ size_t fake_cut(struct ring *ring, size_t most)
 
 struct fake_socket *fake_make_socket(struct ring *ring, int fd)
 {
-    struct fake_socket *socket = calloc(1, sizeof(*socket));
+    struct fake_socket *socket = sure_calloc(1, sizeof(*socket));
 
     ring->sockets =
-        realloc(ring->sockets, (ring->sockets_count + 1) * sizeof(struct fake_socket *));
+        sure_realloc(ring->sockets, (ring->sockets_count + 1) * sizeof(struct fake_socket *));
     assert(socket);
     assert(ring->sockets);
     ring->sockets[ring->sockets_count++] = socket;
@@ -224,12 +226,12 @@ unsigned fake_tcp_infos_taken(const struct ring *ring)
 
 static struct fake_item *make_item(struct list *list, struct span bytes)
 {
-    struct fake_item *item = calloc(1, sizeof(*item));
+    struct fake_item *item = sure_calloc(1, sizeof(*item));
 
     assert(item);
     list_link_back(list, &item->link);
     if (bytes.bytes > 0) {
-        item->data = malloc(bytes.bytes);
+        item->data = sure_malloc(bytes.bytes);
         assert(item->data);
         memcpy(item->data, bytes.data, bytes.bytes);
         item->bytes = bytes.bytes;
@@ -330,7 +332,7 @@ void fake_put(struct ring *ring, struct fake_socket *socket, const char *data, s
     }
     if (socket->sent_bytes + bytes >= socket->sent_capacity) {
         socket->sent_capacity = 2 * (socket->sent_bytes + bytes) + 1;
-        socket->sent = realloc(socket->sent, socket->sent_capacity);
+        socket->sent = sure_realloc(socket->sent, socket->sent_capacity);
         assert(socket->sent);
     }
     memcpy(socket->sent + socket->sent_bytes, data, bytes);

@@ -11,6 +11,8 @@
  */
 #include "fake_internal.h"
 
+#include "sure.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -36,7 +38,7 @@ struct arrival {
 
 static struct ring *make_ring(uint64_t seed, bool is_random)
 {
-    struct ring *ring = calloc(1, sizeof(*ring));
+    struct ring *ring = sure_calloc(1, sizeof(*ring));
 
     assert(ring);
     ring->now_ns = FAKE_START_NS;
@@ -154,7 +156,7 @@ void fake_check_quiet(const struct ring *ring)
 static struct arrival *add_arrival(struct ring *ring, struct list *arrivals, struct fake_op *armed,
                                    int32_t result, bool more)
 {
-    struct arrival *arrival = calloc(1, sizeof(*arrival));
+    struct arrival *arrival = sure_calloc(1, sizeof(*arrival));
 
     assert(arrival);
     arrival->op = armed->op;
@@ -177,13 +179,13 @@ static struct arrival *add_arrival(struct ring *ring, struct list *arrivals, str
 static void collect_many(struct ring *ring, struct list *arrivals, struct fake_op *armed)
 {
     for (unsigned i = 0; i < MANY_MAX && fake_has_incoming(armed->socket); i++) {
-        char *data = malloc(FAKE_BUFFER_BYTES);
+        char *data = sure_malloc(FAKE_BUFFER_BYTES);
         int32_t result = fake_take(armed->socket, data, fake_cut(ring, FAKE_BUFFER_BYTES));
         bool more = result > 0 && !fake_luck(ring, 8);
         struct arrival *arrival = add_arrival(ring, arrivals, armed, result, more);
 
         if (result > 0) {
-            arrival->data = malloc((size_t)result); /* exactly: one byte too far is found */
+            arrival->data = sure_malloc((size_t)result); /* exactly: one byte too far is found */
             memcpy(arrival->data, data, (size_t)result);
             arrival->event.bytes = span_of(arrival->data, (size_t)result);
             ring->counters.receives++;

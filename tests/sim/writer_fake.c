@@ -3,6 +3,8 @@
  */
 #include "writer_fake.h"
 
+#include "sure.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -74,13 +76,13 @@ static void writer_on_work(struct ring_deferred *deferred)
 
 int writer_new(struct writer **ret_writer, struct ring *ring, const struct writer_options *options)
 {
-    struct writer *writer = calloc(1, sizeof(*writer));
+    struct writer *writer = sure_calloc(1, sizeof(*writer));
 
     (void)options;
     assert(writer);
     writer->ring = ring;
     writer->work.run = writer_on_work;
-    writer->text = malloc(TEXT_MAX);
+    writer->text = sure_malloc(TEXT_MAX);
     assert(writer->text);
     list_init(&writer->files);
     *ret_writer = writer;
@@ -105,7 +107,7 @@ int writer_open(struct writer *writer, int fd, const struct writer_file_ops *ops
     assert(!writer->is_shut_down);
     if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
         return -EBADF;
-    file = calloc(1, sizeof(*file));
+    file = sure_calloc(1, sizeof(*file));
     assert(file);
     file->fd = fd;
     file->ops = ops;

@@ -3,6 +3,8 @@
  */
 #include "scene.h"
 
+#include "sure.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,7 +22,7 @@ static const char open_call[] = "{\"method\":\"io.haul.Stream.Open\",\"parameter
 
 void client_connects_as(struct scene *t, struct ucred peer)
 {
-    struct scene_client *c = calloc(1, sizeof(*c));
+    struct scene_client *c = sure_calloc(1, sizeof(*c));
 
     assert_non_null(c);
     assert_true(t->clients_count < SCENE_CLIENTS_MAX);
@@ -106,7 +108,7 @@ void client_sends_fixed(struct scene *t, enum wire_type type, uint8_t flags, uin
 void client_shares(struct scene *t, uint64_t id, const struct message_profile *profile)
 {
     static const struct message_profile plain = { .fixed = { .body_mode = WIRE_BODY_DATA } };
-    char *out = malloc(FRAME_ROOM);
+    char *out = sure_malloc(FRAME_ROOM);
 
     client_says(t, span_of(out, message_encode_profile(out, id, profile ? profile : &plain)));
     free(out);
@@ -131,7 +133,7 @@ void client_begins_batch_with(struct scene *t, uint64_t id, uint32_t flags)
 
 void client_gives_cookie(struct scene *t, uint64_t batch_id, const char *line)
 {
-    char *out = malloc(FRAME_ROOM);
+    char *out = sure_malloc(FRAME_ROOM);
     struct cookie cookie;
 
     assert_true(cookie_parse_line(span_of_string(line), &cookie));
@@ -162,7 +164,7 @@ void client_submits_as(struct scene *t, uint64_t id, const struct scene_request 
         .url = span_of_string(request->url),
         .body = span_of_string(request->body ? request->body : ""),
     };
-    char *out = malloc(FRAME_ROOM);
+    char *out = sure_malloc(FRAME_ROOM);
     size_t bytes = message_encode_request(out, id, &message, request->fd ? 1 : 0);
     struct scene_item *item = &t->client->items[id % SCENE_ITEMS_MAX];
 
@@ -256,7 +258,7 @@ static void take_data(struct scene_client *c, const struct frame *frame)
     assert_int_equal(message_decode_data(frame, &body), 0);
     if (item->data_bytes + body.bytes >= item->data_capacity) {
         item->data_capacity = 2 * (item->data_bytes + body.bytes) + 1;
-        item->data = realloc(item->data, item->data_capacity);
+        item->data = sure_realloc(item->data, item->data_capacity);
         assert_non_null(item->data);
     }
     memcpy(item->data + item->data_bytes, body.data, body.bytes);
