@@ -24,6 +24,7 @@ LEVELS = {
     'proto': {
         'wire': 0, 'span': 0, 'list': 0,
         'fault': 1, 'url': 1, 'units': 1, 'histogram': 1, 'cookie': 1,
+        'base64': 1, 'utf8': 1,
         'frame': 2, 'retry_on': 2, 'proxy_url': 2,
         'message': 3, 'varlink': 3,
     },
