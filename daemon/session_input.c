@@ -12,6 +12,7 @@
  */
 #include "session.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -126,29 +127,31 @@ static void session_reply(struct session *s, const char *reply, size_t bytes)
 
 static void session_take_message(struct session *s, struct span message)
 {
-    char *reply = NULL;
-    size_t bytes = 0;
+    struct varlink_answer answer = { .text = NULL };
 
     /* Reading stops only between reads: one of them may hold hundreds of calls. */
     if (s->outbox.bytes_queued > SESSION_OUTPUT_BYTES_MAX) {
         session_close(s);
         return;
     }
-    switch (varlink_dispatch(s->sessions->service, &s->peer, message, &reply, &bytes)) {
+    switch (varlink_dispatch(s->sessions->service, &s->peer, message, &answer)) {
     case VARLINK_REPLIED:
-        session_reply(s, reply, bytes);
+        session_reply(s, answer.text, answer.bytes);
         break;
     case VARLINK_UPGRADED:
-        session_reply(s, reply, bytes);
+        session_reply(s, answer.text, answer.bytes);
         if (s->state == SESSION_VARLINK)
             session_enter(s, SESSION_STREAM);
+        break;
+    case VARLINK_PENDING:
+        assert(false); /* no method does */
         break;
     case VARLINK_INVALID:
     case VARLINK_FAILED:
         session_close(s);
         break;
     }
-    free(reply);
+    free(answer.text);
 }
 
 static void session_take_varlink(struct session *s, struct span *in)

@@ -32,18 +32,17 @@ static void answer(struct span message)
         .methods = methods,
         .methods_count = 1,
     };
-    size_t reply_bytes = 0;
-    char *reply = NULL;
+    struct varlink_answer reply = { .text = NULL };
     yyjson_doc *doc;
 
-    (void)varlink_dispatch(&service, NULL, message, &reply, &reply_bytes); /* any outcome will do */
-    if (!reply)
+    (void)varlink_dispatch(&service, NULL, message, &reply); /* any outcome will do */
+    if (!reply.text)
         return;
-    assert(memchr(reply, 0, reply_bytes) == reply + reply_bytes - 1);
-    doc = yyjson_read(reply, reply_bytes - 1, YYJSON_READ_NOFLAG);
+    assert(memchr(reply.text, 0, reply.bytes) == reply.text + reply.bytes - 1);
+    doc = yyjson_read(reply.text, reply.bytes - 1, YYJSON_READ_NOFLAG);
     assert(yyjson_is_obj(yyjson_obj_get(yyjson_doc_get_root(doc), "parameters")));
     yyjson_doc_free(doc);
-    free(reply);
+    free(reply.text);
 }
 
 /* Returns FNV-1a over all messages. */
