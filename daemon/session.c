@@ -48,7 +48,8 @@ void session_wake(struct session *s)
 
 static bool session_may_start(const struct session *s)
 {
-    return s->state == SESSION_STREAM && s->outbox.bytes_queued < SESSION_OUTPUT_BYTES_MAX;
+    return (s->state == SESSION_VARLINK || s->state == SESSION_STREAM) &&
+           s->outbox.bytes_queued < SESSION_OUTPUT_BYTES_MAX;
 }
 
 static void session_watch_output(struct session *s)
@@ -110,6 +111,8 @@ static void session_forget_work(struct session *s)
         batch_free(container_of(link, struct batch, link));
     while ((link = list_pop(&s->profiles)))
         profile_free(container_of(link, struct profile, link));
+    fetch_call_free(s->call);
+    s->call = NULL;
 }
 
 static void session_free(struct session *s)
@@ -203,6 +206,7 @@ static void session_work_live(struct session *s)
         if (!batch_pump(container_of(at, struct batch, link), SESSION_STARTS_PER_TURN))
             more = true;
     session_finish_batches(s);
+    session_end_call(s);
     session_arm_input(s);
     session_watch_output(s);
     if (session_is_over(s))
@@ -322,5 +326,7 @@ void session_check(const struct session *s)
     }
     assert(items == s->items.count);
     assert(s->body_window <= WIRE_BODY_WINDOW_BYTES);
+    assert(!s->call || s->state == SESSION_VARLINK || s->state == SESSION_CLOSING);
+    assert(!s->recv_op.in_flight || (!s->call && span_is_empty(s->unread)));
     table_check(&s->items);
 }

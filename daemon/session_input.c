@@ -12,7 +12,6 @@
  */
 #include "session.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -23,7 +22,7 @@
 static bool session_may_read(const struct session *s)
 {
     return (s->state == SESSION_VARLINK || s->state == SESSION_STREAM) && !s->input_ended &&
-           s->outbox.bytes_queued < SESSION_OUTPUT_BYTES_MAX;
+           !s->call && s->outbox.bytes_queued < SESSION_OUTPUT_BYTES_MAX;
 }
 
 /* Half a frame may not stay half for long; the limit runs from its first byte, or from
@@ -81,8 +80,8 @@ static void session_on_frame_timer(struct timer *timer, uint64_t now_ns)
     struct session *s = container_of(timer, struct session, frame_timer);
 
     (void)now_ns;
-    if (s->input_ended && s->state != SESSION_CLOSING)
-        ring_poll(s->front->ring, &s->hangup_op, s->fd, 0);
+    if ((s->input_ended || s->call) && s->state != SESSION_CLOSING)
+        session_watch_hangup(s);
     else if (s->state == SESSION_STREAM)
         session_refuse(s, WIRE_ERROR_TIMEOUT, "half a frame for too long");
     else if (s->state == SESSION_VARLINK)
@@ -112,7 +111,7 @@ static void session_take_stream(struct session *s, struct span *in)
     }
 }
 
-static void session_reply(struct session *s, const char *reply, size_t bytes)
+void session_reply(struct session *s, const char *reply, size_t bytes)
 {
     char *out;
 
@@ -144,7 +143,7 @@ static void session_take_message(struct session *s, struct span message)
             session_enter(s, SESSION_STREAM);
         break;
     case VARLINK_PENDING:
-        assert(false); /* no method does */
+        session_start_call(s, answer.pending);
         break;
     case VARLINK_INVALID:
     case VARLINK_FAILED:
@@ -158,7 +157,7 @@ static void session_take_varlink(struct session *s, struct span *in)
 {
     struct span message;
 
-    while (s->state == SESSION_VARLINK) {
+    while (s->state == SESSION_VARLINK && !s->call) {
         switch (varlink_next(&s->varlink, in, &message)) {
         case VARLINK_READY:
             timers_disarm(s->front->timers, &s->frame_timer);
@@ -208,10 +207,18 @@ static void session_on_end_of_input(struct session *s)
             session_close(s);
         return;
     }
-    ring_poll(s->front->ring, &s->hangup_op, s->fd, 0); /* POLLHUP and POLLERR come unasked */
+    session_watch_hangup(s);
     for (struct list *at = s->batches.next; at != &s->batches; at = at->next)
         container_of(at, struct batch, link)->ended = true;
     session_wake(s);
+}
+
+/* POLLHUP and POLLERR come unasked. */
+void session_watch_hangup(struct session *s)
+{
+    timers_disarm(s->front->timers, &s->frame_timer);
+    if (s->state != SESSION_CLOSING && !s->hangup_op.in_flight)
+        ring_poll(s->front->ring, &s->hangup_op, s->fd, 0);
 }
 
 /* The ring also reports that one half is shut, which we know and which lasts: so we look again a
@@ -222,6 +229,8 @@ static void session_on_hangup(struct ring_op *op, const struct ring_event *event
 
     if (s->state == SESSION_CLOSING)
         session_wake(s);
+    else if (!s->input_ended && !s->call)
+        return; /* the call it watched over has ended: reading tells as much */
     else if (event->result < 0 || event->result & (POLLHUP | POLLERR))
         session_close(s);
     else
@@ -229,10 +238,21 @@ static void session_on_hangup(struct ring_op *op, const struct ring_event *event
                    ring_now_ns(s->front->ring) + SESSION_HANGUP_LOOK_NS);
 }
 
+static void session_take_input(struct session *s)
+{
+    session_take_varlink(s, &s->unread);
+    session_take_stream(s, &s->unread);
+}
+
+void session_take_unread(struct session *s)
+{
+    if (!span_is_empty(s->unread) && session_may_read(s))
+        session_take_input(s);
+}
+
 static void session_on_input(struct ring_op *op, const struct ring_event *event)
 {
     struct session *s = container_of(op, struct session, recv_op);
-    struct span in;
 
     if (event->result >= 0 && !session_collect_fds(s))
         session_refuse(s, WIRE_ERROR_FDS, "descriptors over the quota, or lost on the way");
@@ -249,9 +269,8 @@ static void session_on_input(struct ring_op *op, const struct ring_event *event)
         session_close(s);
         return;
     }
-    in = span_of(s->input, event->result > 0 ? (size_t)event->result : 0);
-    session_take_varlink(s, &in);
-    session_take_stream(s, &in);
+    s->unread = span_of(s->input, event->result > 0 ? (size_t)event->result : 0);
+    session_take_input(s);
     /* At the border between two frames nobody can claim a descriptor any more, unless only our
      * buffer was too small for all that came with it. */
     if (s->fds_count > 0 && !frame_reader_is_mid_frame(&s->frames) &&
