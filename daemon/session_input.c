@@ -216,7 +216,6 @@ static void session_on_end_of_input(struct session *s)
 /* POLLHUP and POLLERR come unasked. */
 void session_watch_hangup(struct session *s)
 {
-    timers_disarm(s->front->timers, &s->frame_timer);
     if (s->state != SESSION_CLOSING && !s->hangup_op.in_flight)
         ring_poll(s->front->ring, &s->hangup_op, s->fd, 0);
 }

@@ -19,6 +19,7 @@ import pytest
 from origin import answer, dead_port, expect_eof, expect_request, repeat, reply_with
 from stream import Session
 from support import TOP, WAIT_S, clean_env, fd_count, poll_until, run_haul
+from tls_ca import CA
 
 SCRIPT = pathlib.Path(TOP) / "examples" / "fetch_get.py"
 GET = "io.haul.Fetch.Get"
@@ -202,6 +203,27 @@ def test_another_user_may_not_reach_unix_sockets_through_it(start_daemon, origin
     denied, fine = map(json.loads, done.stdout.splitlines())
     assert (denied["parameters"]["domain"], denied["parameters"]["code"]) == ("policy", "denied")
     assert fine["parameters"]["status"] == 200
+
+
+def test_the_policy_of_the_daemon_holds(start_daemon, start_origin, tmp_path):
+    origin, local = start_origin(), start_origin(unix_path=tmp_path / "s")
+    daemon = start_daemon(config="DenyAddresses=private\n")
+    with Session(daemon, upgrade=False) as script:
+        denied = script.call(GET, {"url": origin.url()})["parameters"]
+        assert (denied["domain"], denied["code"]) == ("policy", "denied")
+        assert "DenyAddresses=private" in denied["message"] and origin.connections_count == 0
+        told = script.call(GET, {"url": "http://a/x", "unix_socket": str(tmp_path / "s")})
+        assert told["parameters"]["status"] == 200 and "remote_ip" not in told["parameters"]
+        assert local.requests[0].target == "/x"
+
+
+def test_certificates_are_checked_unless_told_otherwise(script, start_origin, tmp_path):
+    origin = start_origin(tls=CA(tmp_path).server("localhost", "127.0.0.1"))
+    told = script.call(GET, {"url": origin.url()})["parameters"]
+    assert (told["domain"], told["code"], told["phase"]) == ("tls", "verify", "tls")
+    told = script.call(GET, {"url": origin.url(), "insecure": True})["parameters"]
+    assert (told["status"], told["tls_version"]) == (200, "TLSv1.3")
+    assert told["times"]["connected_ns"] < told["times"]["tls_ns"] < told["times"]["sent_ns"]
 
 
 # --- order, and the end ---

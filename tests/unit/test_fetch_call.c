@@ -521,6 +521,36 @@ static void bytes_of_headers_that_are_no_text_are_replaced_one_by_one(void **sta
     fetch_call_free(call);
 }
 
+/* There is room for the worst that can come: three bytes for each. */
+static void long_texts_have_their_room(void **state)
+{
+    char raw[3000];
+    struct message_result result = a_result();
+    struct fields fields = { .bytes = 0 };
+    struct fetch_call *call;
+    size_t bytes = 0;
+    char *text;
+
+    (void)state;
+    memset(raw, 0xff, sizeof(raw));
+    text = long_parameters("\"url\":\"http://a.test/", " x", 1500, "\"}");
+    call = asks(text);
+    free(text);
+    puts_field(&fields, SPAN_LITERAL("A"), span_of(raw, sizeof(raw)));
+    fetch_call_take_head(call, span_of(fields.wire, fields.bytes));
+    text = fetch_call_answer(call, &result, &bytes);
+    assert_true(bytes > 5 * sizeof(raw));
+    yyjson_doc_free(parses(text, bytes));
+    free(text);
+    result.fixed.fault = FAULT_TLS_VERIFY;
+    result.message = span_of(raw, sizeof(raw));
+    text = fetch_call_answer(call, &result, &bytes);
+    assert_true(bytes > 3 * sizeof(raw));
+    yyjson_doc_free(parses(text, bytes));
+    free(text);
+    fetch_call_free(call);
+}
+
 static void tells_a_failure_by_its_names(void **state)
 {
     struct fetch_call *call = asks("{\"url\":\"http://user:secret@a.test/\"}");
@@ -638,6 +668,7 @@ int main(void)
         cmocka_unit_test(a_body_that_is_no_plain_text_is_base64),
         cmocka_unit_test(whatever_the_bytes_the_answer_is_json),
         cmocka_unit_test(bytes_of_headers_that_are_no_text_are_replaced_one_by_one),
+        cmocka_unit_test(long_texts_have_their_room),
         cmocka_unit_test(tells_a_failure_by_its_names),
         cmocka_unit_test(what_was_too_big_names_who_takes_more),
         cmocka_unit_test(lost_memory_is_the_answer),

@@ -414,6 +414,8 @@ static void half_a_call_behind_a_fetch_has_its_time_from_then_on(void **state)
     client_asks(t, GET(ORIGIN) "{\"method\":\"io.haul");
     time_passes(t, 30 * SCENE_S);
     assert_true(client_is_connected(t));
+    fake_poll_ready(t->ring, t->client->fd, 0x2000); /* POLLRDHUP: we are to look again soon */
+    scene_settle(t);
     origin_replies(t, 1, HELLO);
     time_passes(t, 9 * SCENE_S);
     assert_true(client_is_connected(t));
