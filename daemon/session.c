@@ -6,7 +6,8 @@
  *      +--------------------+---- gone, or given up --------+--> CLOSING --> (freed)
  *
  * The state decides what the session's work is when it is woken; session_input.c reads,
- * session_intake.c understands, session_delivery.c answers. A slow client stops itself: with too
+ * session_intake.c understands, session_delivery.c answers, and session_call.c is all that for a
+ * Varlink call that fetches. A slow client stops itself: with too
  * much output unread nothing new is read or begun for it, and in the end it is cut.
  */
 #include "session.h"
@@ -192,7 +193,7 @@ static bool session_is_over(const struct session *s)
 {
     bool ends = s->input_ended || s->leaving || (s->draining && s->state == SESSION_VARLINK);
 
-    return ends && s->items.count == 0 && outbox_is_empty(&s->outbox);
+    return ends && s->items.count == 0 && !s->call && outbox_is_empty(&s->outbox);
 }
 
 /* The work of a live session: bodies, new starts, batches that are done. */

@@ -5,13 +5,15 @@
  * that declares them, not to the read that brought them.
  *
  * A client that shuts only its writing half still gets its results; one that is gone altogether is
- * noticed by the hang-up, and all it asked for is cancelled.
+ * noticed by the hang-up, and all it asked for is cancelled. So it is while a call is under way
+ * that takes a fetch (session_call.c): then nothing is read, and what came behind it stays unread.
  *
  * Rejected: a multishot receive. On unix sockets it can lose the end of file, and it cannot carry
  * descriptors in its buffers the way we want them counted.
  */
 #include "session.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -47,6 +49,7 @@ void session_arm_input(struct session *s)
         timers_disarm(s->front->timers, &s->frame_timer);
         return;
     }
+    assert(span_is_empty(s->unread)); /* it lies where we are about to read to */
     s->piece = (struct iovec){ .iov_base = s->input, .iov_len = SESSION_INPUT_BYTES };
     s->message = (struct msghdr){ .msg_iov = &s->piece,
                                   .msg_iovlen = 1,

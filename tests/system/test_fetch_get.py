@@ -74,15 +74,34 @@ def test_the_example_is_short_and_the_readme_has_it_as_it_is():
 
 
 def test_a_hundred_scripts_share_the_connections(start_daemon, origin):
-    daemon = start_daemon(config="MaxPerOrigin=4\n")
+    daemon = start_daemon(config="MaxPerOriginTotal=4\n")
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
         runs = list(pool.map(lambda i: run_script(daemon, origin.url(f"/{i}")), range(100)))
     assert {(run.returncode, run.stdout) for run in runs} == {(0, b"ok")}
     assert {request.target for request in origin.requests} == {f"/{i}" for i in range(100)}
+    assert origin.connections_count <= 4
     told = json.loads(run_haul("stats", "--format", "json", daemon=daemon).expect(0).out)
     assert told["counters"]["items_ok"] == 100
     poll_until(lambda: json.loads(run_haul("stats", "--format", "json", daemon=daemon).out)
                ["counters"]["sessions"] == 1, "no script's session is left")
+
+
+def test_a_hundred_calls_at_once(start_daemon, slow):
+    daemon = start_daemon(config="MaxPerOriginTotal=16\n")
+    scripts = [Session(daemon, upgrade=False) for _ in range(100)]
+    try:
+        for i, script in enumerate(scripts):
+            script.send(json.dumps({"method": GET, "parameters": {"url": slow.url(f"/{i}")}})
+                        .encode() + b"\0")
+        poll_until(lambda: slow.requests, "they are at the origin")
+        slow.go.set()
+        for i, script in enumerate(scripts):
+            told = script.reply()["parameters"]
+            assert told["body"] == "ok" and told["effective_url"] == slow.url(f"/{i}")
+    finally:
+        for script in scripts:
+            script.close()
+    assert len({request.connection for request in slow.requests}) <= 16
 
 
 @pytest.mark.skipif(not shutil.which("varlinkctl"), reason="varlinkctl is of systemd 255 and newer")
@@ -298,6 +317,22 @@ def test_what_takes_longer_than_the_drain_is_told(start_daemon, slow):
         assert (told["domain"], told["code"]) == ("cancelled", "daemon")
         assert script.is_closed()
     assert daemon.process.wait(WAIT_S) == 0
+
+
+NAME = r"[A-Za-z](_?[A-Za-z0-9])*"
+TYPE = r"\??(\[\])?(bool|int|float|string|object|[A-Z][A-Za-z0-9]*)"  # no more than sd-varlink knows
+FIELDS = rf"\(({NAME}:{TYPE}(,{NAME}:{TYPE})*)?\)"
+
+
+def test_the_interfaces_are_of_the_grammar(script):
+    """Of varlink.org, as far as systemd has it; blanks taken out."""
+    info = script.call("org.varlink.service.GetInfo")["parameters"]
+    assert "io.haul.Fetch" in info["interfaces"]
+    for name in info["interfaces"]:
+        reply = script.call("org.varlink.service.GetInterfaceDescription", {"interface": name})
+        text = re.sub(r"\s+", "", re.sub(r"#[^\n]*", "", reply["parameters"]["description"]))
+        assert re.fullmatch(rf"interface{re.escape(name)}((type|error)[A-Z][A-Za-z0-9]*?{FIELDS}|"
+                            rf"method[A-Z][A-Za-z0-9]*?{FIELDS}->{FIELDS})*", text), text
 
 
 def test_the_page_defines_the_interface_as_the_daemon_does(script):

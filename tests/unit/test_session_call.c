@@ -604,6 +604,24 @@ static void a_draining_daemon_finishes_what_it_has_begun(void **state)
     assert_false(client_is_connected(t));
 }
 
+static void a_draining_daemon_answers_behind_a_oneway_call_too(void **state)
+{
+    struct scene *t = *state;
+
+    client_connects(t);
+    client_asks(t, GET(ORIGIN "1") "{\"method\":\"io.haul.Fetch.Get\",\"parameters\":{\"url\":"
+                                   "\"" ORIGIN "\"},\"oneway\":true}\0" DESCRIBE);
+    session_drain(session_of(t));
+    fake_send_result(t->ring, t->client->fd, FAKE_NEVER);
+    scene_settle(t);
+    origin_replies(t, 1, HELLO);
+    client_reads_again(t);
+    assert_int_equal(answers_count(t), 2);
+    is_told(t, 2, "uptime_ns");
+    assert_int_equal(t->front.stats.items_ended[FAULT_ADMISSION_DRAINING], 1);
+    assert_false(client_is_connected(t));
+}
+
 static void a_stopping_daemon_says_so(void **state)
 {
     struct scene *t = *state;
@@ -675,6 +693,7 @@ int main(void)
         SCENE(and_is_looked_after_again_later),
         SCENE(a_hang_up_is_looked_for_in_calls_only),
         SCENE(a_draining_daemon_finishes_what_it_has_begun),
+        SCENE(a_draining_daemon_answers_behind_a_oneway_call_too),
         SCENE(a_stopping_daemon_says_so),
         cmocka_unit_test(leaves_nothing_behind_in_any_order),
     };
