@@ -641,7 +641,7 @@ static void a_stopping_daemon_says_so(void **state)
 static void leaves_nothing_behind_in_any_order(void **state)
 {
     (void)state;
-    for (unsigned seed = 1; seed <= 150; seed++) {
+    for (unsigned seed = 1; seed <= 300; seed++) {
         struct scene t;
 
         scene_begin(&t, &(struct scene_options){ .seed = seed });
@@ -654,8 +654,10 @@ static void leaves_nothing_behind_in_any_order(void **state)
             assert_int_equal(ring_turn(t.ring, 0), 0);
         if (seed % 5 == 0)
             daemon_stops(&t);
+        else if (seed % 7 == 0)
+            client_hangs_up(&t);
         scene_settle(&t);
-        if (seed % 3 && seed % 5 != 0)
+        if (seed % 3 && seed % 5 && seed % 7)
             assert_int_equal(answers_count(&t), 4);
         scene_end(&t);
     }
