@@ -9,6 +9,7 @@
 
 #include "message.h"
 #include "units.h"
+#include "utf8.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -297,7 +298,7 @@ void record_put_headers(struct text *out, struct span headers, struct span gap)
 
 static void put_body(struct text *out, struct span body)
 {
-    if (text_is_utf8(body)) {
+    if (utf8_is_valid(body)) {
         text_put_literal(out, ",\"body\":");
         text_put_json(out, body);
         return;

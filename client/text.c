@@ -7,6 +7,9 @@
  */
 #include "text.h"
 
+#include "base64.h"
+#include "utf8.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdarg.h>
@@ -218,49 +221,6 @@ void text_put_double(struct text *text, double value)
     text_put_string(text, digits);
 }
 
-/* Bytes of the UTF-8 sequence at the front of span (Unicode table 3-7), 0 if it is none. */
-static size_t utf8_sequence(struct span span)
-{
-    const unsigned char *s = (const unsigned char *)span.data;
-    unsigned char low = 0x80;
-    unsigned char high = 0xbf;
-    size_t bytes;
-
-    if (s[0] < 0x80)
-        return 1;
-    if (s[0] >= 0xc2 && s[0] <= 0xdf) {
-        bytes = 2;
-    } else if (s[0] >= 0xe0 && s[0] <= 0xef) {
-        bytes = 3;
-        low = s[0] == 0xe0 ? 0xa0 : 0x80;
-        high = s[0] == 0xed ? 0x9f : 0xbf;
-    } else if (s[0] >= 0xf0 && s[0] <= 0xf4) {
-        bytes = 4;
-        low = s[0] == 0xf0 ? 0x90 : 0x80;
-        high = s[0] == 0xf4 ? 0x8f : 0xbf;
-    } else {
-        return 0;
-    }
-    if (span.bytes < bytes || s[1] < low || s[1] > high)
-        return 0;
-    for (size_t i = 2; i < bytes; i++)
-        if (s[i] < 0x80 || s[i] > 0xbf)
-            return 0;
-    return bytes;
-}
-
-bool text_is_utf8(struct span span)
-{
-    while (span.bytes) {
-        size_t bytes = utf8_sequence(span);
-
-        if (bytes == 0)
-            return false;
-        span_advance(&span, bytes);
-    }
-    return true;
-}
-
 /* One byte that may not stand for itself. */
 static void put_escaped(struct text *text, unsigned char c)
 {
@@ -338,62 +298,21 @@ void text_put_json(struct text *text, struct span span)
 
 void text_put_base64(struct text *text, struct span span)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t bytes = (span.bytes + 2) / 3 * 4;
-    char *out = text_reserve(text, bytes);
+    char *out = text_reserve(text, BASE64_BYTES(span.bytes));
 
-    if (!out)
-        return;
-    text->bytes += bytes;
-    while (span.bytes) {
-        const unsigned char *s = (const unsigned char *)span.data;
-        size_t have = span.bytes < 3 ? span.bytes : 3;
-        unsigned bits = (unsigned)s[0] << 16;
-
-        bits |= have > 1 ? (unsigned)s[1] << 8 : 0;
-        bits |= have > 2 ? s[2] : 0;
-        *out++ = digits[bits >> 18];
-        *out++ = digits[bits >> 12 & 63];
-        *out++ = have > 1 ? digits[bits >> 6 & 63] : '=';
-        *out++ = have > 2 ? digits[bits & 63] : '=';
-        span_advance(&span, have);
-    }
-}
-
-static int base64_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
+    if (out)
+        text->bytes += base64_encode(span, out);
 }
 
 bool text_put_base64_decoded(struct text *text, struct span span)
 {
-    size_t before = text->bytes;
-    unsigned bits = 0;
-    unsigned bits_count = 0;
+    char *out = text_reserve(text, span.bytes);
+    size_t bytes;
 
-    if (span.bytes % 4 != 0)
+    if (!out)
+        return true; /* which text_has_failed tells */
+    if (!base64_decode(span, out, &bytes))
         return false;
-    for (int i = 0; i < 2 && span.bytes && span.data[span.bytes - 1] == '='; i++)
-        span.bytes--;
-    for (; span.bytes; span_advance(&span, 1)) {
-        int value = base64_value(span.data[0]);
-
-        if (value < 0) {
-            text->bytes = before;
-            return false;
-        }
-        bits = bits << 6 | (unsigned)value;
-        bits_count += 6;
-        if (bits_count >= 8) {
-            bits_count -= 8;
-            text_put_char(text, (char)(bits >> bits_count & 0xff));
-        }
-    }
+    text->bytes += bytes;
     return true;
 }

@@ -108,6 +108,4 @@ void text_put_base64(struct text *text, struct span span);
  */
 bool text_put_base64_decoded(struct text *text, struct span span);
 
-bool text_is_utf8(struct span span);
-
 #endif

@@ -6,6 +6,8 @@
  */
 #include "control.h"
 
+#include "fetch_call.h"
+
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -49,6 +51,7 @@ static const struct varlink_interface control_interfaces[] = {
                      "\n"
                      "# In the text format of Prometheus 0.0.4, or of OpenMetrics 1.0.\n"
                      "method Get(openmetrics: ?bool) -> (text: string)\n" },
+    { .name = "io.haul.Fetch", .description = fetch_call_description },
     { .name = "io.haul.Stream",
       .description = "# The binary stream for batches, see PROTOCOL.md.\n"
                      "interface io.haul.Stream\n"
@@ -204,6 +207,7 @@ void control_init(struct control *control, const struct control_ops *ops)
         { .name = "io.haul.Metrics.Get", .handler = control_on_metrics },
         { .name = "io.haul.Manager.Reload", .handler = control_on_reload },
         { .name = "io.haul.Manager.Drain", .handler = control_on_drain },
+        { .name = "io.haul.Fetch.Get", .handler = fetch_call_on_get },
         { .name = "io.haul.Stream.Open", .handler = control_on_open },
     };
 

@@ -30,7 +30,7 @@ struct control_ops {
     uint32_t uid; /* whom the daemon runs as: who may operate it, besides root */
 };
 
-#define CONTROL_METHODS 7
+#define CONTROL_METHODS 8
 
 struct control {
     struct control_ops ops;

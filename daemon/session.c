@@ -6,7 +6,8 @@
  *      +--------------------+---- gone, or given up --------+--> CLOSING --> (freed)
  *
  * The state decides what the session's work is when it is woken; session_input.c reads,
- * session_intake.c understands, session_delivery.c answers. A slow client stops itself: with too
+ * session_intake.c understands, session_delivery.c answers, and session_call.c is all that for a
+ * Varlink call that fetches. A slow client stops itself: with too
  * much output unread nothing new is read or begun for it, and in the end it is cut.
  */
 #include "session.h"
@@ -48,7 +49,8 @@ void session_wake(struct session *s)
 
 static bool session_may_start(const struct session *s)
 {
-    return s->state == SESSION_STREAM && s->outbox.bytes_queued < SESSION_OUTPUT_BYTES_MAX;
+    return (s->state == SESSION_VARLINK || s->state == SESSION_STREAM) &&
+           s->outbox.bytes_queued < SESSION_OUTPUT_BYTES_MAX;
 }
 
 static void session_watch_output(struct session *s)
@@ -117,6 +119,8 @@ static void session_forget_work(struct session *s)
     }
     while ((link = list_pop(&s->profiles)))
         profile_free(container_of(link, struct profile, link));
+    fetch_call_free(s->call);
+    s->call = NULL;
 }
 
 static void session_free(struct session *s)
@@ -197,7 +201,7 @@ static bool session_is_over(const struct session *s)
 {
     bool ends = s->input_ended || s->leaving || (s->draining && s->state == SESSION_VARLINK);
 
-    return ends && s->items.count == 0 && outbox_is_empty(&s->outbox);
+    return ends && s->items.count == 0 && !s->call && outbox_is_empty(&s->outbox);
 }
 
 /* The work of a live session: bodies, new starts, batches that are done. */
@@ -211,6 +215,7 @@ static void session_work_live(struct session *s)
         if (!batch_pump(container_of(at, struct batch, link), SESSION_STARTS_PER_TURN))
             more = true;
     session_finish_batches(s);
+    session_end_call(s);
     session_arm_input(s);
     session_watch_output(s);
     session_count_output(s);
@@ -332,5 +337,7 @@ void session_check(const struct session *s)
     assert(items == s->items.count);
     assert(s->user->held[USER_ITEMS] <= s->front->items.count);
     assert(s->body_window <= WIRE_BODY_WINDOW_BYTES);
+    assert(!s->call || s->state == SESSION_VARLINK || s->state == SESSION_CLOSING);
+    assert(!s->recv_op.in_flight || (!s->call && span_is_empty(s->unread)));
     table_check(&s->items);
 }

@@ -5,6 +5,7 @@
 #define HAULD_SESSION_H
 
 #include "batch.h"
+#include "fetch_call.h"
 #include "outbox.h"
 #include "table.h"
 #include "users.h"
@@ -53,14 +54,16 @@ struct session {
     bool work_cancelled;   /* with REFUSED and CLOSING */
     bool has_unwanted;     /* a body waits whose item has ended without it */
     struct ring_op recv_op;
-    struct ring_op hangup_op;  /* after input_ended: tells when the client is wholly gone */
+    struct ring_op hangup_op;  /* after input_ended, or in a call: the client is wholly gone */
     struct ring_deferred work; /* pump, or the end of a closing session */
-    struct timer frame_timer;  /* half a frame; after input_ended: the next look for a hang-up */
+    struct timer frame_timer;  /* half a frame; or the next look for a hang-up */
     struct timer slow_timer;
     struct timer window_timer; /* armed while bodies wait: when the first has waited too long */
     struct outbox outbox;
     struct varlink_reader varlink;
     struct frame_reader frames;
+    struct fetch_call *call; /* under way: nothing is read before it has ended; or NULL */
+    struct span unread;      /* what came with it, behind it, in input */
     struct list profiles;
     struct list batches;
     unsigned profiles_count;
@@ -103,14 +106,26 @@ void session_check(const struct session *session);
 
 /*
  * Between the files of this module: session.c (life), session_input.c (bytes in),
- * session_intake.c (frames in), session_delivery.c (results out),
- * session_user.c (what is its user's).
+ * session_intake.c (frames in), session_delivery.c (results out), session_call.c (a call that takes
+ * a fetch), session_user.c (what is its user's).
  */
 void session_enter(struct session *session, enum session_state next);
 void session_start_input(struct session *session);
 void session_arm_input(struct session *session); /* reads on, if it may */
-void session_drop_fds(struct session *session);  /* those that nobody claimed */
+void session_watch_hangup(struct session *session);
+void session_take_unread(struct session *session); /* of the last read, as far as it may */
+void session_reply(struct session *session, const char *reply, size_t bytes);
+void session_drop_fds(struct session *session); /* those that nobody claimed */
 void session_take_frame(struct session *session, const struct frame *frame);
+/* NULL: out of memory, or *ret_error says what is wrong with the frame. */
+struct profile *session_add_profile(struct session *session, const struct frame *frame,
+                                    message_error *ret_error);
+/* Admits an item. NULL: no memory, or as many items as there may be. */
+struct item *session_add_item(struct session *session, const struct item_options *options);
+/* FINISHED: its slot is free again. */
+void session_release_item(struct session *session, struct item *item);
+void session_start_call(struct session *session, struct fetch_call *call); /* which is ours now */
+void session_end_call(struct session *session); /* if it has been answered: goes on with the next */
 /* Last words; then the session reads nothing more and closes when they are sent. */
 void session_refuse(struct session *session, enum wire_error_code code, const char *why);
 void session_wake(struct session *session);   /* runs the work soon */
@@ -126,8 +141,8 @@ void session_leave_user(struct session *session);
 void session_turn_away(struct session *session); /* tells one who is unwelcome, then closes */
 void session_count_batch(struct session *session, struct batch *batch);
 void session_discount_batch(struct session *session, struct batch *batch);
-/* NULL, or why it is over its user's limits: then it is not counted. */
-const char *session_count_item(struct session *session, struct item *item, unsigned fds_count);
+/* Counts an item that was added as its user's, or refuses it: over a limit, or draining. */
+void session_judge_item(struct session *session, struct item *item, unsigned fds_count);
 void session_discount_item(struct session *session, struct item *item);
 void session_count_output(struct session *session); /* as it is now */
 

@@ -13,8 +13,7 @@
 
 #define DELIVERY_COPY_BYTES_MAX 4096u
 
-/* Its slot is free again. */
-static void session_release_item(struct session *s, struct item *item)
+void session_release_item(struct session *s, struct item *item)
 {
     (void)table_remove(&s->items, item->id);
     s->request_bytes -= item_request_bytes(item);

@@ -5,13 +5,15 @@
  * that declares them, not to the read that brought them.
  *
  * A client that shuts only its writing half still gets its results; one that is gone altogether is
- * noticed by the hang-up, and all it asked for is cancelled.
+ * noticed by the hang-up, and all it asked for is cancelled. So it is while a call is under way
+ * that takes a fetch (session_call.c): then nothing is read, and what came behind it stays unread.
  *
  * Rejected: a multishot receive. On unix sockets it can lose the end of file, and it cannot carry
  * descriptors in its buffers the way we want them counted.
  */
 #include "session.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -22,7 +24,7 @@
 static bool session_may_read(const struct session *s)
 {
     return (s->state == SESSION_VARLINK || s->state == SESSION_STREAM) && !s->input_ended &&
-           s->outbox.bytes_queued < SESSION_OUTPUT_BYTES_MAX;
+           !s->call && s->outbox.bytes_queued < SESSION_OUTPUT_BYTES_MAX;
 }
 
 /* Half a frame may not stay half for long; the limit runs from its first byte, or from
@@ -47,6 +49,7 @@ void session_arm_input(struct session *s)
         timers_disarm(s->front->timers, &s->frame_timer);
         return;
     }
+    assert(span_is_empty(s->unread)); /* it lies where we are about to read to */
     s->piece = (struct iovec){ .iov_base = s->input, .iov_len = SESSION_INPUT_BYTES };
     s->message = (struct msghdr){ .msg_iov = &s->piece,
                                   .msg_iovlen = 1,
@@ -80,8 +83,8 @@ static void session_on_frame_timer(struct timer *timer, uint64_t now_ns)
     struct session *s = container_of(timer, struct session, frame_timer);
 
     (void)now_ns;
-    if (s->input_ended && s->state != SESSION_CLOSING)
-        ring_poll(s->front->ring, &s->hangup_op, s->fd, 0);
+    if ((s->input_ended || s->call) && s->state != SESSION_CLOSING)
+        session_watch_hangup(s);
     else if (s->state == SESSION_STREAM)
         session_refuse(s, WIRE_ERROR_TIMEOUT, "half a frame for too long");
     else if (s->state == SESSION_VARLINK)
@@ -111,7 +114,7 @@ static void session_take_stream(struct session *s, struct span *in)
     }
 }
 
-static void session_reply(struct session *s, const char *reply, size_t bytes)
+void session_reply(struct session *s, const char *reply, size_t bytes)
 {
     char *out;
 
@@ -126,8 +129,7 @@ static void session_reply(struct session *s, const char *reply, size_t bytes)
 
 static void session_take_message(struct session *s, struct span message)
 {
-    char *reply = NULL;
-    size_t bytes = 0;
+    struct varlink_answer answer = { .text = NULL };
 
     if (s->unwelcome) {
         session_turn_away(s);
@@ -138,28 +140,31 @@ static void session_take_message(struct session *s, struct span message)
         session_close(s);
         return;
     }
-    switch (varlink_dispatch(s->sessions->service, &s->peer, message, &reply, &bytes)) {
+    switch (varlink_dispatch(s->sessions->service, &s->peer, message, &answer)) {
     case VARLINK_REPLIED:
-        session_reply(s, reply, bytes);
+        session_reply(s, answer.text, answer.bytes);
         break;
     case VARLINK_UPGRADED:
-        session_reply(s, reply, bytes);
+        session_reply(s, answer.text, answer.bytes);
         if (s->state == SESSION_VARLINK)
             session_enter(s, SESSION_STREAM);
+        break;
+    case VARLINK_PENDING:
+        session_start_call(s, answer.pending);
         break;
     case VARLINK_INVALID:
     case VARLINK_FAILED:
         session_close(s);
         break;
     }
-    free(reply);
+    free(answer.text);
 }
 
 static void session_take_varlink(struct session *s, struct span *in)
 {
     struct span message;
 
-    while (s->state == SESSION_VARLINK) {
+    while (s->state == SESSION_VARLINK && !s->call) {
         switch (varlink_next(&s->varlink, in, &message)) {
         case VARLINK_READY:
             timers_disarm(s->front->timers, &s->frame_timer);
@@ -209,10 +214,17 @@ static void session_on_end_of_input(struct session *s)
             session_close(s);
         return;
     }
-    ring_poll(s->front->ring, &s->hangup_op, s->fd, 0); /* POLLHUP and POLLERR come unasked */
+    session_watch_hangup(s);
     for (struct list *at = s->batches.next; at != &s->batches; at = at->next)
         container_of(at, struct batch, link)->ended = true;
     session_wake(s);
+}
+
+/* POLLHUP and POLLERR come unasked. */
+void session_watch_hangup(struct session *s)
+{
+    if (s->state != SESSION_CLOSING && !s->hangup_op.in_flight)
+        ring_poll(s->front->ring, &s->hangup_op, s->fd, 0);
 }
 
 /* The ring also reports that one half is shut, which we know and which lasts: so we look again a
@@ -223,6 +235,8 @@ static void session_on_hangup(struct ring_op *op, const struct ring_event *event
 
     if (s->state == SESSION_CLOSING)
         session_wake(s);
+    else if (!s->input_ended && !s->call)
+        return; /* the call it watched over has ended: reading tells as much */
     else if (event->result < 0 || event->result & (POLLHUP | POLLERR))
         session_close(s);
     else
@@ -230,10 +244,21 @@ static void session_on_hangup(struct ring_op *op, const struct ring_event *event
                    ring_now_ns(s->front->ring) + SESSION_HANGUP_LOOK_NS);
 }
 
+static void session_take_input(struct session *s)
+{
+    session_take_varlink(s, &s->unread);
+    session_take_stream(s, &s->unread);
+}
+
+void session_take_unread(struct session *s)
+{
+    if (!span_is_empty(s->unread) && session_may_read(s))
+        session_take_input(s);
+}
+
 static void session_on_input(struct ring_op *op, const struct ring_event *event)
 {
     struct session *s = container_of(op, struct session, recv_op);
-    struct span in;
 
     if (event->result >= 0 && !session_collect_fds(s))
         session_refuse(s, WIRE_ERROR_FDS, "descriptors over the quota, or lost on the way");
@@ -250,9 +275,8 @@ static void session_on_input(struct ring_op *op, const struct ring_event *event)
         session_close(s);
         return;
     }
-    in = span_of(s->input, event->result > 0 ? (size_t)event->result : 0);
-    session_take_varlink(s, &in);
-    session_take_stream(s, &in);
+    s->unread = span_of(s->input, event->result > 0 ? (size_t)event->result : 0);
+    session_take_input(s);
     /* At the border between two frames nobody can claim a descriptor any more, unless only our
      * buffer was too small for all that came with it. */
     if (s->fds_count > 0 && !frame_reader_is_mid_frame(&s->frames) &&

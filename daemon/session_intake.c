@@ -38,9 +38,22 @@ static bool session_may_use_unix(const struct session *s, struct span path)
     return s->peer.uid == geteuid() || config_allows_unix_upstream(s->front->config, path);
 }
 
+struct profile *session_add_profile(struct session *s, const struct frame *frame,
+                                    message_error *ret_error)
+{
+    struct profile *profile = profile_new(frame, s->peer.uid, s->front->config, ret_error);
+
+    if (!profile)
+        return NULL;
+    profile->unix_denied = profile->message.unix_path.bytes > 0 &&
+                           !session_may_use_unix(s, profile->message.unix_path);
+    list_link_back(&s->profiles, &profile->link);
+    s->profiles_count++;
+    return profile;
+}
+
 static void session_on_profile(struct session *s, const struct frame *frame)
 {
-    struct profile *profile;
     message_error error;
 
     if (s->profiles_count >= WIRE_PROFILES_PER_SESSION) {
@@ -51,16 +64,9 @@ static void session_on_profile(struct session *s, const struct frame *frame)
         session_refuse(s, WIRE_ERROR_DUPLICATE, "a profile with this id exists");
         return;
     }
-    profile = profile_new(frame, s->peer.uid, s->front->config, &error);
-    if (!profile) {
+    if (!session_add_profile(s, frame, &error))
         session_refuse(s, error ? error : WIRE_ERROR_LIMIT,
                        error ? "PROFILE is malformed" : "out of memory");
-        return;
-    }
-    profile->unix_denied = profile->message.unix_path.bytes > 0 &&
-                           !session_may_use_unix(s, profile->message.unix_path);
-    list_link_back(&s->profiles, &profile->link);
-    s->profiles_count++;
 }
 
 static void session_on_batch_begin(struct session *s, const struct frame *frame)
@@ -165,37 +171,41 @@ static bool session_claim_fds(struct session *s, const struct frame *frame,
     return true;
 }
 
+struct item *session_add_item(struct session *s, const struct item_options *options)
+{
+    struct item *item = item_new(s->front, options);
+
+    if (!item)
+        return NULL;
+    if (table_insert(&s->items, options->frame->header.id, item) < 0) {
+        item->state = ITEM_FINISHED;
+        timers_disarm(s->front->timers, &item->deadline);
+        item_free(item);
+        return NULL;
+    }
+    s->request_bytes += item_request_bytes(item);
+    batch_admit(options->batch, item);
+    return item;
+}
+
 /* The request is well formed and its ids are known: from here on it is an item. */
 static void session_admit(struct session *s, const struct item_options *options,
                           const struct session_fds *fds)
 {
-    unsigned fds_count = (fds->upload >= 0) + (fds->file >= 0);
-    struct item *item = item_new(s->front, options);
-    const char *over = NULL;
+    struct item *item = session_add_item(s, options);
 
-    if (!item || table_insert(&s->items, options->frame->header.id, item) < 0) {
+    if (!item) {
         /* Without an item there is no one to carry the fault; without memory the client had better
          * start again. */
         session_close_fds(fds);
-        if (item) {
-            item->state = ITEM_FINISHED;
-            timers_disarm(s->front->timers, &item->deadline);
-            item_free(item);
-        }
         session_refuse(s, WIRE_ERROR_LIMIT, "the daemon holds as many items as it can");
         return;
     }
-    s->request_bytes += item_request_bytes(item);
-    batch_admit(options->batch, item);
-    over = session_count_item(s, item, fds_count);
     if (fds->upload >= 0)
         item_take_upload(item, fds->upload);
     if (fds->file >= 0)
         item_take_file(item, fds->file);
-    if (s->draining)
-        item_refuse_admission(item, FAULT_ADMISSION_DRAINING, NULL);
-    else if (over)
-        item_refuse_admission(item, FAULT_ADMISSION_QUOTA, over);
+    session_judge_item(s, item, (fds->upload >= 0) + (fds->file >= 0));
     session_wake(s);
 }
 

@@ -98,7 +98,8 @@ void session_discount_batch(struct session *s, struct batch *batch)
     batch->is_counted = false;
 }
 
-const char *session_count_item(struct session *s, struct item *item, unsigned fds_count)
+/* NULL, or why it is over its user's limits: then it is not counted. */
+static const char *session_count_item(struct session *s, struct item *item, unsigned fds_count)
 {
     const struct user_limits *limits = &s->front->config->user_limits;
     size_t bytes = item_request_bytes(item);
@@ -119,6 +120,16 @@ const char *session_count_item(struct session *s, struct item *item, unsigned fd
     return NULL;
 }
 
+void session_judge_item(struct session *s, struct item *item, unsigned fds_count)
+{
+    const char *over = session_count_item(s, item, fds_count);
+
+    if (s->draining)
+        item_refuse_admission(item, FAULT_ADMISSION_DRAINING, NULL);
+    else if (over)
+        item_refuse_admission(item, FAULT_ADMISSION_QUOTA, over);
+}
+
 void session_discount_item(struct session *s, struct item *item)
 {
     if (!item->is_counted)
@@ -131,7 +142,7 @@ void session_discount_item(struct session *s, struct item *item)
 
 void session_count_output(struct session *s)
 {
-    size_t bytes = s->outbox.bytes_queued + s->bodies_bytes;
+    size_t bytes = s->outbox.bytes_queued + s->bodies_bytes + (s->call ? s->call->body_bytes : 0);
 
     user_give_back(s->user, USER_BYTES, s->output_counted);
     user_take(s->user, USER_BYTES, bytes);

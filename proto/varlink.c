@@ -10,7 +10,8 @@
  *
  * Refused: calls that are not JSON objects with a method name (the peer speaks something else; the
  * connection ends). Everything else is answered, wrong types included. One call has one reply:
- * "more" asks for several and may be given one.
+ * "more" asks for several and may be given one. A method that cannot answer yet leaves something
+ * behind instead; to keep the order of replies is then its caller's business.
  */
 #include "varlink.h"
 
@@ -172,7 +173,12 @@ static void refuse(struct varlink_reply *reply, const char *error_name, const ch
 
 void varlink_refuse_parameter(struct varlink_reply *reply, const char *parameter)
 {
-    refuse(reply, VARLINK_INVALID_PARAMETER, "parameter", span_of_string(parameter));
+    varlink_refuse_parameter_span(reply, span_of_string(parameter));
+}
+
+void varlink_refuse_parameter_span(struct varlink_reply *reply, struct span parameter)
+{
+    refuse(reply, VARLINK_INVALID_PARAMETER, "parameter", parameter);
 }
 
 static const char *service_find_description(const struct varlink_service *service,
@@ -291,8 +297,7 @@ static const char *take_call(yyjson_val *root, struct varlink_call *ret_call)
     return NULL;
 }
 
-/* The reply as text with its NUL, or NULL when out of memory. */
-static char *reply_write(const struct varlink_reply *reply, size_t *ret_bytes)
+char *varlink_write_reply(const struct varlink_reply *reply, size_t *ret_bytes)
 {
     yyjson_mut_doc *doc = reply->doc;
     yyjson_mut_val *root = yyjson_mut_obj(doc);
@@ -315,12 +320,10 @@ static char *reply_write(const struct varlink_reply *reply, size_t *ret_bytes)
 
 static enum varlink_outcome dispatch_root(const struct varlink_service *service, const void *caller,
                                           yyjson_val *root, struct varlink_reply *reply,
-                                          char **ret_reply, size_t *ret_reply_bytes)
+                                          struct varlink_answer *ret_answer)
 {
     struct varlink_call call = { .caller = caller };
     const char *wrong = take_call(root, &call);
-    size_t text_bytes = 0;
-    char *text = NULL;
 
     if (wrong)
         varlink_refuse_parameter(reply, wrong);
@@ -329,19 +332,22 @@ static enum varlink_outcome dispatch_root(const struct varlink_service *service,
     assert(!reply->error_name || !reply->upgraded);
     assert(!reply->upgraded || call.upgrade);
 
+    if (reply->pending) {
+        assert(!reply->error_name && !reply->upgraded);
+        *ret_answer = (struct varlink_answer){ .pending = reply->pending };
+        return VARLINK_PENDING;
+    }
+    *ret_answer = (struct varlink_answer){ .text = NULL };
     if (!call.oneway) {
-        text = reply_write(reply, &text_bytes);
-        if (!text)
+        ret_answer->text = varlink_write_reply(reply, &ret_answer->bytes);
+        if (!ret_answer->text)
             return VARLINK_FAILED;
     }
-    *ret_reply = text;
-    *ret_reply_bytes = text_bytes;
     return reply->upgraded ? VARLINK_UPGRADED : VARLINK_REPLIED;
 }
 
 enum varlink_outcome varlink_dispatch(const struct varlink_service *service, const void *caller,
-                                      struct span message, char **ret_reply,
-                                      size_t *ret_reply_bytes)
+                                      struct span message, struct varlink_answer *ret_answer)
 {
     struct varlink_reply reply = { 0 };
     enum varlink_outcome outcome = VARLINK_INVALID;
@@ -358,9 +364,9 @@ enum varlink_outcome varlink_dispatch(const struct varlink_service *service, con
 
     if (yyjson_is_str(yyjson_obj_get(yyjson_doc_get_root(doc), "method"))) {
         reply.doc = yyjson_mut_doc_new(NULL);
-        outcome = reply.doc ? dispatch_root(service, caller, yyjson_doc_get_root(doc), &reply,
-                                            ret_reply, ret_reply_bytes)
-                            : VARLINK_FAILED;
+        outcome = reply.doc
+                      ? dispatch_root(service, caller, yyjson_doc_get_root(doc), &reply, ret_answer)
+                      : VARLINK_FAILED;
     }
     yyjson_mut_doc_free(reply.doc);
     yyjson_doc_free(doc);
@@ -374,7 +380,7 @@ char *varlink_format_error(const char *error_name, const char *reason, size_t *r
 
     if (reply.doc) {
         refuse(&reply, error_name, "reason", span_of_string(reason));
-        text = reply_write(&reply, ret_bytes);
+        text = varlink_write_reply(&reply, ret_bytes);
     }
     yyjson_mut_doc_free(reply.doc);
     return text;

@@ -26,6 +26,7 @@ struct varlink_reply {
     const char *error_name;
     yyjson_mut_val *error_parameters;
     bool upgraded; /* set by a method that takes the connection over; only if call->upgrade */
+    void *pending; /* set by a method that answers later, alone: see VARLINK_PENDING */
 };
 
 struct varlink_call {
@@ -88,22 +89,33 @@ enum varlink_verdict varlink_next(struct varlink_reader *reader, struct span *in
                                   struct span *ret_message);
 
 enum varlink_outcome {
-    VARLINK_REPLIED,  /* *ret_reply holds a malloc'd message with its NUL, ours to free; NULL for
-                         oneway */
+    VARLINK_REPLIED, /* text holds a malloc'd message with its NUL, ours to free; NULL for oneway */
     VARLINK_UPGRADED, /* likewise, and the bytes after this message are a stream */
+    VARLINK_PENDING,  /* pending is what the method left, ours from here on; the reply to this call
+                         is to be sent before that to any later one, unless it was oneway */
     VARLINK_INVALID,  /* not JSON, too deep, or no method: close the connection */
     VARLINK_FAILED,   /* out of memory */
+};
+
+struct varlink_answer {
+    char *text;
+    size_t bytes;
+    void *pending;
 };
 
 /* Handles one message: parses, checks, calls the method or answers the standard errors
  * (org.varlink.service.MethodNotFound, InterfaceNotFound, InvalidParameter). caller is handed on to
  * the method. */
 enum varlink_outcome varlink_dispatch(const struct varlink_service *service, const void *caller,
-                                      struct span message, char **ret_reply,
-                                      size_t *ret_reply_bytes);
+                                      struct span message, struct varlink_answer *ret_answer);
 
-/* For methods: refuses the call by the name of the parameter that is missing or wrong. */
+/* For methods: refuses the call by the name of the parameter that is missing, wrong or unknown. */
 void varlink_refuse_parameter(struct varlink_reply *reply, const char *parameter);
+void varlink_refuse_parameter_span(struct varlink_reply *reply, struct span parameter);
+
+/* The reply of a method that answers later, with a doc of its own: malloc'd text with its NUL, or
+ * NULL when out of memory. */
+char *varlink_write_reply(const struct varlink_reply *reply, size_t *ret_bytes);
 
 /* An error that no method gives, as bytes with their NUL, malloc'd: {"reason": reason}. NULL when
  * out of memory. */

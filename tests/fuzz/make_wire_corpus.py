@@ -16,6 +16,11 @@ CALLS = {
     "oneway": b'{"method":"a.b.C","oneway":true,"upgrade":true}\0{"method":"a.c.D"}\0',
     "upgrade": b'{"method":"a.b.C","upgrade":true}\0\x10\0\0\0\7\0\0\0\1\0\0\0\0\0\0\0',
     "deep": b'{"method":"a.b.C","parameters":' + b'{"a":' * 20 + b"1" + b"}" * 21 + b"\0",
+    "fetch": b'{"method":"io.haul.Fetch.Get","parameters":{"url":"http://a.b/","method":"PUT",'
+             b'"headers":{"A":"b","C":["d","e"]},"body_base64":"AP8=","timeout_ns":1,'
+             b'"body_bytes_max":9,"redirects_max":0,"retries_max":1,"decode":true,'
+             b'"public_only":true,"insecure":true,"unix_socket":"/x"}}\0',
+    "fetch-post": b'{"method":"io.haul.Fetch.Get","parameters":{"url":"u","body":"\\u0000"}}\0',
 }
 
 

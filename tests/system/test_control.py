@@ -279,7 +279,8 @@ def test_scripts_call_it_and_read_what_there_is_to_call(start_daemon):
 def test_introspect_prints_all_interfaces(start_daemon):
     text = run_haul("introspect", daemon=start_daemon()).expect(0).out.decode()
     for line in ("interface org.varlink.service", "interface io.haul.Manager",
-                 "interface io.haul.Metrics", "interface io.haul.Stream"):
+                 "interface io.haul.Metrics", "interface io.haul.Fetch",
+                 "interface io.haul.Stream"):
         assert f"\n{line}\n" in "\n" + text
 
 

@@ -344,6 +344,28 @@ static void descriptors_count_until_their_items_end(void **state)
     (void)close(fd);
 }
 
+/* Scripts are users too. */
+static void calls_that_fetch_are_held_to_the_same_limits(void **state)
+{
+    static const char call[] = "{\"method\":\"io.haul.Fetch.Get\",\"parameters\":{\"url\":"
+                               "\"" ORIGIN "\"}}";
+    struct scene *t = *state;
+
+    setting_is(t, "MaxItemsPerUser", "1");
+    opens_a_batch(t, ANN);
+    client_submits(t, 1, ORIGIN);
+    connects(t, ANN);
+    client_says(t, span_of(call, sizeof(call)));
+    assert_non_null(strstr(t->client->varlink, "io.haul.Fetch.Failed"));
+    assert_non_null(strstr(t->client->varlink, "MaxItemsPerUser="));
+    connects(t, BOB);
+    client_says(t, span_of(call, sizeof(call)));
+    assert_string_equal(t->client->varlink, "");
+    origin_answers(t, HELLO);
+    origin_replies(t, 2, HELLO);
+    assert_non_null(strstr(t->client->varlink, "\"status\":200"));
+}
+
 /* Ann has two sessions and is first; one place comes free at a time. */
 static void users_take_turns_at_an_origin_however_many_sessions_they_have(void **state)
 {
@@ -397,6 +419,7 @@ int main(void)
         USERS(requests_count_by_their_bytes),
         USERS(answers_that_are_not_read_count_too),
         USERS(descriptors_count_until_their_items_end),
+        USERS(calls_that_fetch_are_held_to_the_same_limits),
         cmocka_unit_test_setup_teardown(
             users_take_turns_at_an_origin_however_many_sessions_they_have, begin_with_one_place,
             end),

@@ -148,6 +148,15 @@ static void is_kept_waiting_and_cancels(struct scene *t)
         client_cancels(t, 1);
 }
 
+static void calls_for_a_fetch(struct scene *t)
+{
+    static const char call[] = "{\"method\":\"io.haul.Fetch.Get\",\"parameters\":{\"url\":"
+                               "\"" ORIGIN "\",\"headers\":{\"A\":\"b\"}}}";
+
+    origin_answers(t, HELLO);
+    client_says(t, span_of(call, sizeof(call)));
+}
+
 static void is_turned_away(struct scene *t)
 {
     struct config_trouble trouble;
@@ -168,11 +177,13 @@ static void next_client_is_served(struct scene *t)
     client_receives(t, 1, 200, "hello");
 }
 
-/* Who is still served has a RESULT for each of its items. */
+/* Who is still served has a RESULT for each of its items, or the answer to its call. */
 static void is_told(struct scene *t)
 {
     for (uint64_t id = 1; is_served(t) && id < 10; id++)
         assert_false(client_item(t, id)->is_open);
+    if (client_is_connected(t))
+        assert_non_null(strchr(t->client->varlink, '}'));
 }
 
 static bool tells(struct scene *t, void (*story)(struct scene *t), unsigned long nth)
@@ -229,6 +240,12 @@ static void a_cancelled_item_does(void **state)
     tortures(is_kept_waiting_and_cancels, 10);
 }
 
+static void a_call_that_fetches_is_answered(void **state)
+{
+    (void)state;
+    tortures(calls_for_a_fetch, 10);
+}
+
 static void one_who_is_turned_away_does(void **state)
 {
     (void)state;
@@ -242,6 +259,7 @@ int main(void)
         cmocka_unit_test(redirects_heads_and_cookies_do),
         cmocka_unit_test(uploads_and_chunks_do),
         cmocka_unit_test(a_cancelled_item_does),
+        cmocka_unit_test(a_call_that_fetches_is_answered),
         cmocka_unit_test(one_who_is_turned_away_does),
     };
 

@@ -53,6 +53,15 @@ static void call_want_text(void *ctx, const struct varlink_call *call, struct va
     varlink_refuse_parameter(reply, "text");
 }
 
+static void call_later(void *ctx, const struct varlink_call *call, struct varlink_reply *reply)
+{
+    struct seen *seen = ctx;
+
+    seen->calls_count++;
+    seen->oneway = call->oneway;
+    reply->pending = seen;
+}
+
 static const struct varlink_interface interfaces[] = {
     { "io.haul.Test", "interface io.haul.Test\n" },
 };
@@ -60,6 +69,7 @@ static const struct varlink_interface interfaces[] = {
 struct answer {
     enum varlink_outcome outcome;
     char *text; /* NULL for oneway */
+    void *pending;
 };
 
 /* The message lies in an allocation of its exact size: it has no NUL to run into. */
@@ -69,6 +79,7 @@ static struct answer client_calls(struct seen *seen, const char *message, size_t
         { "io.haul.Test.Echo", call_echo, seen },
         { "io.haul.Test.Refuse", call_refuse, NULL },
         { "io.haul.Test.WantText", call_want_text, NULL },
+        { "io.haul.Test.Later", call_later, seen },
     };
     const struct varlink_service service = {
         .vendor = "haul",
@@ -82,16 +93,17 @@ static struct answer client_calls(struct seen *seen, const char *message, size_t
     };
     struct answer answer = { .text = NULL };
     char *copy = malloc(bytes ? bytes : 1);
-    size_t reply_bytes = 0;
+    struct varlink_answer reply = { .text = NULL };
 
     assert_non_null(copy);
     memcpy(copy, message, bytes);
-    answer.outcome =
-        varlink_dispatch(&service, NULL, span_of(copy, bytes), &answer.text, &reply_bytes);
+    answer.outcome = varlink_dispatch(&service, NULL, span_of(copy, bytes), &reply);
     free(copy);
+    answer.text = reply.text;
+    answer.pending = reply.pending;
     if (answer.text) {
-        assert_int_equal(reply_bytes, strlen(answer.text) + 1);
-        assert_int_equal(answer.text[reply_bytes - 1], 0);
+        assert_int_equal(reply.bytes, strlen(answer.text) + 1);
+        assert_int_equal(answer.text[reply.bytes - 1], 0);
     }
     return answer;
 }
@@ -254,6 +266,45 @@ static void drops_errors_of_oneway_calls_too(void **state)
     assert_null(answer.text);
 }
 
+static void hands_over_what_a_method_leaves_to_answer_later(void **state)
+{
+    static const char *const calls[] = {
+        "{\"method\":\"io.haul.Test.Later\"}",
+        "{\"method\":\"io.haul.Test.Later\",\"oneway\":true}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(calls); i++) {
+        struct seen seen = { 0 };
+        struct answer answer = client_calls(&seen, calls[i], strlen(calls[i]));
+
+        assert_int_equal(answer.outcome, VARLINK_PENDING);
+        assert_null(answer.text);
+        assert_ptr_equal(answer.pending, &seen);
+        assert_int_equal(seen.oneway, i == 1);
+    }
+}
+
+static void a_late_reply_is_written_as_any(void **state)
+{
+    struct varlink_reply reply = { .doc = yyjson_mut_doc_new(NULL) };
+    size_t bytes = 0;
+    char *text;
+
+    (void)state;
+    text = varlink_write_reply(&reply, &bytes);
+    assert_string_equal(text, "{\"parameters\":{}}");
+    assert_int_equal(bytes, strlen(text) + 1);
+    free(text);
+    reply.error_name = "io.haul.Test.Failed";
+    reply.error_parameters = yyjson_mut_obj(reply.doc);
+    yyjson_mut_obj_add_uint(reply.doc, reply.error_parameters, "n", 7);
+    text = varlink_write_reply(&reply, &bytes);
+    assert_string_equal(text, "{\"error\":\"io.haul.Test.Failed\",\"parameters\":{\"n\":7}}");
+    free(text);
+    yyjson_mut_doc_free(reply.doc);
+}
+
 static void upgrades_when_the_method_takes_the_connection(void **state)
 {
     const char *call = "{\"method\":\"io.haul.Test.Echo\",\"upgrade\":true}";
@@ -388,6 +439,8 @@ int main(void)
         cmocka_unit_test(ends_the_connection_on_what_is_no_call),
         cmocka_unit_test(runs_a_oneway_call_without_a_reply),
         cmocka_unit_test(drops_errors_of_oneway_calls_too),
+        cmocka_unit_test(hands_over_what_a_method_leaves_to_answer_later),
+        cmocka_unit_test(a_late_reply_is_written_as_any),
         cmocka_unit_test(upgrades_when_the_method_takes_the_connection),
         cmocka_unit_test(tells_the_method_what_was_asked),
         cmocka_unit_test(bounds_the_depth),
