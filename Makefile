@@ -1,9 +1,9 @@
 # haul: short names for what Meson and the scripts do. `make` leaves build/haul and build/hauld.
 #
 #   make                what a user needs            make test         all tests, with sanitizers
-#   make demo           the story, on real servers   make test-system  only the real daemon's tests
-#   make install        under PREFIX (/usr/local)    make test-full    the night's work: hours
-#   make uninstall                                   make bench        beside the peers
+#   make demo           the story, on real servers   make test-full    the night's work: hours
+#   make install        under PREFIX (/usr/local)    make bench        beside the peers
+#   make uninstall                                   make deb          packages for Debian 13; as root
 #   make fmt            clang-format                 make coverage     lines and branches reached
 #   make tidy           clang-tidy
 #   make clean          all but .deps/               .ci/run           what a commit must pass
@@ -16,7 +16,7 @@ PYTHON ?= /usr/bin/python3
 BENCH ?=
 SANITIZE = -Db_sanitize=address,undefined -Doptimization=1 -Dfaults=true
 
-.PHONY: all demo test test-system test-full bench install uninstall coverage tidy fmt clean
+.PHONY: all demo test test-system test-full bench deb install uninstall coverage tidy fmt clean
 
 all: deps-build build/build.ninja
 	ninja -C build
@@ -47,6 +47,9 @@ test-full:
 
 bench: deps-bench all
 	$(PYTHON) bench/run.py --build build $(BENCH)
+
+deb: deps-deb
+	tools/deb
 
 install: all
 	meson configure build -Dprefix=$(PREFIX)
