@@ -3,12 +3,13 @@
 #   make                what a user needs            make test         all tests, with sanitizers
 #   make demo           the story, on real servers   make test-full    the night's work: hours
 #   make install        under PREFIX (/usr/local)    make bench        beside the peers
-#   make uninstall                                   make deb          packages for Debian 13; as root
-#   make fmt            clang-format                 make coverage     lines and branches reached
-#   make tidy           clang-tidy
+#   make uninstall                                   make test-system  the packages in a booted Debian
+#   make deb            packages for Debian 13       make coverage     lines and branches reached
+#   make fmt            clang-format                 make tidy         clang-tidy
 #   make clean          all but .deps/               .ci/run           what a commit must pass
 #
 # Each installs what it lacks first (tools/deps says what, before). DEPS=true leaves that out.
+# `deb` and `test-system` need root and ten minutes the first time.
 
 PREFIX ?= /usr/local
 DEPS ?= tools/deps
@@ -36,11 +37,10 @@ demo: deps-demo all
 test: deps-test build-test/build.ninja
 	ninja -C build-test
 	meson test -C build-test --print-errorlogs
-	@$(MAKE) --no-print-directory test-system
-
-test-system: deps-test build-test/build.ninja
-	ninja -C build-test
 	tests/run-system build-test
+
+test-system: deps-test-system
+	tests/run-booted
 
 test-full:
 	REPEAT=50 FUZZ_SECONDS=600 .ci/run

@@ -41,6 +41,18 @@ logged() { # LOG COMMAND...
     die "failed; all of it is in $log. The command was: $*"
 }
 
+# What would be committed here: names, each ended by a zero byte.
+in_checkout() {
+    git -C "$top" -c safe.directory="$top" ls-files -z --cached --others --exclude-standard | sort -z |
+        (cd "$top" && perl -0ne 'chomp; print "$_\0" if -e || -l')
+}
+
+# Of what the packages are made from; what only tests the result does not count.
+checkout_key() {
+    in_checkout | grep -zvE '^(tests/(system|booted|run-)|tools/(deb|deps|root|apt)|bench/|\.ci/|CONT)' |
+        (cd "$top" && xargs -0 sha256sum) | sha256sum
+}
+
 # Starts the calling script again where mounts are its own; the copy goes on behind this.
 own_mounts() { # SCRIPT ARGUMENT...
     [ -z "${HAUL_OWN_MOUNTS:-}" ] || return 0
