@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # who sources this uses them
 #
-# . tools/root.sh PROGRAM TARGET - for what works in a root of Debian 13, whatever Debian this machine
-# is. PROGRAM is who speaks, TARGET of the Makefile what it is called by.
+# . tools/root.sh PROGRAM TARGET - for what works in a root of Debian 13, whatever this machine runs.
+# PROGRAM is who speaks, TARGET of the Makefile what it is called by.
 #
 # A root is made once, by debootstrap from the mirror that this machine's own apt uses, and kept in
 # $cache, outside the checkout. On top of it lie layers, each a folder of what some more packages
-# added. A run mounts base, layer and a folder of its own as one overlay, in a mount namespace of its
-# own: what it does is gone with it, nothing stays mounted, and two runs do not meet.
+# added. A run mounts base, layer and a folder of its own as one overlay, in its own mount
+# namespace: what it does is gone with it, nothing stays mounted, and two runs do not meet.
 #
 #   base     what debootstrap leaves, with apt's sources
 #   NAME     base and the packages of a layer; made anew when what it is made from changes
@@ -43,13 +43,14 @@ logged() { # LOG COMMAND...
 
 # What would be committed here: names, each ended by a zero byte.
 in_checkout() {
-    git -C "$top" -c safe.directory="$top" ls-files -z --cached --others --exclude-standard | sort -z |
-        (cd "$top" && perl -0ne 'chomp; print "$_\0" if -e || -l')
+    git -C "$top" -c safe.directory="$top" ls-files -z --cached --others --exclude-standard |
+        sort -z | (cd "$top" && perl -0ne 'chomp; print "$_\0" if -e || -l')
 }
 
 # Of what the packages are made from; what only tests the result does not count.
 checkout_key() {
-    in_checkout | grep -zvE '^(tests/(system|booted|run-)|tools/(deb|deps|root|apt)|bench/|\.ci/|CONT)' |
+    in_checkout |
+        grep -zvE '^(tests/(system|booted|run-)|tools/(deb|deps|root|apt)|bench/|\.ci/|CONT)' |
         (cd "$top" && xargs -0 sha256sum) | sha256sum
 }
 
@@ -82,8 +83,8 @@ close_cache() {
     rm -rf "$work"
 }
 
-# in_root ROOT OPTION... -- COMMAND...: as root of that root, with the network of this machine unless
-# an option says otherwise.
+# in_root ROOT OPTION... -- COMMAND...: as root of that root, with the network of this machine
+# unless an option says otherwise.
 in_root() {
     local root=$1 options=()
     shift
@@ -139,7 +140,7 @@ open_base() {
     flock -u 8
 }
 
-# open_layer NAME KEY COMMAND...: sets `layer` to its folder, made by COMMAND ROOT if the key is new.
+# open_layer NAME KEY COMMAND...: sets `layer` to its folder, made by COMMAND ROOT if KEY is new.
 open_layer() {
     local name=$1 key
     layer=$cache/layer-$1

@@ -1,5 +1,5 @@
-"""Clients that come again and again, whatever happens to the daemon: who is refused, who is cut off,
-who is served."""
+"""Clients that come again and again, whatever happens to the daemon: who is refused, who is cut
+off, who is served."""
 
 import errno
 import socket

@@ -1,7 +1,7 @@
 """A Debian 13 that is booted: its systemd is real, its network is that of this machine.
 
-systemd-nspawn is its hardware. Commands get in through its namespaces; nothing of them is a child of
-its systemd, but all that they ask systemd for is.
+systemd-nspawn is its hardware. Commands get in through its namespaces; nothing of them is a child
+of its systemd, but all that they ask systemd for is.
 """
 
 import contextlib
