@@ -1,14 +1,15 @@
 # haul: short names for what Meson and the scripts do. `make` leaves build/haul and build/hauld.
 #
 #   make                what a user needs            make test         all tests, with sanitizers
-#   make demo           the story, on real servers   make test-system  only the real daemon's tests
-#   make install        under PREFIX (/usr/local)    make test-full    the night's work: hours
-#   make uninstall                                   make bench        beside the peers
-#   make fmt            clang-format                 make coverage     lines and branches reached
-#   make tidy           clang-tidy
+#   make demo           the story, on real servers   make test-full    the night's work: hours
+#   make install        under PREFIX (/usr/local)    make bench        beside the peers
+#   make uninstall                                   make test-system  the packages in a booted Debian
+#   make deb            packages for Debian 13       make coverage     lines and branches reached
+#   make fmt            clang-format                 make tidy         clang-tidy
 #   make clean          all but .deps/               .ci/run           what a commit must pass
 #
 # Each installs what it lacks first (tools/deps says what, before). DEPS=true leaves that out.
+# `deb` and `test-system` need root and ten minutes the first time.
 
 PREFIX ?= /usr/local
 DEPS ?= tools/deps
@@ -16,7 +17,7 @@ PYTHON ?= /usr/bin/python3
 BENCH ?=
 SANITIZE = -Db_sanitize=address,undefined -Doptimization=1 -Dfaults=true
 
-.PHONY: all demo test test-system test-full bench install uninstall coverage tidy fmt clean
+.PHONY: all demo test test-system test-full bench deb install uninstall coverage tidy fmt clean
 
 all: deps-build build/build.ninja
 	ninja -C build
@@ -36,17 +37,19 @@ demo: deps-demo all
 test: deps-test build-test/build.ninja
 	ninja -C build-test
 	meson test -C build-test --print-errorlogs
-	@$(MAKE) --no-print-directory test-system
-
-test-system: deps-test build-test/build.ninja
-	ninja -C build-test
 	tests/run-system build-test
+
+test-system: deps-test-system
+	tests/run-booted
 
 test-full:
 	REPEAT=50 FUZZ_SECONDS=600 .ci/run
 
 bench: deps-bench all
 	$(PYTHON) bench/run.py --build build $(BENCH)
+
+deb: deps-deb
+	tools/deb
 
 install: all
 	meson configure build -Dprefix=$(PREFIX)
