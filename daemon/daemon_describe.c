@@ -74,8 +74,9 @@ struct rows {
     yyjson_mut_doc *doc;
     yyjson_mut_val *list;
     uint64_t now_ns;
-    const struct control_inflight *wanted;
-    size_t bytes; /* as they may be at most */
+    const struct engine *engine;           /* with items */
+    const struct control_inflight *wanted; /* likewise */
+    size_t bytes;                          /* as they may be at most */
     unsigned count;
     bool is_cut;
 };
@@ -145,12 +146,22 @@ static void add_url(const struct rows *rows, yyjson_mut_val *row, const struct i
     free(text);
 }
 
-static void add_item(struct rows *rows, const struct item *item, uint32_t uid)
+/* Of one whose attempt is under way: its phase, as in records. */
+static const char *state_of(const struct rows *rows, const struct item *item)
 {
     static const char *const states[] = {
         [ITEM_WAITING] = "waiting", [ITEM_ACTIVE] = "active",   [ITEM_PAUSED] = "paused",
         [ITEM_HELD] = "held",       [ITEM_CLOSING] = "closing", [ITEM_FINISHED] = "finished",
     };
+    enum phase phase = PHASE_NONE;
+
+    if (item->state == ITEM_ACTIVE)
+        phase = engine_phase(rows->engine, item_attempt_id(item));
+    return phase == PHASE_NONE ? states[item->state] : phase_name(phase);
+}
+
+static void add_item(struct rows *rows, const struct item *item, uint32_t uid)
+{
     uint64_t age_ns = rows->now_ns > item->t0_ns ? rows->now_ns - item->t0_ns : 0;
     yyjson_mut_val *row;
 
@@ -162,7 +173,7 @@ static void add_item(struct rows *rows, const struct item *item, uint32_t uid)
     yyjson_mut_obj_add_uint(rows->doc, row, "id", item->id);
     add_url(rows, row, item);
     yyjson_mut_obj_add_uint(rows->doc, row, "uid", uid);
-    yyjson_mut_obj_add_str(rows->doc, row, "state", states[item->state]);
+    yyjson_mut_obj_add_str(rows->doc, row, "state", state_of(rows, item));
     yyjson_mut_obj_add_uint(rows->doc, row, "age_ns", age_ns);
     yyjson_mut_obj_add_uint(rows->doc, row, "attempts", item->attempts);
     yyjson_mut_obj_add_uint(rows->doc, row, "redirects", item->hops);
@@ -183,6 +194,7 @@ void daemon_describe_inflight(void *ctx, const struct control_inflight *wanted, 
     struct rows rows = { .doc = doc,
                          .list = yyjson_mut_obj_add_arr(doc, out, "items"),
                          .now_ns = ring_now_ns(d->ring),
+                         .engine = &d->engine,
                          .wanted = wanted };
 
     for (struct list *at = d->sessions.all.next; at != &d->sessions.all; at = at->next) {

@@ -284,6 +284,13 @@ static void engine_cancel(void *ctx, uint64_t id, enum fault_code code)
     exchange_cancel(&ea->exchange, code);
 }
 
+enum phase engine_phase(const struct engine *engine, uint64_t id)
+{
+    const struct engine_attempt *ea = table_find(&engine->by_id, id);
+
+    return ea ? exchange_phase(&ea->exchange) : PHASE_NONE;
+}
+
 static void engine_sink_ready(void *ctx, uint64_t id, size_t bytes, int error)
 {
     struct engine *engine = ctx;

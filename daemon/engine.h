@@ -54,6 +54,9 @@ struct mailbox_engine engine_mailbox(struct engine *engine);
 void engine_close(struct engine *engine);
 bool engine_is_closed(const struct engine *engine);
 
+/* What an attempt is doing; PHASE_NONE when there is none of this id. */
+enum phase engine_phase(const struct engine *engine, uint64_t id);
+
 void engine_check(const struct engine *engine);
 
 #endif

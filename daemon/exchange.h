@@ -88,6 +88,8 @@ void exchange_deinit(struct exchange *x);
 /* The governor said go. key is read during the call. */
 void exchange_begin(struct exchange *x, const struct pool_key *key, bool fresh_conn);
 
+enum phase exchange_phase(const struct exchange *x); /* what it is doing */
+
 /* Ends it with this fault, in the phase it is in. Fine when DONE already. */
 void exchange_cancel(struct exchange *x, enum fault_code code);
 

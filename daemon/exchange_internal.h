@@ -10,7 +10,6 @@
 #include "exchange.h"
 
 /* exchange.c */
-enum phase exchange_phase(const struct exchange *x); /* what it is doing */
 void exchange_fail(struct exchange *x, enum fault_code code, enum phase phase, int error,
                    const char *why);
 void exchange_fail_with(struct exchange *x, const struct fault *fault);

@@ -148,6 +148,12 @@ size_t item_request_bytes(const struct item *item);
 /* The front's side of the mailbox; ids are items. */
 struct mailbox_front item_mailbox(struct front *front);
 
+/* Attempts are known to the engine by their item. */
+static inline uint64_t item_attempt_id(const struct item *item)
+{
+    return (uint64_t)(uintptr_t)item;
+}
+
 void item_check(const struct item *item);
 
 #endif

@@ -11,12 +11,6 @@
 
 #include "batch.h"
 
-/* Attempts are known to the engine by their item. */
-static inline uint64_t item_attempt_id(const struct item *item)
-{
-    return (uint64_t)(uintptr_t)item;
-}
-
 static inline struct item *item_of_attempt(uint64_t id)
 {
     return (struct item *)(uintptr_t)id;

@@ -46,7 +46,7 @@ def test_origins_and_items_under_way(start_daemon, slow):
         assert text.splitlines()[1].split() == ["2", "1", "2", "100/s", "-", url]
         items = look("inflight", daemon=daemon)["items"]
         assert sorted(item["url"] for item in items) == [slow.url(f"/{i}?q=1") for i in range(3)]
-        assert {item["state"] for item in items} == {"active"}
+        assert sorted(item["state"] for item in items) == ["queue", "wait", "wait"]
         assert {item["uid"] for item in items} == {os.getuid()}
         assert look("inflight", "--slower", "1h", daemon=daemon)["items"] == []
         text = run_haul("inflight", daemon=daemon).expect(0).out.decode()

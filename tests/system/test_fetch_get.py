@@ -272,7 +272,7 @@ def test_inflight_shows_it_and_leaving_cancels_it(start_daemon, start_origin):
                     b"\0")
         poll_until(lambda: waiting.requests, "it is at the origin")
         [item] = inflight()
-        assert (item["url"], item["uid"], item["state"]) == (waiting.url(), os.getuid(), "active")
+        assert (item["url"], item["uid"], item["state"]) == (waiting.url(), os.getuid(), "wait")
     began = time.monotonic()
     poll_until(lambda: inflight() == [], "it is cancelled")
     assert time.monotonic() - began < 1
