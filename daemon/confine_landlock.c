@@ -10,6 +10,8 @@
  * folder.
  *
  * Descriptors that clients pass carry the rights they were opened with: Landlock judges opening.
+ * Connecting to a Unix socket by its path is not asked for, though a kernel may be able to refuse
+ * it: any may be an upstream.
  */
 #include "confine_internal.h"
 
