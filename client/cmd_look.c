@@ -38,6 +38,8 @@ static void print_object(const char *title, yyjson_val *object)
 
         if (yyjson_is_uint(value))
             printf("  %-22s %" PRIu64 "\n", yyjson_get_str(key), yyjson_get_uint(value));
+        else if (yyjson_is_bool(value))
+            printf("  %-22s %s\n", yyjson_get_str(key), yyjson_get_bool(value) ? "yes" : "no");
         else
             printf("  %-22s %s\n", yyjson_get_str(key), yyjson_get_str(value));
     }
@@ -53,6 +55,7 @@ static void print_stats(yyjson_val *answer)
     print_object("counters", yyjson_obj_get(answer, "counters"));
     print_object("limits", yyjson_obj_get(answer, "limits"));
     print_object("ring", yyjson_obj_get(answer, "ring"));
+    print_object("isolation", yyjson_obj_get(answer, "isolation"));
 }
 
 /* ---- origins ---- */

@@ -32,6 +32,7 @@ static const struct config_key hauld_rows[] = {
     { TEXT("Socket", CONFIG_PATH, socket_path), .fallback = "", .is_fixed = true },
     { COUNT_OR_AUTO("Workers", workers, 64), .fallback = "0", .is_fixed = true },
     { KEY("LogLevel", log_level, .kind = CONFIG_LEVEL), .fallback = "info" },
+    { KEY("Isolation", isolation, .kind = CONFIG_ISOLATION), .fallback = "auto", .is_fixed = true },
     { COUNT("MaxSessions", sessions_max, 1, 65536), .fallback = "1024" },
     { COUNT_OR_AUTO("MaxConnections", connections_max, 1000000), .fallback = "0",
       .is_fixed = true },

@@ -53,11 +53,19 @@ struct config_accounts {
     unsigned count;
 };
 
+/* Of what the kernel can keep hauld from. */
+enum config_isolation {
+    CONFIG_ISOLATION_AUTO,     /* as much as it can */
+    CONFIG_ISOLATION_REQUIRED, /* all of it, or no start */
+    CONFIG_ISOLATION_OFF,
+};
+
 /* Text fields: empty = not set. 0 in a number: see its comment, else 0 is refused. */
 struct config {
     char socket_path[CONFIG_SOCKET_ROOM]; /* where to listen; not set: main's rule */
     unsigned workers;                     /* event loops; 0 = by the number of cores */
     unsigned log_level;                   /* 3 err, 4 warning, 5 notice, 6 info, 7 debug */
+    unsigned isolation;                   /* enum config_isolation */
 
     unsigned sessions_max;
     unsigned connections_max;      /* outbound, all together; 0 = from RLIMIT_NOFILE */

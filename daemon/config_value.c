@@ -29,6 +29,12 @@ static const char *const level_names[] = {
     [3] = "err", [4] = "warning", [5] = "notice", [6] = "info", [7] = "debug",
 };
 
+static const char *const isolation_names[] = {
+    [CONFIG_ISOLATION_AUTO] = "auto",
+    [CONFIG_ISOLATION_REQUIRED] = "required",
+    [CONFIG_ISOLATION_OFF] = "off",
+};
+
 bool config_parse_level(struct span text, unsigned *ret_level)
 {
     for (unsigned level = 3; level <= 7; level++) {
@@ -342,6 +348,18 @@ static bool read_list(const struct config_type *type, struct span text, char *fi
     return true;
 }
 
+static bool read_isolation(const struct config_type *type, struct span text, void *field,
+                           struct config_refusal *ret_refusal)
+{
+    for (unsigned i = 0; i < sizeof(isolation_names) / sizeof(isolation_names[0]); i++) {
+        if (span_equals_nocase(text, span_of_string(isolation_names[i]))) {
+            set_number(type, field, i);
+            return true;
+        }
+    }
+    return refuse(ret_refusal, text, "expected auto, required or off");
+}
+
 bool config_value_read(const struct config_type *type, struct span text, void *field,
                        struct config_refusal *ret_refusal)
 {
@@ -358,6 +376,8 @@ bool config_value_read(const struct config_type *type, struct span text, void *f
             return refuse(ret_refusal, text, "expected err, warning, notice, info or debug");
         set_number(type, field, level);
         return true;
+    case CONFIG_ISOLATION:
+        return read_isolation(type, text, field, ret_refusal);
     case CONFIG_PATH:
         return read_path(type, text, field, ret_refusal);
     case CONFIG_SERVERS:
@@ -383,6 +403,9 @@ void config_value_format(const struct config_type *type, const void *field, char
         break;
     case CONFIG_LEVEL:
         (void)snprintf(out, room, "%s", level_names[get_number(type, field)]);
+        break;
+    case CONFIG_ISOLATION:
+        (void)snprintf(out, room, "%s", isolation_names[get_number(type, field)]);
         break;
     case CONFIG_PATH:
     case CONFIG_SERVERS:

@@ -11,14 +11,15 @@
 enum config_kind {
     CONFIG_COUNT, /* unsigned or uint64_t, by the room of the field; as the next two */
     CONFIG_BYTES,
-    CONFIG_DURATION, /* in nanoseconds */
-    CONFIG_RATE,     /* in microhertz; 0 is "no limit" */
-    CONFIG_LEVEL,    /* unsigned: a syslog level */
-    CONFIG_PATH,     /* char[]: an absolute path, or empty */
-    CONFIG_SERVERS,  /* char[]: DNS servers with a comma between */
-    CONFIG_PATHS,    /* char[]: absolute paths with a space between */
-    CONFIG_DENIALS,  /* char[]: "private", "private:UID", "private:UID-UID", likewise */
-    CONFIG_ACCOUNTS, /* char[]: names or numbers of users or of groups, likewise */
+    CONFIG_DURATION,  /* in nanoseconds */
+    CONFIG_RATE,      /* in microhertz; 0 is "no limit" */
+    CONFIG_LEVEL,     /* unsigned: a syslog level */
+    CONFIG_ISOLATION, /* unsigned: enum config_isolation */
+    CONFIG_PATH,      /* char[]: an absolute path, or empty */
+    CONFIG_SERVERS,   /* char[]: DNS servers with a comma between */
+    CONFIG_PATHS,     /* char[]: absolute paths with a space between */
+    CONFIG_DENIALS,   /* char[]: "private", "private:UID", "private:UID-UID", likewise */
+    CONFIG_ACCOUNTS,  /* char[]: names or numbers of users or of groups, likewise */
 };
 
 struct config_type {

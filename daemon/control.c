@@ -19,7 +19,7 @@ static const struct varlink_interface control_interfaces[] = {
           "\n"
           "# What runs here, under which bounds, and what it has done so far.\n"
           "method Describe() -> (version: string, pid: int, uptime_ns: int,\n"
-          "  ring: object, limits: object, counters: object)\n"
+          "  ring: object, limits: object, counters: object, isolation: object)\n"
           "\n"
           "# Origins that are in use or remembered; at most 1000. For root and the daemon's own\n"
           "# user, as Reload and Drain.\n"

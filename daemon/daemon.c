@@ -168,6 +168,7 @@ int daemon_init(struct daemon *d, const struct config *config, const struct daem
                           .signal_fd = options->signal_fd,
                           .source = options->source,
                           .service = options->service,
+                          .confinement = options->confinement,
                           .ports = options->ports,
                           .conns_max = options->conns_max };
     list_init(&d->sessions.all);

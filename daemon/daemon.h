@@ -8,6 +8,7 @@
 #define HAULD_DAEMON_H
 
 #include "config.h"
+#include "confine.h"
 #include "control.h"
 #include "engine.h"
 #include "listener.h"
@@ -40,7 +41,8 @@ struct daemon {
     int signal_fd;
     struct daemon_source source;
     const struct service *service; /* NULL: nobody is told */
-    const char *listen_path;       /* NULL: not ours to remove */
+    const struct confinement *confinement;
+    const char *listen_path; /* NULL: not ours to remove */
     struct timer watchdog_timer;
     struct timer idle_timer;  /* armed: no client, and it exits then */
     struct timer drain_timer; /* armed while draining */
@@ -59,7 +61,8 @@ struct daemon_options {
     int listen_fd; /* taken over; -1: none */
     int serve_fd;  /* one session on this socket, taken over; -1: none */
     int signal_fd; /* read end of a pipe to which the signal handler writes numbers */
-    const struct service *service; /* outlives the daemon; may be NULL */
+    const struct service *service;         /* outlives the daemon; may be NULL */
+    const struct confinement *confinement; /* likewise, but for NULL: what clients are told of it */
     struct daemon_source source;
     bool is_activated;       /* listen_fd stays open when the daemon ends */
     const char *listen_path; /* removed when it ends to listen; NULL: it is another's */

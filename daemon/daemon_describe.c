@@ -48,6 +48,15 @@ static void describe_counters(const struct daemon *d, yyjson_mut_doc *doc, yyjso
     yyjson_mut_obj_add_uint(doc, counters, "dns_questions", dns->questions);
 }
 
+static void describe_isolation(const struct daemon *d, yyjson_mut_doc *doc, yyjson_mut_val *out)
+{
+    yyjson_mut_val *isolation = yyjson_mut_obj_add_obj(doc, out, "isolation");
+
+    yyjson_mut_obj_add_uint(doc, isolation, "landlock_abi", d->confinement->landlock_abi);
+    yyjson_mut_obj_add_bool(doc, isolation, "ring_restricted", ring_is_restricted(d->ring));
+    yyjson_mut_obj_add_bool(doc, isolation, "seccomp", d->confinement->has_seccomp);
+}
+
 void daemon_describe(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *out)
 {
     struct daemon *d = ctx;
@@ -66,6 +75,7 @@ void daemon_describe(void *ctx, yyjson_mut_doc *doc, yyjson_mut_val *out)
     yyjson_mut_obj_add_uint(doc, limits, "origin_rate_uhz", d->config.origin_rate_uhz);
     yyjson_mut_obj_add_uint(doc, limits, "sessions_max", d->config.sessions_max);
     describe_counters(d, doc, out);
+    describe_isolation(d, doc, out);
 }
 
 /* ---- origins ---- */

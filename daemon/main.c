@@ -5,6 +5,7 @@
  */
 #include "config_accounts.h"
 #include "config_files.h"
+#include "confine.h"
 #include "daemon.h"
 #include "listen_socket.h"
 #include "log.h"
@@ -333,11 +334,70 @@ static int prepare_signals(bool private_daemon, int *ret_signal_fd)
     return 0;
 }
 
+/* What a step of confine.h could not do, by what the settings say of it: 0, or an exit code. */
+static int judge_isolation(const struct config *config, int r, const char *lacks)
+{
+    if (r == 0)
+        return 0;
+    if (config->isolation != CONFIG_ISOLATION_REQUIRED) {
+        log_line(LOG_LEVEL_NOTICE, "%s", lacks);
+        return 0;
+    }
+    log_line(LOG_LEVEL_ERR, "%s, and Isolation= requires it", lacks);
+    return EXIT_UNAVAILABLE;
+}
+
+static struct confine_options choose_confinement(const struct config *config,
+                                                 const struct daemon_options *options,
+                                                 const struct arguments *args)
+{
+    const struct service *service = options->service;
+
+    return (struct confine_options){
+        .config = config,
+        .config_path = args->config_path,
+        .listen_path = options->listen_path,
+        .write_path = CONFINE_WRITE_PATH,
+        .is_private = options->serve_fd >= 0,
+        .is_notifying = service && service->notify_bytes && !service->notify_address.sun_path[0],
+        .is_sanitized = CONFINE_SANITIZED,
+    };
+}
+
+/* Between what must be open before and what strangers send after. 0, or an exit code. */
+static int start(struct daemon *d, const struct config *config, struct daemon_options *options,
+                 const struct arguments *args)
+{
+    static struct confinement confinement; /* as long as the daemon */
+    const struct confine_options confine = choose_confinement(config, options, args);
+    bool is_confined = config->isolation != CONFIG_ISOLATION_OFF;
+    struct ring_trouble trouble = { 0 };
+    int code = 0, r;
+
+    if (is_confined)
+        code = judge_isolation(config, confine_files(&confine, &confinement), confinement.lacks);
+    if (code)
+        return code;
+    options->confinement = &confinement;
+    r = daemon_init(d, config, options, &trouble);
+    if (r < 0) {
+        log_line(LOG_LEVEL_ERR, "%s", trouble.text[0] ? trouble.text : strerror(-r));
+        return trouble.text[0] ? EXIT_UNAVAILABLE : EXIT_FAILURE;
+    }
+    if (is_confined)
+        code = judge_isolation(config, ring_is_restricted(d->ring) ? 0 : -ENOTSUP,
+                               "the ring is not confined, as this kernel cannot restrict one");
+    if (is_confined && code == 0)
+        code = judge_isolation(config, confine_calls(&confine, &confinement), confinement.lacks);
+    if (code)
+        daemon_deinit(d);
+    return code;
+}
+
 static int run(const struct config *config, struct arguments *args)
 {
     static struct daemon daemon_object; /* too large for a stack; reached from here only */
     struct daemon_options options = { .listen_fd = -1, .serve_fd = args->serve_fd };
-    struct ring_trouble trouble = { 0 };
     static struct service service;    /* as long as the daemon */
     char path[CONFIG_PATH_ROOM] = ""; /* of a socket of our own */
     int r;
@@ -361,13 +421,16 @@ static int run(const struct config *config, struct arguments *args)
         (void)fcntl(args->serve_fd, F_SETFL, 0);
     }
     r = prepare_signals(args->serve_fd >= 0, &options.signal_fd);
-    if (r == 0)
-        r = daemon_init(&daemon_object, config, &options, &trouble);
     if (r < 0) {
-        log_line(LOG_LEVEL_ERR, "%s", trouble.text[0] ? trouble.text : strerror(-r));
+        log_line(LOG_LEVEL_ERR, "%s", strerror(-r));
+        r = EXIT_FAILURE;
+    } else {
+        r = start(&daemon_object, config, &options, args);
+    }
+    if (r) {
         if (path[0])
             (void)unlink(path);
-        return trouble.text[0] ? EXIT_UNAVAILABLE : EXIT_FAILURE;
+        return r;
     }
     log_line(LOG_LEVEL_INFO, "hauld %s: %s; up to %u connections", HAUL_VERSION,
              ring_tier(daemon_object.ring), options.conns_max);

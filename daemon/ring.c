@@ -81,6 +81,10 @@ int ring_open(struct ring **ret_ring, const struct ring_options *options,
     r = ring_buffers_init(ring, options);
     if (r < 0)
         goto fail;
+    r = ring_restrict(ring); /* all is registered */
+    if (r < 0)
+        goto fail;
+    ring_probe_enabled(ring, tier_max);
 
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); /* else waits may end 50 us late */
     ring->now_ns = clock_ns(CLOCK_MONOTONIC);
@@ -137,6 +141,11 @@ void ring_free(struct ring *ring)
 const char *ring_tier(const struct ring *ring)
 {
     return ring->tier_text;
+}
+
+bool ring_is_restricted(const struct ring *ring)
+{
+    return ring->is_restricted;
 }
 
 const struct ring_counters *ring_counters(const struct ring *ring)

@@ -94,6 +94,8 @@ void ring_free(struct ring *ring);
 
 /* What the probe found: "DEFER_TASKRUN, multishot, min-wait"; static or owned by the ring. */
 const char *ring_tier(const struct ring *ring);
+/* Whether the kernel keeps it to the operations below, to poll and to cancel. */
+bool ring_is_restricted(const struct ring *ring);
 const struct ring_counters *ring_counters(const struct ring *ring);
 
 /*

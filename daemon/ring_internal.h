@@ -2,8 +2,9 @@
  * ring_internal.h - what the files of the ring share.
  *
  * ring.c turns, ring_ops.c arms, ring_receive.c owns the receive buffers and what arrives in them,
- * ring_probe.c finds out what the kernel can do, ring_sockets.c makes plain calls, ring_faults.c
- * lies. Nobody else includes this: liburing stops here.
+ * ring_probe.c finds out what the kernel can do, ring_restrict.c gives up what is not needed,
+ * ring_sockets.c makes plain calls, ring_faults.c lies. Nobody else includes this: liburing stops
+ * here.
  */
 #ifndef HAULD_RING_INTERNAL_H
 #define HAULD_RING_INTERNAL_H
@@ -71,6 +72,7 @@ struct ring {
     unsigned stamps_count;
     struct ring_op **stamps; /* whose submission the next enter is; room for one per SQE */
     uint64_t now_ns;
+    bool is_restricted;            /* by the kernel, to the operations it is for */
     int broken;                    /* -errno once the ring is of no use any more */
     struct io_uring_sqe spare_sqe; /* where ops go then */
 
@@ -115,12 +117,19 @@ void ring_buffer_return(struct ring *ring, unsigned id);
 void ring_feed_starved(struct ring *ring);
 
 /* ring_probe.c */
-/* Opens ring->uring with the best flags the kernel takes, and fills ring->tier within tier_max. */
+/* Opens ring->uring, disabled, with the best flags the kernel takes, and fills ring->tier within
+ * tier_max. */
 int ring_probe_setup(struct ring *ring, const struct ring_options *options,
                      const struct ring_tier *tier_max);
+/* The rest of ring->tier, which takes a ring that is enabled. */
+void ring_probe_enabled(struct ring *ring, const struct ring_tier *tier_max);
 /* Tries on a small ring what haul relies on. */
 int ring_probe_behaviour(struct ring_tier *ret_tier);
 void ring_probe_explain(int error, struct ring_trouble *ret_trouble);
+
+/* ring_restrict.c */
+/* Gives up all but what the ring is for, if the kernel can do that, and enables it. */
+int ring_restrict(struct ring *ring);
 
 /* ring_faults.c, which is in test builds only. */
 #ifdef HAUL_WITH_FAULTS

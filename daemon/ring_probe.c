@@ -57,7 +57,8 @@ static int open_with(struct io_uring *uring, const struct setup *setup,
 
     do {
         struct io_uring_params params = {
-            .flags = setup->flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+            .flags =
+                setup->flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_R_DISABLED,
             .cq_entries = cq_entries,
         };
 
@@ -111,13 +112,18 @@ int ring_probe_setup(struct ring *ring, const struct ring_options *options,
         .multishot = tier_max->multishot,
         .defer_taskrun = setup->defer_taskrun,
         .min_wait = tier_max->min_wait && (ring->uring.features & IORING_FEAT_MIN_TIMEOUT),
-        .absolute_wait = tier_max->absolute_wait && knows_absolute_wait(ring),
     };
-    (void)snprintf(ring->tier_text, sizeof(ring->tier_text), "%s, %s%s%s", setup->name,
+    (void)snprintf(ring->tier_text, sizeof(ring->tier_text), "%s, %s%s", setup->name,
                    ring->tier.multishot ? "multishot" : "polled receive",
-                   ring->tier.min_wait ? ", min-wait" : "",
-                   ring->tier.absolute_wait ? ", absolute wait" : "");
+                   ring->tier.min_wait ? ", min-wait" : "");
     return 0;
+}
+
+void ring_probe_enabled(struct ring *ring, const struct ring_tier *tier_max)
+{
+    ring->tier.absolute_wait = tier_max->absolute_wait && knows_absolute_wait(ring);
+    if (ring->tier.absolute_wait)
+        strcat(ring->tier_text, ", absolute wait");
 }
 
 /* ---- behaviour ---- */

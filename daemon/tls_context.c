@@ -37,6 +37,16 @@ static void open_system_store(void)
     }
 }
 
+const char *tls_store_file(void)
+{
+    return X509_get_default_cert_file();
+}
+
+const char *tls_store_folder(void)
+{
+    return X509_get_default_cert_dir();
+}
+
 /* OpenSSL would ask on the terminal. */
 static int refuse_passphrase(char *room, int room_bytes, int is_writing, void *asked)
 {

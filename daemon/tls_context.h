@@ -38,6 +38,10 @@ void tls_options_seal(struct tls_options *options);
  * needs it. Whoever makes a context holds it. */
 struct tls_context *tls_context_new(const struct tls_options *options, struct fault *ret_fault);
 
+/* OpenSSL's default of these two. */
+const char *tls_store_file(void);
+const char *tls_store_folder(void);
+
 /* One more holder. A tls and a session hold their context by themselves. */
 struct tls_context *tls_context_acquire(struct tls_context *context);
 void tls_context_release(struct tls_context *context); /* NULL is fine */

@@ -81,6 +81,12 @@ void ring_free(struct ring *ring)
     free(ring);
 }
 
+bool ring_is_restricted(const struct ring *ring)
+{
+    (void)ring;
+    return false;
+}
+
 const char *ring_tier(const struct ring *ring)
 {
     return ring->is_random ? "fake, with bad luck" : "fake";

@@ -15,7 +15,7 @@ from support import (WAIT_S, assert_succeeds, clean_env, cpu_s, error_name, fd_c
                      run_haul, short_dir, thread_names)
 
 HERE = Path(__file__).parent
-NO_URING = [sys.executable, str(HERE / "no_uring.py")]
+NO_URING = [sys.executable, str(HERE / "without.py"), "io_uring_setup"]
 SLOW = [repeat([expect_request(), sleep(30), send(answer())])]
 
 

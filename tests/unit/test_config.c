@@ -62,6 +62,7 @@ static void defaults_are_those_of_the_design(void **state)
     assert_string_equal(config.dns_servers, "");
     assert_string_equal(config.unix_upstreams, "");
     assert_string_equal(config.denials, "");
+    assert_int_equal(config.isolation, CONFIG_ISOLATION_AUTO);
 }
 
 static void reads_comments_sections_blanks_and_any_case(void **state)
@@ -251,6 +252,7 @@ static void refuses_with_the_place_and_the_cure(void **state)
         { "LogLevel=loud",
           "test.conf:1: LogLevel=loud: expected err, warning, notice, info or debug" },
         { "LogLevel=2", "test.conf:1: LogLevel=2: expected err, warning, notice, info or debug" },
+        { "Isolation=yes", "test.conf:1: Isolation=yes: expected auto, required or off" },
         { "HostsFile=hosts", "test.conf:1: HostsFile=hosts: expected an absolute path" },
         { "Socket=/a\x01"
           "b",
@@ -396,11 +398,12 @@ static void argv_sets_one_key(void **state)
 
 static void printed_settings_read_back_the_same(void **state)
 {
-    struct config config = parsed("MaxConnections=12345\nConnectTimeout=1500ms\nIdleTimeout=90s\n"
-                                  "SinkTimeout=1234567ns\nWriterQueue=1500k\nLogLevel=4\n"
-                                  "DNSServers=127.0.0.1:5353 ::1\nUnixUpstreams=/a /b\n"
-                                  "Socket=/run/x\nMaxItemTime=36h\nRatePerOrigin=6/m\n"
-                                  "DenyAddresses=private:7 private:100-200\n");
+    struct config config =
+        parsed("MaxConnections=12345\nConnectTimeout=1500ms\nIdleTimeout=90s\n"
+               "SinkTimeout=1234567ns\nWriterQueue=1500k\nLogLevel=4\nIsolation=Required\n"
+               "DNSServers=127.0.0.1:5353 ::1\nUnixUpstreams=/a /b\n"
+               "Socket=/run/x\nMaxItemTime=36h\nRatePerOrigin=6/m\n"
+               "DenyAddresses=private:7 private:100-200\n");
     char text[16384], small[40];
     struct config again;
     size_t bytes = config_print(&config, text, sizeof(text));
@@ -411,6 +414,8 @@ static void printed_settings_read_back_the_same(void **state)
     assert_non_null(strstr(text, "\nConnectTimeout=1500ms\n"));
     assert_non_null(strstr(text, "\nMaxItemTime=36h\n"));
     assert_non_null(strstr(text, "\nLogLevel=warning\n"));
+    assert_non_null(strstr(text, "\nIsolation=required\n"));
+    assert_int_equal(config.isolation, CONFIG_ISOLATION_REQUIRED);
     assert_non_null(strstr(text, "\nRatePerOrigin=6/m\n"));
     again = parsed(text);
     assert_memory_equal(&again, &config, offsetof(struct config, sources)); /* not where from */
