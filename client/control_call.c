@@ -16,8 +16,7 @@
 #define ANSWER_TIMEOUT_MS 5000
 #define READ_BYTES 65536u
 
-/* The first socket that takes us, or -1 after having said why not. */
-static int connect_any(const struct options *options, struct say *say)
+int control_connect(const struct options *options, struct say *say)
 {
     struct reach_candidates candidates;
 
@@ -106,8 +105,7 @@ static enum exit_code say_refusal(struct say *say, const char *error, yyjson_val
     return EXITS_FAILED;
 }
 
-static enum exit_code take_answer(struct say *say, yyjson_doc *doc,
-                                  struct control_answer *ret_answer)
+enum exit_code control_take(struct say *say, yyjson_doc *doc, struct control_answer *ret_answer)
 {
     yyjson_val *root = yyjson_doc_get_root(doc);
     yyjson_val *parameters = yyjson_obj_get(root, "parameters");
@@ -127,6 +125,18 @@ static enum exit_code take_answer(struct say *say, yyjson_doc *doc,
     return exit;
 }
 
+enum exit_code control_check(const struct options *options, struct say *say)
+{
+    if (options->words.count)
+        say_error(say, "%s takes no argument '%s'", verb_name(options->verb),
+                  options->words.values[0]);
+    else if (options->is_private)
+        say_error(say, "--private: this is about a daemon that runs already");
+    else
+        return EXITS_OK;
+    return EXITS_USAGE;
+}
+
 enum exit_code control_call(const struct options *options, struct say *say, const char *method,
                             yyjson_mut_doc *doc, yyjson_mut_val *parameters,
                             struct control_answer *ret_answer)
@@ -137,16 +147,9 @@ enum exit_code control_call(const struct options *options, struct say *say, cons
     int fd, r;
 
     *ret_answer = (struct control_answer){ 0 };
-    if (options->words.count) {
-        say_error(say, "%s takes no argument '%s'", verb_name(options->verb),
-                  options->words.values[0]);
+    if (control_check(options, say) != EXITS_OK)
         return EXITS_USAGE;
-    }
-    if (options->is_private) {
-        say_error(say, "--private: this is about a daemon that runs already");
-        return EXITS_USAGE;
-    }
-    fd = connect_any(options, say);
+    fd = control_connect(options, say);
     if (fd < 0)
         return EXITS_UNREACHABLE;
     call = varlink_format_call(method, doc, parameters, false, &bytes);
@@ -160,7 +163,7 @@ enum exit_code control_call(const struct options *options, struct say *say, cons
                   r == -ETIMEDOUT ? "; it may still do what it was told" : "");
         return EXITS_UNREACHABLE;
     }
-    return take_answer(say, answer, ret_answer);
+    return control_take(say, answer, ret_answer);
 }
 
 void control_answer_deinit(struct control_answer *answer)

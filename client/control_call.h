@@ -15,6 +15,16 @@ struct control_answer {
     yyjson_val *parameters; /* an object of it */
 };
 
+/* What no verb that looks at a running daemon takes: words, --private. EXITS_OK, or how to exit. */
+enum exit_code control_check(const struct options *options, struct say *say);
+
+/* Connects to the daemon that commands would use. A socket, or -1, and then the user knows why. */
+int control_connect(const struct options *options, struct say *say);
+
+/* Takes what the daemon answered; doc is owned from here on, NULL: it was no JSON. EXITS_OK with
+ * *ret_answer, or how to exit, and then the user knows why. */
+enum exit_code control_take(struct say *say, yyjson_doc *doc, struct control_answer *ret_answer);
+
 /* For verbs that take no words. parameters is an object of doc; both may be NULL. EXITS_OK with
  * *ret_answer, or how to exit, and then the user knows why. Never starts a daemon. */
 enum exit_code control_call(const struct options *options, struct say *say, const char *method,

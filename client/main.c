@@ -40,6 +40,8 @@ static int run(const struct command *command)
         return cmd_compare(command);
     case VERB_PING:
         return cmd_ping(command);
+    case VERB_TOP:
+        return cmd_top(command);
     case VERB_STATS:
         return cmd_stats(command);
     case VERB_ORIGINS:

@@ -28,6 +28,7 @@ static const struct verb_row verbs[] = {
     { "report", VERB_REPORT },
     { "compare", VERB_COMPARE },
     { "ping", VERB_PING },
+    { "top", VERB_TOP },
     { "stats", VERB_STATS },
     { "origins", VERB_ORIGINS },
     { "inflight", VERB_INFLIGHT },
@@ -42,7 +43,7 @@ static const struct verb_row verbs[] = {
 };
 
 static const char *const verbs_later[] = {
-    "top", "submit", "jobs", "status", "wait", "watch", "results", "cancel", "retry", "remove",
+    "submit", "jobs", "status", "wait", "watch", "results", "cancel", "retry", "remove",
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

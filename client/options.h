@@ -32,6 +32,7 @@ enum verb {
     VERB_METRICS = 1 << 14,
     VERB_COMPLETION = 1 << 15,
     VERB_INTROSPECT = 1 << 16,
+    VERB_TOP = 1 << 17,
 };
 #define VERB_FETCH (VERB_GET | VERB_BATCH)
 #define VERB_REQUEST (VERB_FETCH | VERB_BENCH)                /* those that make requests */
@@ -39,7 +40,7 @@ enum verb {
 #define VERB_ANY                                                                                   \
     (VERB_REQUEST | VERB_PING | VERB_DOCTOR | VERB_VERSION | VERB_HELP | VERB_REPORT |             \
      VERB_COMPARE | VERB_LOOK | VERB_METRICS | VERB_RELOAD | VERB_DRAIN | VERB_COMPLETION |        \
-     VERB_INTROSPECT)
+     VERB_INTROSPECT | VERB_TOP)
 
 enum records_mode {
     RECORDS_DEFAULT, /* all for batch, none for get */
@@ -130,6 +131,9 @@ struct options {
     uint64_t retry_delay_ns;
     uint64_t slower_ns;   /* of inflight */
     const char *textfile; /* of metrics */
+    uint64_t interval_ns; /* of top, with the next two; 0 = not given */
+    uint64_t frames;
+    bool once;
     uint64_t retry_max_time_ns;
     const char *retry_on;
     bool retry_all_methods;

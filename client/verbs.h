@@ -20,6 +20,7 @@ int cmd_bench(const struct command *command);
 int cmd_report(const struct command *command);
 int cmd_compare(const struct command *command);
 int cmd_ping(const struct command *command);
+int cmd_top(const struct command *command);
 int cmd_stats(const struct command *command);
 int cmd_origins(const struct command *command);
 int cmd_inflight(const struct command *command);

@@ -81,7 +81,10 @@ static void put_items(const struct metrics *m, const struct daemon *d)
     counter(m, "attempts",
             "Attempts of items, those that wait for their turn at an origin included.",
             d->engine.counters.started);
-    counter(m, "received_body_bytes", "Bytes of bodies, as received.", s->wire_bytes);
+    counter(m, "received_body_bytes", "Bytes of bodies, as received, of items that ended.",
+            s->wire_bytes);
+    counter(m, "incoming_body_bytes", "Bytes of bodies of all attempts, counted as they come.",
+            d->engine.env.body_bytes);
     histogram(m, "item_duration_seconds",
               "From the planned time of an item, or its acceptance, to its result.", &s->item_time);
 }

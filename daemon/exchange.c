@@ -197,6 +197,7 @@ static void exchange_take_verdict(struct exchange *x, enum body_verdict verdict)
 static void exchange_on_body(struct exchange *x, struct span piece)
 {
     x->result.wire_bytes += piece.bytes;
+    x->env->body_bytes += piece.bytes;
     if (!x->drops_body)
         exchange_take_verdict(x, body_write(&x->body, piece));
 }

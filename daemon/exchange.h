@@ -41,6 +41,7 @@ struct exchange_env {
     const struct response_limits *limits;
     uint64_t sink_timeout_ns;
     struct bucket samples; /* how often a connection's kernel may be asked */
+    uint64_t body_bytes;   /* of all attempts, counted as they come */
     /* The exchange is over: result is complete. Called once, never inside exchange_begin,
      * exchange_cancel or exchange_sink_returned. */
     void (*on_done)(void *ctx, struct exchange *exchange);

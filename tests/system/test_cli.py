@@ -202,7 +202,8 @@ def test_wrong_usage_is_2_and_names_what_is_wrong(args, named):
     assert named in done.stderr.decode(), done
 
 
-@pytest.mark.parametrize("verb", ["get", "batch", "bench", "report", "compare", "inflight", "metrics"])
+@pytest.mark.parametrize("verb", ["get", "batch", "bench", "report", "compare", "inflight", "metrics",
+                                  "top"])
 def test_every_flag_is_in_the_manual(verb):
     manual = (TOP / "docs" / "haul.1.scd").read_text()
     flags = set(re.findall(r" (--[a-z0-9-]+)", run_plain("help", verb).stdout.decode()))
@@ -210,7 +211,7 @@ def test_every_flag_is_in_the_manual(verb):
     assert sorted(flag for flag in flags if f"*{flag}*" not in manual) == []
 
 
-@pytest.mark.parametrize("verb", ["jobs", "submit", "top"])
+@pytest.mark.parametrize("verb", ["jobs", "submit", "watch"])
 def test_what_does_not_exist_yet_is_refused_by_name(verb):
     done = run_plain(verb, "http://127.0.0.1:0/")
     assert done.returncode == 2, done
@@ -225,7 +226,7 @@ def test_flags_of_curl_that_will_never_be_name_the_nearest_way(flag, way):
     assert way in done.stderr.decode(), done
 
 
-@pytest.mark.parametrize("verb", ["compare", "submit", "top", "reload"])
+@pytest.mark.parametrize("verb", ["compare", "submit", "reload"])
 def test_verbs_of_later_are_refused_by_name(verb):
     done = run_plain(verb, "http://127.0.0.1:0/")
     assert done.returncode == 2, done

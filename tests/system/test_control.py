@@ -142,7 +142,8 @@ def test_another_user_may_look_at_its_own_and_operate_nothing(start_daemon, slow
         end_group(haul)
 
 
-@pytest.mark.parametrize("verb", ["stats", "origins", "inflight", "metrics", "reload", "drain"])
+@pytest.mark.parametrize("verb", ["top", "stats", "origins", "inflight", "metrics", "reload",
+                                  "drain"])
 def test_without_a_daemon_there_is_nothing_to_look_into(verb, tmp_path):
     done = subprocess.run([find_binary("haul"), verb, "--socket", str(tmp_path / "none")],
                           capture_output=True, text=True, timeout=WAIT_S, env=clean_env())
@@ -218,6 +219,7 @@ def test_metrics_count_what_was_done(start_daemon, start_origin):
     assert told['hauld_responses_total{class="2xx"}'] == 1
     assert told['hauld_responses_total{class="4xx"}'] == 1
     assert told["hauld_received_body_bytes_total"] == 10
+    assert told["hauld_incoming_body_bytes_total"] == 10
     assert told["hauld_item_duration_seconds_count"] == 3
     buckets = [told[key] for key in told if "_bucket" in key]
     assert buckets == sorted(buckets) and buckets[-1] == 3 and len(buckets) == 20

@@ -216,7 +216,7 @@ static void refuses_what_the_contract_names_and_this_build_lacks(void **state)
 {
     static const char *const commands[] = {
         "submit -i x",
-        "top",
+        "jobs",
     };
 
     (void)state;
