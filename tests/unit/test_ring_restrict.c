@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,12 +37,20 @@ static bool is_needed(unsigned opcode)
     }
 }
 
+/* To all but root a ring that was freed counts as locked memory (RLIMIT_MEMLOCK) for a moment more:
+ * the kernel takes it apart behind our back. */
 static struct ring *open_ring(void)
 {
     struct ring_trouble trouble;
     struct ring *ring;
+    int r = -ENOMEM;
 
-    assert_int_equal(ring_new(&ring, NULL, &trouble), 0);
+    for (unsigned i = 0; i < 5000 && r == -ENOMEM; i++) {
+        if (i > 0)
+            (void)poll(NULL, 0, 1);
+        r = ring_new(&ring, NULL, &trouble);
+    }
+    assert_int_equal(r, 0);
     assert_true(ring_is_restricted(ring));
     return ring;
 }
