@@ -8,6 +8,7 @@
 #define HAULD_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* syslog's numbers, as config's LogLevel= has them. */
 enum log_level {
@@ -18,16 +19,33 @@ enum log_level {
     LOG_LEVEL_DEBUG = 7,
 };
 
-/* Finds out whether stderr is the journal (JOURNAL_STREAM); call once, before threads. Without it
- * lines go to stderr in their plain form, at level info. */
+/* What a line is about, for whoever searches the journal: its fields HAUL_... No URL: a path or a
+ * query may be a secret. */
+struct log_about {
+    bool has_item;
+    uint64_t batch, item; /* the client's ids */
+    bool has_uid;
+    uint32_t uid;       /* of the client */
+    const char *origin; /* NULL: none */
+    const char *fault;  /* "connect/refused"; likewise */
+};
+
+/* Finds out whether stderr is the journal (JOURNAL_STREAM); call once, before threads. If it is,
+ * lines go to the journal's own socket, or, while that is not there, to stderr with their priority.
+ * Without it they go to stderr in their plain form, at level info. */
 void log_init(enum log_level level);
+
+/* The same with another path of the socket. */
+void log_init_at(enum log_level level, const char *journal_path);
 void log_set_level(enum log_level level);
 
 /* Whether a line of this level is written: to spare the work of making it. */
 bool log_is_on(enum log_level level);
 
-/* Writes one line in one write, cut at 2 KiB; control characters become '?', so that no text from
- * outside can forge a line. Keeps errno. */
+/* Writes one line in one write, cut at 2 KiB with a mark; control characters become '?', so that no
+ * text from outside can forge a line. Keeps errno. */
 __attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void
+log_about(enum log_level level, const struct log_about *about, const char *format, ...);
 
 #endif

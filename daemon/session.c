@@ -12,6 +12,8 @@
  */
 #include "session.h"
 
+#include "log.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -271,8 +273,14 @@ static void session_on_outbox_failed(void *ctx, int error)
 
 static void session_on_slow_timer(struct timer *timer, uint64_t now_ns)
 {
+    struct session *s = container_of(timer, struct session, slow_timer);
+    const struct log_about about = { .has_uid = true, .uid = s->peer.uid };
+
     (void)now_ns;
-    session_close(container_of(timer, struct session, slow_timer));
+    log_about(LOG_LEVEL_INFO, &about,
+              "a client of user %u (pid %d) does not read its answers: cut off", s->peer.uid,
+              s->peer.pid);
+    session_close(s);
 }
 
 void session_drain(struct session *s)

@@ -10,6 +10,8 @@
  */
 #include "session.h"
 
+#include "log.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -73,6 +75,7 @@ void session_leave_user(struct session *s)
 
 void session_turn_away(struct session *s)
 {
+    const struct log_about about = { .has_uid = true, .uid = s->peer.uid };
     size_t bytes = 0;
     char *reply = varlink_format_error(VARLINK_ACCESS_DENIED, s->unwelcome, &bytes);
     char *out = reply ? outbox_reserve(&s->outbox, bytes) : NULL;
@@ -80,6 +83,8 @@ void session_turn_away(struct session *s)
     if (out)
         memcpy(out, reply, bytes);
     free(reply);
+    log_about(LOG_LEVEL_INFO, &about, "turned user %u away (pid %d): %s", s->peer.uid, s->peer.pid,
+              s->unwelcome);
     session_enter(s, SESSION_REFUSED);
     session_wake(s);
 }

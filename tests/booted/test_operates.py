@@ -125,6 +125,27 @@ def test_the_journal_has_messages_with_their_weight(service, settings):
     assert not [text for text in messages(own) if text.startswith(("<", "hauld:"))]
 
 
+def test_the_journal_is_searched_by_what_failed(service, settings):
+    settings("LogLevel=debug\n")
+    cursor = service.cursor()
+    service.run("haul batch --no-private -q http://127.0.0.1:9/", user="alice").expect(1)
+    [entry] = poll_until(lambda: [entry for entry in service.journal(cursor)
+                                  if entry.get("HAUL_FAULT") == "connect/refused"], "it is there")
+    assert entry["HAUL_ORIGIN"] == "http://127.0.0.1:9" and entry["PRIORITY"] == "7"
+    assert entry["HAUL_BATCH"] == "1" and int(entry["HAUL_ITEM"]) > 0
+    assert entry["HAUL_UID"] == service.run("id -u", user="alice").out.strip()
+
+
+def test_it_has_confined_itself_too(service):
+    pid = starts(service)
+    status = dict(line.split(":\t", 1) for line in
+                  service.path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
+    told = service.run("haul stats", user="alice").expect(0).out
+    assert "isolation" in told, told
+
+
 def test_systemd_finds_it_confined(service):
     """Of the service as it is installed, not of the file alone."""
     starts(service)
@@ -145,16 +166,16 @@ def test_systemd_has_no_complaint_about_the_units(service):
 
 def test_varlinkctl_reads_what_there_is_to_call(service):
     info = service.run(f"varlinkctl info {SOCKET}", user="alice").expect(0).out
-    for interface in ("org.varlink.service", MANAGER, METRICS, "io.haul.Stream"):
+    for interface in ("org.varlink.service", MANAGER, METRICS, "io.haul.Stream", "io.haul.Fetch"):
         assert interface in info
-    for interface in ("org.varlink.service", MANAGER, METRICS, "io.haul.Stream"):
+    for interface in ("org.varlink.service", MANAGER, METRICS, "io.haul.Stream", "io.haul.Fetch"):
         text = service.run(f"varlinkctl introspect {SOCKET} {interface}", user="alice").expect(0)
         assert f"interface {interface}" in text.out and text.err == ""
         service.path("/tmp/idl").write_text(text.out)
         service.run("varlinkctl validate-idl /tmp/idl").expect(0)
 
 
-def test_varlinkctl_calls(service):
+def test_varlinkctl_calls(service, origin):
     def call(method, parameters="{}", user="alice"):
         return service.run(["varlinkctl", "call", "--json=short", SOCKET, method, parameters], user)
     pid = starts(service)
@@ -162,6 +183,10 @@ def test_varlinkctl_calls(service):
     assert "hauld_uptime_seconds" in json.dumps(call(f"{METRICS}.Get").expect(0).json)
     assert call("org.varlink.service.GetInfo").expect(0).json["product"]
     assert call(f"{MANAGER}.Inflight", '{"slower_ns":1}').expect(0).json["items"] == []
+    got = call("io.haul.Fetch.Get", json.dumps({"url": origin.url("/x")})).expect(0).json
+    assert (got["status"], got["body"]) == (200, "ok"), got
+    done = call("io.haul.Fetch.Get", '{"url":"http://127.0.0.1:9/"}')
+    assert done.code != 0 and "io.haul.Fetch.Failed" in done.out + done.err, done
     for method, parameters, error in (
             (f"{MANAGER}.Inflight", '{"slower_ns":"1s"}', "org.varlink.service.InvalidParameter"),
             (f"{MANAGER}.Nothing", "{}", "org.varlink.service.MethodNotFound"),
