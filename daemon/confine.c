@@ -1,15 +1,17 @@
 /*
  * confine.c - the steps, in the order in which they bind.
  *
- *   no new privileges, capabilities --> Landlock --> (ring, restricted) --> seccomp --> strangers
+ *   no new privileges, Landlock --> (ring, restricted) --> capabilities, seccomp --> strangers
  *
  * What binds what: seccomp sees system calls, and of a ring only that it is entered; so the ring
  * has its own restrictions (ring_restrict.c), without an operation that opens, and files are opened
  * by plain calls, which Landlock judges by path and seccomp by number.
  *
  * Capabilities: a service for others needs none, started by root or not; what it opens as root it
- * has opened before. A private daemon of root's keeps the one that makes root root among files,
- * CAP_DAC_OVERRIDE: its user may connect to any Unix socket by any other program as well.
+ * has opened before. The ring is among that: with kernel.io_uring_disabled=1 it is for those who
+ * have CAP_SYS_ADMIN, or a group. A private daemon of root's keeps the one that makes root root
+ * among files, CAP_DAC_OVERRIDE: its user may connect to any Unix socket by any other program as
+ * well.
  */
 #include "confine_internal.h"
 
@@ -55,9 +57,6 @@ int confine_files(const struct confine_options *options, struct confinement *con
     *confinement = (struct confinement){ 0 };
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         lack(confinement, &first, -errno, "new privileges cannot be ruled out");
-    r = give_up_capabilities(options->is_private);
-    if (r < 0)
-        lack(confinement, &first, r, "capabilities cannot be given up");
     r = confine_rules_open(&rules, options->is_notifying);
     if (r == 0) {
         confine_paths_add(&rules, options);
@@ -72,9 +71,13 @@ int confine_files(const struct confine_options *options, struct confinement *con
 
 int confine_calls(const struct confine_options *options, struct confinement *confinement)
 {
-    int first = 0, r = confine_seccomp_apply(options->is_sanitized);
+    int first = 0, r;
 
     confinement->lacks[0] = '\0';
+    r = give_up_capabilities(options->is_private);
+    if (r < 0)
+        lack(confinement, &first, r, "capabilities cannot be given up");
+    r = confine_seccomp_apply(options->is_sanitized);
     if (r == 0)
         confinement->has_seccomp = true;
     else

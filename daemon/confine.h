@@ -44,15 +44,15 @@ struct confinement {
     char lacks[300]; /* what the last step could not do: one line without a full stop, or empty */
 };
 
-/* No new privileges; no capability, but for a private daemon CAP_DAC_OVERRIDE if it had that: it
- * may connect to what its user may. Files: reads those of the system (configuration, libraries,
- * trust) and of the options, writes below $STATE_DIRECTORY, and opens no other; binds no TCP port
- * of its choice and signals nobody, where the kernel can say so. 0, or -errno with lacks filled. */
+/* No new privileges. Files: reads those of the system (configuration, libraries, trust) and of the
+ * options, writes below $STATE_DIRECTORY, and opens no other; binds no TCP port of its choice and
+ * signals nobody, where the kernel can say so. 0, or -errno with lacks filled. */
 int confine_files(const struct confine_options *options, struct confinement *confinement);
 
-/* Of system calls, those that run programs, make processes or rings, look into others, change the
- * system, an identity, or what a file is marked with, end with EPERM from now on, in all threads.
- * 0, or -errno with lacks filled. */
+/* This thread has no capability any more, but for a private daemon CAP_DAC_OVERRIDE if it had that:
+ * it may connect to what its user may. Of system calls, those that run programs, make processes or
+ * rings, look into others, change the system, an identity, or what a file is marked with, end with
+ * EPERM from now on, in all threads. 0, or -errno with lacks filled. */
 int confine_calls(const struct confine_options *options, struct confinement *confinement);
 
 #endif
