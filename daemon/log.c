@@ -86,8 +86,9 @@ static size_t written(int wanted, size_t room)
     return (size_t)wanted < room ? (size_t)wanted : room - 1;
 }
 
-static void write_line(enum log_level level, const struct log_about *about, const char *format,
-                       va_list arguments)
+__attribute__((format(printf, 3, 0))) static void write_line(enum log_level level,
+                                                             const struct log_about *about,
+                                                             const char *format, va_list arguments)
 {
     char line[LINE_BYTES_MAX];
     size_t used, begin;
