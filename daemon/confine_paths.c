@@ -27,6 +27,8 @@ static const char *const readable[] = {
     "/var/lib/ca-certificates", /* openSUSE: what /etc/ssl/certs links to */
     "/run/systemd/resolve",     /* may appear later than the link to it */
     "/run/resolvconf",
+    "/run/NetworkManager",
+    "/run/systemd/userdb",                /* names of AllowUsers=, looked up again by a reload */
     "/dev/null",                          /* a fragment of the settings may link to it */
     "/proc/sys/kernel/io_uring_disabled", /* to explain why there is no ring */
     "/proc/sys/kernel/io_uring_group",
@@ -88,6 +90,7 @@ static void add_settings(struct confine_rules *rules, const char *named)
 
     if (named) {
         add_folder(rules, named, CONFINE_READ); /* its fragments are there as well */
+        add_target_folder(rules, named);
         return;
     }
     config_folders_find(&folders);

@@ -279,8 +279,9 @@ int daemon_run(struct daemon *d)
  * the kernel takes the rest. */
 void daemon_deinit(struct daemon *d)
 {
-    bool drained = !d->stopping || (d->sessions.count == 0 && engine_is_closed(&d->engine) &&
-                                    resolve_is_idle(d->resolve) && writer_is_idle(d->writer));
+    bool drained = d->sessions.count == 0 &&
+                   (!d->stopping || (engine_is_closed(&d->engine) && resolve_is_idle(d->resolve) &&
+                                     writer_is_idle(d->writer)));
 
     if (d->ring && d->listener.ring && !listener_is_closed(&d->listener))
         ring_close(d->ring, d->listener.fd);

@@ -100,21 +100,66 @@ static yyjson_mut_val *write_values(yyjson_mut_doc *doc, struct block *sheet, st
     return is_list ? list : json_of(doc, sheet_since(sheet, start));
 }
 
+/* Of a name, whatever its case; names of one hash need not be the same. */
+static uint32_t hash_name(struct span name)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (size_t i = 0; i < name.bytes; i++) {
+        unsigned char c = (unsigned char)name.data[i];
+
+        hash = (hash ^ (c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c)) * 16777619u;
+    }
+    return hash;
+}
+
+/* Of the fields, uint32_t each; NULL: out of memory. An origin may send a thousand long names that
+ * differ at their ends: comparing each with each would hold up the loop. */
+static struct block *hash_names(struct span fields)
+{
+    struct block *hashes = block_new(fields.bytes / sizeof(struct wire_field) * sizeof(uint32_t));
+    struct message_field field;
+
+    while (hashes && message_next_field(&fields, &field)) {
+        uint32_t hash = hash_name(field.name);
+
+        block_append(hashes, span_of((const char *)&hash, sizeof(hash)));
+    }
+    return hashes;
+}
+
+/* Whether one of the fields first to end may have the name of that at i. */
+static bool any_is_like(const struct block *hashes, size_t first, size_t end, size_t i)
+{
+    for (size_t at = first; at < end; at++)
+        if (memcmp(hashes->data + at * sizeof(uint32_t), hashes->data + i * sizeof(uint32_t),
+                   sizeof(uint32_t)) == 0)
+            return true;
+    return false;
+}
+
 static bool put_headers(yyjson_mut_doc *doc, yyjson_mut_val *object, struct block *sheet,
                         struct span fields)
 {
     yyjson_mut_val *headers = yyjson_mut_obj_add_obj(doc, object, "headers");
+    struct block *hashes = hash_names(fields);
+    size_t count = hashes ? hashes->bytes / sizeof(uint32_t) : 0;
     struct span rest = fields, here = fields;
+    bool is_put = headers && hashes;
     struct message_field field;
 
-    for (; message_next_field(&rest, &field); here = rest) {
-        if (!is_first_of_name(fields, field.name))
+    for (size_t i = 0; is_put && message_next_field(&rest, &field); i++, here = rest) {
+        struct span same = here; /* those that may have its name */
+
+        if (any_is_like(hashes, 0, i, i) && !is_first_of_name(fields, field.name))
             continue;
-        if (!yyjson_mut_obj_add(headers, write_name(doc, sheet, field.name),
-                                write_values(doc, sheet, here, field.name)))
-            return false;
+        if (!any_is_like(hashes, i + 1, count, i))
+            same.bytes = (size_t)(rest.data - here.data);
+        is_put = yyjson_mut_obj_add(headers, write_name(doc, sheet, field.name),
+                                    write_values(doc, sheet, same, field.name));
     }
-    return headers != NULL;
+    block_free(hashes);
+    return is_put;
 }
 
 /* ---- the body ---- */

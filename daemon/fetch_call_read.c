@@ -228,7 +228,9 @@ static bool read_insecure(struct reading *reading, yyjson_val *value)
 static bool read_unix_socket(struct reading *reading, yyjson_val *value)
 {
     reading->profile.unix_path = span_of_json(value);
-    return yyjson_is_str(value) && yyjson_get_len(value) > 0 && yyjson_get_len(value) <= UINT16_MAX;
+    return yyjson_is_str(value) && yyjson_get_len(value) > 0 &&
+           yyjson_get_len(value) <= UINT16_MAX &&
+           !memchr(yyjson_get_str(value), '\0', yyjson_get_len(value));
 }
 
 static const struct {

@@ -22,8 +22,9 @@ static void format_origin(struct span text, char out[static ORIGIN_ROOM])
 
     out[0] = '\0';
     if (url_parse(text, &url, &fault))
-        (void)snprintf(out, ORIGIN_ROOM, "%s://%s:%u", url.scheme == URL_HTTPS ? "https" : "http",
-                       url.host, url.port);
+        (void)snprintf(out, ORIGIN_ROOM, "%s://%s%s%s:%u",
+                       url.scheme == URL_HTTPS ? "https" : "http", strchr(url.host, ':') ? "[" : "",
+                       url.host, strchr(url.host, ':') ? "]" : "", url.port);
 }
 
 void item_log_failure(const struct item *item)

@@ -242,17 +242,12 @@ struct conn *pool_acquire(struct pool *pool, struct pool_lease *lease, const str
     return NULL;
 }
 
-static void pool_lease_stop_waiting(struct pool_lease *lease)
-{
-    list_unlink(&lease->link);
-    if (lease->turn.is_queued)
-        turn_queue_remove(&lease->turn);
-}
-
 /* The lease has a conn now. */
 static void pool_serve(struct pool *pool, struct pool_lease *lease, struct conn *conn)
 {
-    pool_lease_stop_waiting(lease);
+    list_unlink(&lease->link);
+    if (lease->turn.is_queued)
+        turn_queue_take(&pool->capped, &lease->turn);
     lease->dial = NULL;
     pool_lend(pool, lease, conn);
     lease->ready(lease, conn);
@@ -386,7 +381,9 @@ void pool_cancel(struct pool *pool, struct pool_lease *lease)
     struct pool_route *route = lease->route;
     struct pool_dial *dial = lease->dial;
 
-    pool_lease_stop_waiting(lease);
+    list_unlink(&lease->link);
+    if (lease->turn.is_queued)
+        turn_queue_remove(&lease->turn);
     lease->route = NULL;
     lease->dial = NULL;
     route->users--;

@@ -133,8 +133,8 @@ static void session_free(struct session *s)
     timers_disarm(s->front->timers, &s->slow_timer);
     timers_disarm(s->front->timers, &s->window_timer);
     session_forget_work(s);
-    session_leave_user(s);
     session_drop_fds(s);
+    session_leave_user(s);
     ring_undefer(&s->work); /* cancelling our own items has woken us once more */
     outbox_deinit(&s->outbox);
     varlink_reader_deinit(&s->varlink);

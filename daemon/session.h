@@ -27,6 +27,8 @@ struct sessions {
     struct list all;
     unsigned count;
     struct users users;
+    uint64_t refusal_told_ns; /* when the log was last told that someone was turned away */
+    uint64_t refusals_untold; /* since */
     /* A session is gone, its memory given back. */
     void (*on_gone)(void *ctx);
     void *ctx;
@@ -67,6 +69,7 @@ struct session {
     struct list profiles;
     struct list batches;
     unsigned profiles_count;
+    size_t profiles_bytes;
     unsigned batches_count;
     unsigned jars_count;   /* of those batches */
     struct table items;    /* by the client's id: those without a RESULT */
@@ -139,6 +142,9 @@ extern const struct item_events session_item_events;
 int session_meet_user(struct session *session);
 void session_leave_user(struct session *session);
 void session_turn_away(struct session *session); /* tells one who is unwelcome, then closes */
+/* Whether one more descriptor may wait for its request: over the limit of its user there is room
+ * for those of one message, so that the request that has them can be refused by itself. */
+bool session_may_keep_fd(const struct session *session);
 void session_count_batch(struct session *session, struct batch *batch);
 void session_discount_batch(struct session *session, struct batch *batch);
 /* Counts an item that was added as its user's, or refuses it: over a limit, or draining. */

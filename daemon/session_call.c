@@ -139,6 +139,7 @@ static void session_forget_call(struct session *s)
     while ((link = list_pop(&s->profiles)))
         profile_free(container_of(link, struct profile, link));
     s->profiles_count = 0;
+    s->profiles_bytes = 0;
     fetch_call_free(s->call);
     s->call = NULL;
     timers_disarm(s->front->timers, &s->frame_timer);

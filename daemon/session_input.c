@@ -63,6 +63,7 @@ void session_drop_fds(struct session *s)
 {
     for (unsigned i = 0; i < s->fds_count; i++)
         (void)close(s->fds[i]); /* nobody claimed it */
+    s->user->unclaimed_fds -= s->fds_count;
     s->fds_count = 0;
 }
 
@@ -74,6 +75,7 @@ int session_take_fd(struct session *s)
         return -1;
     fd = s->fds[0];
     s->fds_count--;
+    s->user->unclaimed_fds--;
     memmove(s->fds, s->fds + 1, s->fds_count * sizeof(int));
     return fd;
 }
@@ -194,8 +196,9 @@ static bool session_collect_fds(struct session *s)
             int fd;
 
             memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-            if (s->fds_count < WIRE_FDS_PER_SESSION) {
+            if (session_may_keep_fd(s)) {
                 s->fds[s->fds_count++] = fd;
+                s->user->unclaimed_fds++;
             } else {
                 (void)close(fd); /* over the quota */
                 good = false;

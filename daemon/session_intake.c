@@ -49,6 +49,8 @@ struct profile *session_add_profile(struct session *s, const struct frame *frame
                            !session_may_use_unix(s, profile->message.unix_path);
     list_link_back(&s->profiles, &profile->link);
     s->profiles_count++;
+    s->profiles_bytes += frame->payload.bytes;
+    session_count_output(s);
     return profile;
 }
 
@@ -62,6 +64,13 @@ static void session_on_profile(struct session *s, const struct frame *frame)
     }
     if (session_find_profile(s, frame->header.id)) {
         session_refuse(s, WIRE_ERROR_DUPLICATE, "a profile with this id exists");
+        return;
+    }
+    /* The first one is let in, so that items can be refused one by one. */
+    if (s->profiles_count > 0 &&
+        !user_has_room(s->user, &s->front->config->user_limits, USER_BYTES, frame->payload.bytes)) {
+        session_refuse(s, WIRE_ERROR_LIMIT,
+                       "this user has as many bytes in the daemon as it may (MaxBytesPerUser=)");
         return;
     }
     if (!session_add_profile(s, frame, &error))

@@ -18,6 +18,7 @@
 
 #define SESSION_GROUPS_MAX 65536u /* NGROUPS_MAX */
 #define SESSION_TURNED_AWAY_MAX 16u
+#define SESSION_REFUSAL_LINE_NS UINT64_C(1000000000)
 
 static bool is_operator(const struct session *s)
 {
@@ -53,7 +54,8 @@ int session_meet_user(struct session *s)
         return -ENOMEM;
     if (!session_is_allowed(s))
         s->unwelcome = "this user may not use the daemon (AllowUsers=, AllowGroups=)";
-    else if (!user_has_room(s->user, limits, USER_SESSIONS, 0))
+    else if (limits->max[USER_SESSIONS] &&
+             s->user->held[USER_SESSIONS] - s->user->turned_away > limits->max[USER_SESSIONS])
         s->unwelcome = "this user has as many sessions as it may (MaxSessionsPerUser=); close one";
     if (!s->unwelcome)
         return 0;
@@ -73,9 +75,25 @@ void session_leave_user(struct session *s)
     users_leave(&s->sessions->users, s->user);
 }
 
-void session_turn_away(struct session *s)
+/* At most one line a second: who is refused can come again as fast as it likes. */
+static void session_log_refusal(const struct session *s)
 {
     const struct log_about about = { .has_uid = true, .uid = s->peer.uid };
+    struct sessions *all = s->sessions;
+    uint64_t now_ns = ring_now_ns(s->front->ring);
+
+    if (all->refusal_told_ns && now_ns < all->refusal_told_ns + SESSION_REFUSAL_LINE_NS) {
+        all->refusals_untold++;
+        return;
+    }
+    log_about(LOG_LEVEL_INFO, &about, "turned user %u away (pid %d, and %llu clients before): %s",
+              s->peer.uid, s->peer.pid, (unsigned long long)all->refusals_untold, s->unwelcome);
+    all->refusal_told_ns = now_ns;
+    all->refusals_untold = 0;
+}
+
+void session_turn_away(struct session *s)
+{
     size_t bytes = 0;
     char *reply = varlink_format_error(VARLINK_ACCESS_DENIED, s->unwelcome, &bytes);
     char *out = reply ? outbox_reserve(&s->outbox, bytes) : NULL;
@@ -83,10 +101,18 @@ void session_turn_away(struct session *s)
     if (out)
         memcpy(out, reply, bytes);
     free(reply);
-    log_about(LOG_LEVEL_INFO, &about, "turned user %u away (pid %d): %s", s->peer.uid, s->peer.pid,
-              s->unwelcome);
+    session_log_refusal(s);
     session_enter(s, SESSION_REFUSED);
     session_wake(s);
+}
+
+bool session_may_keep_fd(const struct session *s)
+{
+    uint64_t max = s->front->config->user_limits.max[USER_DESCRIPTORS];
+
+    return s->fds_count < WIRE_FDS_PER_SESSION &&
+           (max == 0 || s->user->held[USER_DESCRIPTORS] + s->user->unclaimed_fds <
+                            max + SESSION_FDS_PER_MESSAGE);
 }
 
 void session_count_batch(struct session *s, struct batch *batch)
@@ -147,7 +173,8 @@ void session_discount_item(struct session *s, struct item *item)
 
 void session_count_output(struct session *s)
 {
-    size_t bytes = s->outbox.bytes_queued + s->bodies_bytes + (s->call ? s->call->body_bytes : 0);
+    size_t bytes = s->outbox.bytes_queued + s->bodies_bytes + s->profiles_bytes +
+                   (s->call ? s->call->body_bytes : 0);
 
     user_give_back(s->user, USER_BYTES, s->output_counted);
     user_take(s->user, USER_BYTES, bytes);

@@ -23,19 +23,23 @@ static struct turn_entry *front_of(struct list *link)
     return container_of(link, struct turn_entry, link);
 }
 
+static struct turn_entry *front_of_client(const struct turn_queue *queue, uint64_t client_key)
+{
+    for (struct list *at = queue->fronts.next; at != &queue->fronts; at = at->next)
+        if (front_of(at)->client_key == client_key)
+            return front_of(at);
+    return NULL;
+}
+
 void turn_queue_push(struct turn_queue *queue, struct turn_entry *entry, uint64_t client_key)
 {
+    struct turn_entry *front = front_of_client(queue, client_key);
+
     assert(!entry->is_queued);
     *entry = (struct turn_entry){ .client_key = client_key, .is_queued = true };
     list_init(&entry->behind);
-    for (struct list *at = queue->fronts.next; at != &queue->fronts; at = at->next) {
-        if (front_of(at)->client_key == client_key) {
-            list_link_back(&front_of(at)->behind, &entry->link);
-            return;
-        }
-    }
-    entry->is_front = true;
-    list_link_back(&queue->fronts, &entry->link);
+    entry->is_front = front == NULL;
+    list_link_back(front ? &front->behind : &queue->fronts, &entry->link);
 }
 
 struct turn_entry *turn_queue_first(const struct turn_queue *queue)
@@ -71,21 +75,24 @@ void turn_queue_remove(struct turn_entry *entry)
     entry->is_queued = entry->is_front = false;
 }
 
+void turn_queue_take(struct turn_queue *queue, struct turn_entry *entry)
+{
+    struct turn_entry *front;
+
+    turn_queue_remove(entry);
+    front = front_of_client(queue, entry->client_key);
+    if (!front)
+        return;
+    list_unlink(&front->link);
+    list_link_back(&queue->fronts, &front->link);
+}
+
 struct turn_entry *turn_queue_pop(struct turn_queue *queue)
 {
     struct turn_entry *first = turn_queue_first(queue);
-    struct list *next;
 
-    if (!first)
-        return NULL;
-    next = first->link.next;
-    turn_queue_remove(first);
-    if (next->prev != &queue->fronts) { /* another of its client stands there now */
-        struct list *successor = next->prev;
-
-        list_unlink(successor);
-        list_link_back(&queue->fronts, successor);
-    }
+    if (first)
+        turn_queue_take(queue, first);
     return first;
 }
 

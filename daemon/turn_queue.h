@@ -36,6 +36,9 @@ struct turn_entry *turn_queue_first(const struct turn_queue *queue);
 /* Takes it off: its client's next turn comes after one of every other client. */
 struct turn_entry *turn_queue_pop(struct turn_queue *queue);
 
+/* Takes off one that got what it waits for otherwise: as if it had been its client's turn. */
+void turn_queue_take(struct turn_queue *queue, struct turn_entry *entry);
+
 /* Gives up waiting; the turn of its client stays where it is. */
 void turn_queue_remove(struct turn_entry *entry);
 

@@ -26,7 +26,8 @@ struct user_limits {
 struct user {
     uint32_t uid;
     uint64_t held[USER_GOODS];
-    unsigned turned_away; /* of its sessions: those that only hear why */
+    unsigned turned_away;   /* of its sessions: those that only hear why */
+    unsigned unclaimed_fds; /* descriptors that came, and no request has claimed yet */
 };
 
 struct users {

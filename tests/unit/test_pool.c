@@ -336,6 +336,25 @@ static void users_that_wait_at_the_cap_take_turns(void **state)
     assert_true(waits_still(t, 7));
 }
 
+/* Also when each conn that comes free fits the one who has just had his turn. */
+static void a_user_busy_with_one_origin_does_not_keep_all_sockets(void **state)
+{
+    struct pool_scene *t = *state;
+
+    t->client_key = 1000;
+    for (unsigned i = 1; i <= 4; i++)
+        acquires(t, i, "192.0.2.1");
+    acquires(t, 5, "192.0.2.1");
+    acquires(t, 6, "192.0.2.1");
+    t->client_key = 1001;
+    acquires(t, 7, "192.0.2.5");
+    releases(t, 1, true);
+    assert_non_null(lessee_is(t, 5)->conn);
+    releases(t, 2, true);
+    assert_true(waits_still(t, 6));
+    assert_non_null(lessee_is(t, 7)->conn);
+}
+
 /* The dial of a lease that was served otherwise ends up idle; while others wait for a socket it
  * must not sit there until its idle time is over. */
 static void a_conn_that_nobody_needs_makes_room_at_the_cap(void **state)
@@ -414,6 +433,7 @@ int main(void)
         POOL(at_the_cap_a_release_serves_a_lease_of_its_route),
         POOL(leases_that_wait_at_the_cap_are_served_in_order),
         POOL(users_that_wait_at_the_cap_take_turns),
+        POOL(a_user_busy_with_one_origin_does_not_keep_all_sockets),
         POOL(a_conn_that_nobody_needs_makes_room_at_the_cap),
         POOL(a_conn_that_nobody_needs_serves_its_route_at_the_cap),
         POOL(closed_it_keeps_nothing_and_waits_for_no_dial),

@@ -297,6 +297,28 @@ static void requests_count_by_their_bytes(void **state)
     client_receives_nothing(t, 8);
 }
 
+/* What a profile says is kept as long as its session. */
+static void profiles_count_too(void **state)
+{
+    static char pem[150u << 10];
+    struct message_profile profile = { .fixed = { .body_mode = WIRE_BODY_DATA },
+                                       .ca_pem =
+                                           span_of(memset(pem, 'x', sizeof(pem)), sizeof(pem)) };
+    struct scene *t = *state;
+
+    setting_is(t, "MaxBytesPerUser", "1M");
+    connects(t, ANN);
+    client_opens_stream(t);
+    for (uint64_t id = 1; id <= 6; id++)
+        client_shares(t, id, &profile);
+    assert_int_equal(t->client->error_code, 0);
+    client_shares(t, 7, &profile);
+    client_is_refused(t, WIRE_ERROR_LIMIT);
+    opens_a_batch(t, ANN); /* what was kept is gone */
+    client_submits(t, 1, ORIGIN);
+    client_receives_nothing(t, 1);
+}
+
 /* Answers that its user does not read are bytes of its too. */
 static void answers_that_are_not_read_count_too(void **state)
 {
@@ -342,6 +364,51 @@ static void descriptors_count_until_their_items_end(void **state)
     client_submits_as(t, 4, &request);
     client_receives_nothing(t, 4);
     (void)close(fd);
+}
+
+/* With pieces of one frame, which is far from whole. */
+static void brings_descriptors(struct scene *t, int fd, unsigned messages)
+{
+    const char header[8] = { 0, 0x10 }; /* a frame of 4096 bytes */
+    int fds[10];
+
+    for (unsigned i = 0; i < 10; i++)
+        fds[i] = fd;
+    for (unsigned i = 0; i < messages; i++) {
+        fake_receive_fds(t->ring, t->client->fd, span_of(header, sizeof(header)), fds, 10);
+        scene_settle(t);
+    }
+}
+
+/* As many as one message may bring wait for their requests, over all sessions of the user. */
+static void descriptors_that_no_request_claims_are_bounded_too(void **state)
+{
+    struct scene *t = *state;
+    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    setting_is(t, "MaxDescriptorsPerUser", "1");
+    opens_a_batch(t, ANN);
+    brings_descriptors(t, fd, 15);
+    opens_a_batch(t, ANN);
+    brings_descriptors(t, fd, 10);
+    assert_int_equal(t->client->error_code, 0);
+    brings_descriptors(t, fd, 1);
+    client_is_refused(t, WIRE_ERROR_FDS);
+    (void)close(fd);
+}
+
+static void who_is_turned_away_takes_nobodys_place(void **state)
+{
+    struct scene *t = *state;
+
+    setting_is(t, "MaxSessionsPerUser", "1");
+    connects(t, ANN);
+    connects(t, ANN); /* one too many, and silent */
+    client_is(t, 1);
+    client_hangs_up(t);
+    connects(t, ANN);
+    is_welcome(t);
 }
 
 /* Scripts are users too. */
@@ -417,7 +484,10 @@ int main(void)
         USERS(sessions_of_a_user_share_its_limit_and_others_have_their_own),
         USERS(a_batch_over_the_limit_has_all_its_items_refused),
         USERS(requests_count_by_their_bytes),
+        USERS(profiles_count_too),
         USERS(answers_that_are_not_read_count_too),
+        USERS(descriptors_that_no_request_claims_are_bounded_too),
+        USERS(who_is_turned_away_takes_nobodys_place),
         USERS(descriptors_count_until_their_items_end),
         USERS(calls_that_fetch_are_held_to_the_same_limits),
         cmocka_unit_test_setup_teardown(
