@@ -275,6 +275,8 @@ static void front_count(struct front *front, const struct item *item)
     stats->redirects += item->hops;
     stats->retries += item->retries;
     stats->wire_bytes += item->result.wire_bytes;
+    if (item->result.fault.code != FAULT_NONE)
+        item_log_failure(item);
     stats_histogram_record(&stats->item_time, now_ns > item->t0_ns ? now_ns - item->t0_ns : 0);
     PROBE5(item__done, item, item->result.status, item->result.fault.code, item->t0_ns, now_ns);
 }

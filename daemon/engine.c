@@ -205,6 +205,7 @@ static void engine_leave_governor(struct engine *engine, struct exchange *x)
         governor_leave(&engine->governor, &x->ticket, &answer, ring_now_ns(engine->ring));
 
     x->result.cools_until_ns = x->ticket.cools_until_ns;
+    x->result.began_pause = x->ticket.began_pause;
     if (next)
         engine_begin(next);
     engine_watch_governor(engine);

@@ -339,12 +339,14 @@ static void ticket_leave_active(struct governor_ticket *ticket,
 {
     struct governor_lane *lane = ticket->lane;
     struct governor_origin *origin = lane->share->origin;
+    uint32_t epoch = origin->cooldown.epoch;
 
     assert(lane->active > 0 && origin->active > 0);
     lane->active--;
     origin->active--;
     cooldown_leave(&origin->cooldown, ticket->epoch, answer ? answer->kind : COOLDOWN_ANSWER_NONE,
                    answer ? answer->after_ns : 0, now_ns);
+    ticket->began_pause = origin->cooldown.epoch != epoch;
     ticket->cools_until_ns =
         cooldown_is_over(&origin->cooldown, now_ns) ? 0 : origin->cooldown.until_ns;
 }

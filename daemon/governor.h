@@ -53,6 +53,7 @@ struct governor_ticket {
     enum wire_cap held_by;      /* what made it wait last */
     uint32_t epoch;             /* of the origin's cool-down, when it became active */
     uint64_t cools_until_ns; /* after leave: its origin is left alone until then; 0 = it is not */
+    bool began_pause;        /* after leave: by the answer to this one */
 };
 
 int governor_init(struct governor *governor, const struct governor_options *options);

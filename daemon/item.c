@@ -102,7 +102,6 @@ static void item_finish(struct item *item)
 {
     item_enter(item, ITEM_FINISHED);
     timers_disarm(item->front->timers, &item->deadline);
-    item_log_failure(item);
     item->batch->events->finished(item->batch->ctx, item);
 }
 

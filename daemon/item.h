@@ -154,6 +154,9 @@ static inline uint64_t item_attempt_id(const struct item *item)
     return (uint64_t)(uintptr_t)item;
 }
 
+/* Its client will get an error: one line, at debug. */
+void item_log_failure(const struct item *item);
+
 void item_check(const struct item *item);
 
 #endif

@@ -56,7 +56,7 @@ void item_enter(struct item *item, enum item_state next);
 /* item_outcome.c: an attempt is over (mailbox_front.done). */
 void item_on_done(void *ctx, uint64_t id, const struct attempt_result *result);
 
-/* Says at level debug why it failed, if it did. */
-void item_log_failure(const struct item *item);
+/* item_log.c: its origin asks for a pause. */
+void item_log_pause(const struct item *item, uint64_t until_ns);
 
 #endif

@@ -1,50 +1,74 @@
 /*
- * item_log.c - one line for an item that failed, with the journal's fields.
+ * item_log.c - what an administrator is told of items.
  *
- * At level debug: to its client each failure is a RESULT, and a batch of a million against a dead
- * host is not the administrator's news. Of the URL only the origin is told: a path or a query may
- * be a secret.
+ * That one has failed is its client's business, and told at debug only. That an origin asks for a
+ * pause is everyone's. URLs are never logged, as paths and queries may be secrets: the origin is.
  */
 #include "item_internal.h"
 
 #include "log.h"
+#include "units.h"
 #include "url.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
-#define ORIGIN_ROOM (URL_HOST_BYTES_MAX + 32)
-#define FAULT_ROOM 64
+#define FAULT_BYTES 64u
 
-static void format_origin(struct span text, char out[static ORIGIN_ROOM])
+struct item_about {
+    struct log_about about;
+    char origin[sizeof("https://") + URL_AUTHORITY_BYTES_MAX];
+    char fault[FAULT_BYTES];
+};
+
+static void item_about_init(struct item_about *about, const struct item *item)
 {
+    char authority[URL_AUTHORITY_BYTES_MAX];
     struct url_fault fault;
     struct url url;
 
-    out[0] = '\0';
-    if (url_parse(text, &url, &fault))
-        (void)snprintf(out, ORIGIN_ROOM, "%s://%s%s%s:%u",
-                       url.scheme == URL_HTTPS ? "https" : "http", strchr(url.host, ':') ? "[" : "",
-                       url.host, strchr(url.host, ':') ? "]" : "", url.port);
+    *about = (struct item_about){
+        .about = { .has_item = true,
+                   .batch = item->batch->id,
+                   .item = item->id,
+                   .has_uid = true,
+                   .uid = (uint32_t)item->batch->client_key },
+    };
+    if (!url_parse(item->url, &url, &fault))
+        return; /* what is no URL has no origin */
+    (void)snprintf(about->origin, sizeof(about->origin), "%s://%.*s",
+                   url.scheme == URL_HTTPS ? "https" : "http",
+                   (int)url_write_authority(&url, authority, sizeof(authority)), authority);
+    about->about.origin = about->origin;
+}
+
+void item_log_pause(const struct item *item, uint64_t until_ns)
+{
+    uint64_t now_ns = ring_now_ns(item->front->ring);
+    struct item_about about;
+    char pause[UNITS_TEXT_BYTES];
+
+    if (!log_is_on(LOG_LEVEL_NOTICE) || until_ns <= now_ns)
+        return;
+    item_about_init(&about, item);
+    log_about(LOG_LEVEL_NOTICE, &about.about, "%s asks for a pause (%u): left alone for %s",
+              about.origin, item->result.status,
+              units_format_duration(until_ns - now_ns, pause, sizeof(pause)));
 }
 
 void item_log_failure(const struct item *item)
 {
     const struct fault *fault = &item->result.fault;
-    char origin[ORIGIN_ROOM], name[FAULT_ROOM];
-    struct log_about about = { .has_item = true,
-                               .batch = item->batch->id,
-                               .item = item->id,
-                               .has_uid = true,
-                               .uid = (uint32_t)item->batch->client_key,
-                               .fault = name };
+    struct item_about about;
 
-    if (!fault_is_set(fault) || !log_is_on(LOG_LEVEL_DEBUG))
+    if (!log_is_on(LOG_LEVEL_DEBUG))
         return;
-    format_origin(item->url, origin);
-    (void)snprintf(name, sizeof(name), "%s/%s", fault_domain(fault->code), fault_name(fault->code));
-    about.origin = origin[0] ? origin : NULL;
-    log_about(LOG_LEVEL_DEBUG, &about, "item %llu of user %u failed: %s (%s)%s%s%s%s",
-              (unsigned long long)item->id, about.uid, name, phase_name(fault->phase),
-              origin[0] ? " at " : "", origin, fault->error ? ": " : "",
-              fault->error ? strerror(fault->error) : "");
+    item_about_init(&about, item);
+    (void)snprintf(about.fault, sizeof(about.fault), "%s/%s", fault_domain(fault->code),
+                   fault_name(fault->code));
+    about.about.fault = about.fault;
+    log_about(LOG_LEVEL_DEBUG, &about.about,
+              "item %" PRIu64 " of batch %" PRIu64 " failed: %s in phase %s, %u attempt%s%s%s",
+              item->id, item->batch->id, about.fault, phase_name(fault->phase), item->attempts,
+              item->attempts == 1 ? "" : "s", about.origin[0] ? ", " : "", about.origin);
 }

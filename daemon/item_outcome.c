@@ -194,6 +194,8 @@ void item_on_done(void *ctx, uint64_t id, const struct attempt_result *result)
     if (item->upload && item->upload->is_stream)
         item->upload->is_spent |= result->upload_read;
     item_take_cookies(item, result->set_cookies);
+    if (result->began_pause)
+        item_log_pause(item, result->cools_until_ns);
     if (result->replayable)
         item_replay(item);
     else if (result->was_not_to_expect)

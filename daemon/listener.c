@@ -13,10 +13,21 @@
 
 #define LISTENER_RETRY_NS 100000000ull
 
+/* Told once, until there is room for a good many again: clients come and go at the bound. */
+static bool listener_has_room(struct listener *listener)
+{
+    unsigned count = listener->sessions->count, max = listener->sessions_max;
+
+    if (count >= max && !listener->is_full)
+        log_line(LOG_LEVEL_NOTICE, "MaxSessions=%u are connected: others wait until one leaves",
+                 max);
+    listener->is_full = count >= max || (listener->is_full && count > max / 2);
+    return count < max;
+}
+
 static void listener_arm(struct listener *listener)
 {
-    if (listener->closing || listener->accept_op.in_flight ||
-        listener->sessions->count >= listener->sessions_max)
+    if (listener->closing || listener->accept_op.in_flight || !listener_has_room(listener))
         return;
     timers_disarm(listener->timers, &listener->retry_timer);
     ring_accept(listener->ring, &listener->accept_op, listener->fd);

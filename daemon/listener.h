@@ -15,6 +15,7 @@ struct listener {
     struct ring_op accept_op;
     struct timer retry_timer; /* armed: accepting is paused */
     bool closing;
+    bool is_full;      /* clients wait for one to leave, and that was told */
     uint64_t refusals; /* accepts that failed for want of descriptors or memory */
 };
 

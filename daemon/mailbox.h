@@ -89,6 +89,7 @@ struct attempt_result {
     bool resumed;           /* its TLS session was */
     bool replayable;        /* a reused connection went stale before any byte of an answer */
     bool was_not_to_expect; /* 417: what was asked for with Expect is to be asked for without */
+    bool began_pause;       /* with cools_until_ns: it is this answer that asked for it */
     bool upload_read;       /* bytes of the upload were read */
     uint8_t remote_family;
     uint16_t remote_port;

@@ -16,10 +16,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define SESSION_STARTS_PER_TURN 1024u
+#define SESSION_LINE_NS UINT64_C(1000000000)
 
 static void session_on_work(struct ring_deferred *deferred);
 static void session_on_slow_timer(struct timer *timer, uint64_t now_ns);
@@ -42,6 +44,27 @@ void session_enter(struct session *s, enum session_state next)
 {
     assert(session_next[s->state] & 1u << next);
     s->state = next;
+}
+
+/* At most one line a second: who is refused can come again as fast as it likes. */
+void session_log_end(const struct session *s, const char *how, const char *why)
+{
+    const struct log_about about = { .has_uid = true, .uid = s->peer.uid };
+    struct sessions *all = s->sessions;
+    uint64_t now_ns = ring_now_ns(s->front->ring);
+    char before[64] = "";
+
+    if (all->end_told_ns && now_ns < all->end_told_ns + SESSION_LINE_NS) {
+        all->ends_untold++;
+        return;
+    }
+    if (all->ends_untold > 0)
+        (void)snprintf(before, sizeof(before), " (and %llu clients before it)",
+                       (unsigned long long)all->ends_untold);
+    log_about(LOG_LEVEL_NOTICE, &about, "a client of user %u (pid %d) is %s: %s%s", s->peer.uid,
+              s->peer.pid, how, why, before);
+    all->end_told_ns = now_ns;
+    all->ends_untold = 0;
 }
 
 void session_wake(struct session *s)
@@ -175,6 +198,7 @@ void session_refuse(struct session *s, enum wire_error_code code, const char *wh
     if (s->state != SESSION_STREAM)
         return;
     session_enter(s, SESSION_REFUSED);
+    session_log_end(s, "refused", why);
     bytes = message_encode_error(text, code, span_of_string(why));
     out = outbox_reserve(&s->outbox, bytes);
     if (out)
@@ -274,12 +298,10 @@ static void session_on_outbox_failed(void *ctx, int error)
 static void session_on_slow_timer(struct timer *timer, uint64_t now_ns)
 {
     struct session *s = container_of(timer, struct session, slow_timer);
-    const struct log_about about = { .has_uid = true, .uid = s->peer.uid };
 
     (void)now_ns;
-    log_about(LOG_LEVEL_INFO, &about,
-              "a client of user %u (pid %d) does not read its answers: cut off", s->peer.uid,
-              s->peer.pid);
+    if (s->state != SESSION_REFUSED && s->state != SESSION_CLOSING) /* else that was told */
+        session_log_end(s, "cut off", "it does not read its results");
     session_close(s);
 }
 

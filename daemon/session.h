@@ -27,8 +27,8 @@ struct sessions {
     struct list all;
     unsigned count;
     struct users users;
-    uint64_t refusal_told_ns; /* when the log was last told that someone was turned away */
-    uint64_t refusals_untold; /* since */
+    uint64_t end_told_ns; /* when the log was last told that a client was refused or cut off */
+    uint64_t ends_untold; /* since */
     /* A session is gone, its memory given back. */
     void (*on_gone)(void *ctx);
     void *ctx;
@@ -131,6 +131,8 @@ void session_start_call(struct session *session, struct fetch_call *call); /* wh
 void session_end_call(struct session *session); /* if it has been answered: goes on with the next */
 /* Last words; then the session reads nothing more and closes when they are sent. */
 void session_refuse(struct session *session, enum wire_error_code code, const char *why);
+/* One line for the administrator: this client is "refused" or "cut off". */
+void session_log_end(const struct session *session, const char *how, const char *why);
 void session_wake(struct session *session);   /* runs the work soon */
 int session_take_fd(struct session *session); /* the next descriptor received, or -1 */
 void session_deliver_bodies(struct session *session);

@@ -85,12 +85,15 @@ static void session_on_frame_timer(struct timer *timer, uint64_t now_ns)
     struct session *s = container_of(timer, struct session, frame_timer);
 
     (void)now_ns;
-    if ((s->input_ended || s->call) && s->state != SESSION_CLOSING)
+    if ((s->input_ended || s->call) && s->state != SESSION_CLOSING) {
         session_watch_hangup(s);
-    else if (s->state == SESSION_STREAM)
+    } else if (s->state == SESSION_STREAM) {
         session_refuse(s, WIRE_ERROR_TIMEOUT, "half a frame for too long");
-    else if (s->state == SESSION_VARLINK)
+    } else if (s->state == SESSION_VARLINK) {
+        session_log_end(s, s->unwelcome ? "turned away" : "cut off",
+                        s->unwelcome ? s->unwelcome : "half a call for too long");
         session_close(s);
+    }
 }
 
 static void session_take_stream(struct session *s, struct span *in)

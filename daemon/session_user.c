@@ -10,15 +10,12 @@
  */
 #include "session.h"
 
-#include "log.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define SESSION_GROUPS_MAX 65536u /* NGROUPS_MAX */
 #define SESSION_TURNED_AWAY_MAX 16u
-#define SESSION_REFUSAL_LINE_NS UINT64_C(1000000000)
 
 static bool is_operator(const struct session *s)
 {
@@ -75,23 +72,6 @@ void session_leave_user(struct session *s)
     users_leave(&s->sessions->users, s->user);
 }
 
-/* At most one line a second: who is refused can come again as fast as it likes. */
-static void session_log_refusal(const struct session *s)
-{
-    const struct log_about about = { .has_uid = true, .uid = s->peer.uid };
-    struct sessions *all = s->sessions;
-    uint64_t now_ns = ring_now_ns(s->front->ring);
-
-    if (all->refusal_told_ns && now_ns < all->refusal_told_ns + SESSION_REFUSAL_LINE_NS) {
-        all->refusals_untold++;
-        return;
-    }
-    log_about(LOG_LEVEL_INFO, &about, "turned user %u away (pid %d, and %llu clients before): %s",
-              s->peer.uid, s->peer.pid, (unsigned long long)all->refusals_untold, s->unwelcome);
-    all->refusal_told_ns = now_ns;
-    all->refusals_untold = 0;
-}
-
 void session_turn_away(struct session *s)
 {
     size_t bytes = 0;
@@ -101,7 +81,7 @@ void session_turn_away(struct session *s)
     if (out)
         memcpy(out, reply, bytes);
     free(reply);
-    session_log_refusal(s);
+    session_log_end(s, "turned away", s->unwelcome);
     session_enter(s, SESSION_REFUSED);
     session_wake(s);
 }
