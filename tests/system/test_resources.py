@@ -1,6 +1,7 @@
 """CASES J: few descriptors, few ports, no io_uring."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -162,3 +163,17 @@ def test_an_idle_daemon_does_nothing(start_daemon, origin):
 def context_switches(pid):
     text = Path(f"/proc/{pid}/status").read_text()
     return int(text.partition("voluntary_ctxt_switches:")[2].split()[0])
+
+
+def test_without_locked_memory_it_says_so_or_does_without():
+    """J06. Kernels differ in what they count; root may lock as much as there is."""
+    def lower():
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
+    nobody = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
+    done = subprocess.run([find_binary("haul"), "get", "http://127.0.0.1:9/"], timeout=WAIT_S,
+                          capture_output=True, text=True, preexec_fn=lower, env=clean_env(),
+                          cwd="/", **nobody)
+    if done.returncode == 69:
+        assert "the limit of locked memory is 0" in done.stderr, done
+    else:
+        assert done.returncode == 7 and "connect/refused" in done.stderr, done
