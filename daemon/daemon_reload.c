@@ -8,6 +8,10 @@
 
 #include "log.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 static void daemon_apply(struct daemon *d, const struct config *next)
 {
     struct engine_options options;
@@ -32,6 +36,19 @@ static void keep_fixed(const struct config *now, struct config *next)
     }
 }
 
+/* Landlock's rules are those of the start: a folder of settings that has come since is none of
+ * them. */
+static void explain_confinement(const struct daemon *d, struct config_trouble *trouble)
+{
+    size_t used = strlen(trouble->text);
+
+    if (d->confinement && d->confinement->landlock_abi > 0 &&
+        strstr(trouble->text, strerror(EACCES)))
+        (void)snprintf(trouble->text + used, sizeof(trouble->text) - used,
+                       " (hauld has confined itself to the folders that were there when it began: "
+                       "restart it)");
+}
+
 bool daemon_reload(struct daemon *d, struct config_trouble *ret_trouble)
 {
     static struct config next; /* too large for a stack */
@@ -53,6 +70,7 @@ bool daemon_reload(struct daemon *d, struct config_trouble *ret_trouble)
         daemon_apply(d, &next);
         log_line(LOG_LEVEL_NOTICE, "reloaded");
     } else {
+        explain_confinement(d, ret_trouble);
         log_line(LOG_LEVEL_ERR, "not reloaded, all is as it was: %s", ret_trouble->text);
     }
     daemon_tell_ready(d);
