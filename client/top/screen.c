@@ -2,8 +2,8 @@
  * screen.c - a few sequences that every terminal of the last decades knows, in the place of a
  * library: another screen, no cursor, no wrapping; home, erase to the end of the line, erase below.
  *
- * A frame is one write, so that it does not flicker. A terminal that takes nothing (a hung
- * connection) blocks that write: signals are let in meanwhile.
+ * A frame is one write, or a few, so that it does not flicker. Signals are let in while it waits: a
+ * reader that takes nothing, or a hung connection, must not make us immortal.
  */
 #include "screen.h"
 
@@ -11,6 +11,8 @@
 #include "text.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -76,21 +78,33 @@ bool screen_is_possible(void)
     return isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
 }
 
+/* Whether there is room, as opposed to a signal while there was none. */
+static bool wait_for_room(void)
+{
+    struct pollfd room = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+    while (!interrupt_is_pending() && interrupt_poll(&room, 1, UINT64_MAX) < 0)
+        ;
+    return !interrupt_is_pending();
+}
+
+/* A pipe with room has it for PIPE_BUF bytes; only a terminal can block the write then. */
 static bool write_all(struct span text, bool may_give_up)
 {
-    sigset_t held;
     bool goes_on = true;
 
-    interrupt_let_in(&held);
-    while (text.bytes && goes_on) {
-        ssize_t wrote = write(STDOUT_FILENO, text.data, text.bytes);
+    while (text.bytes && goes_on && (!may_give_up || wait_for_room())) {
+        size_t bytes = text.bytes < PIPE_BUF ? text.bytes : PIPE_BUF;
+        sigset_t held;
+        ssize_t wrote;
 
-        if (wrote >= 0)
+        interrupt_let_in(&held);
+        wrote = write(STDOUT_FILENO, text.data, bytes);
+        goes_on = wrote >= 0 || errno == EINTR;
+        interrupt_hold(&held);
+        if (wrote > 0)
             span_advance(&text, (size_t)wrote);
-        else
-            goes_on = errno == EINTR && !(may_give_up && interrupt_is_pending());
     }
-    interrupt_hold(&held);
     return text.bytes == 0;
 }
 
