@@ -117,19 +117,6 @@ __attribute__((format(printf, 3, 0))) static void write_line(enum log_level leve
     }
 }
 
-void log_line(enum log_level level, const char *format, ...)
-{
-    int saved_errno = errno;
-    va_list arguments;
-
-    if (!log_is_on(level))
-        return;
-    va_start(arguments, format);
-    write_line(level, NULL, format, arguments);
-    va_end(arguments);
-    errno = saved_errno;
-}
-
 void log_about(enum log_level level, const struct log_about *about, const char *format, ...)
 {
     int saved_errno = errno;

@@ -8,6 +8,7 @@
 #define HAULD_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* syslog's numbers, as config's LogLevel= has them. */
@@ -44,8 +45,10 @@ bool log_is_on(enum log_level level);
 
 /* Writes one line in one write, cut at 2 KiB with a mark; control characters become '?', so that no
  * text from outside can forge a line. Keeps errno. */
-__attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
 __attribute__((format(printf, 3, 4))) void
 log_about(enum log_level level, const struct log_about *about, const char *format, ...);
+
+/* The same of a line that is about nobody. */
+#define log_line(level, ...) log_about((level), NULL, __VA_ARGS__)
 
 #endif

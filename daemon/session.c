@@ -244,7 +244,7 @@ static void session_work_live(struct session *s)
     session_end_call(s);
     session_arm_input(s);
     session_watch_output(s);
-    session_count_output(s);
+    session_count_bytes(s);
     if (session_is_over(s))
         session_close(s);
     else if (more)

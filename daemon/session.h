@@ -71,14 +71,14 @@ struct session {
     unsigned profiles_count;
     size_t profiles_bytes;
     unsigned batches_count;
-    unsigned jars_count;   /* of those batches */
-    struct table items;    /* by the client's id: those without a RESULT */
-    size_t request_bytes;  /* of those */
-    size_t body_window;    /* payload bytes of HEAD and DATA the client takes now */
-    size_t bodies_bytes;   /* of bodies */
-    size_t output_counted; /* of bodies and outbox, as its user's */
-    struct list bodies;    /* blocks that wait for the window, in order */
-    int *fds;              /* descriptors received, in order */
+    unsigned jars_count;  /* of those batches */
+    struct table items;   /* by the client's id: those without a RESULT */
+    size_t request_bytes; /* of those */
+    size_t body_window;   /* payload bytes of HEAD and DATA the client takes now */
+    size_t bodies_bytes;  /* of bodies */
+    size_t bytes_counted; /* of bodies, outbox, profiles and call, as its user's */
+    struct list bodies;   /* blocks that wait for the window, in order */
+    int *fds;             /* descriptors received, in order */
     unsigned fds_count;
     char *input; /* receive buffer */
     struct msghdr message;
@@ -152,6 +152,6 @@ void session_discount_batch(struct session *session, struct batch *batch);
 /* Counts an item that was added as its user's, or refuses it: over a limit, or draining. */
 void session_judge_item(struct session *session, struct item *item, unsigned fds_count);
 void session_discount_item(struct session *session, struct item *item);
-void session_count_output(struct session *session); /* as it is now */
+void session_count_bytes(struct session *session); /* as it is now */
 
 #endif

@@ -50,7 +50,7 @@ struct profile *session_add_profile(struct session *s, const struct frame *frame
     list_link_back(&s->profiles, &profile->link);
     s->profiles_count++;
     s->profiles_bytes += frame->payload.bytes;
-    session_count_output(s);
+    session_count_bytes(s);
     return profile;
 }
 

@@ -66,7 +66,7 @@ int session_meet_user(struct session *s)
 
 void session_leave_user(struct session *s)
 {
-    user_give_back(s->user, USER_BYTES, s->output_counted);
+    user_give_back(s->user, USER_BYTES, s->bytes_counted);
     if (s->unwelcome)
         s->user->turned_away--;
     users_leave(&s->sessions->users, s->user);
@@ -151,12 +151,12 @@ void session_discount_item(struct session *s, struct item *item)
     item->is_counted = false;
 }
 
-void session_count_output(struct session *s)
+void session_count_bytes(struct session *s)
 {
     size_t bytes = s->outbox.bytes_queued + s->bodies_bytes + s->profiles_bytes +
                    (s->call ? s->call->body_bytes : 0);
 
-    user_give_back(s->user, USER_BYTES, s->output_counted);
+    user_give_back(s->user, USER_BYTES, s->bytes_counted);
     user_take(s->user, USER_BYTES, bytes);
-    s->output_counted = bytes;
+    s->bytes_counted = bytes;
 }
