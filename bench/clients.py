@@ -31,6 +31,7 @@ class Bench:
     client_core: int | None
     rounds: int
     quick: bool
+    against: str = ""           # another build, to run beside this one instead of the peers
 
     @property
     def haul(self):

@@ -4,6 +4,8 @@ The numbers B1, B2, ... are the project's; their targets stand here and nowhere 
 haul's median over the peer's median, of runs that took turns.
 """
 
+import dataclasses
+import functools
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from measure import kib, pinned, read_status, thread_names, wake_ups
 from rounds import interleave, median, notes_of, watch
 
 MB = 2**20
+BEFORE = "before"         # the haul of another build, see side_by_side
 
 
 @dataclass
@@ -33,10 +36,17 @@ class Result:
 
 
 def side_by_side(bench, say, origin, clients, **about):
-    """Runs clients = {name: (what it needs or None, function)} in turns. Returns their samples and
-    a function that makes a Result with everything the runs have in common."""
-    absent = [missing(need) for need, _ in clients.values() if need]
-    there = {name: run for name, (need, run) in clients.items() if not (need and missing(need))}
+    """Runs clients = {name: (what it needs or None, function of bench)} in turns. Returns their
+    samples and a function that makes a Result with everything the runs have in common. With
+    bench.against the peers make room for the haul of that other build."""
+    if bench.against:
+        before = dataclasses.replace(bench, build=bench.against)
+        absent, ours = [], clients["haul"][1]
+        there = {"haul": lambda: ours(bench), BEFORE: lambda: ours(before)}
+    else:
+        absent = [missing(need) for need, _ in clients.values() if need]
+        there = {name: functools.partial(run, bench) for name, (need, run) in clients.items()
+                 if not (need and missing(need))}
     good, discarded = interleave(bench, origin, there, say)
     good = {name: samples for name, samples in good.items() if samples}
 
@@ -50,6 +60,7 @@ def side_by_side(bench, say, origin, clients, **about):
 
 def compare(result, good, peer, key, text, limit=None, floor=None):
     """Fills in haul's figure, the peer's, their ratio and whether it is good enough."""
+    peer = BEFORE if BEFORE in good else peer
     if "haul" in good:
         result.haul = text(median(good["haul"], key))
     if peer in good:
@@ -57,7 +68,8 @@ def compare(result, good, peer, key, text, limit=None, floor=None):
     if "haul" in good and peer in good:
         ratio = median(good["haul"], key) / median(good[peer], key)
         result.ratio = f"{ratio:.2f}"
-        result.reached = ratio <= limit if limit else ratio >= floor
+        good_enough = ratio <= limit if limit else ratio >= floor
+        result.reached = None if peer == BEFORE else good_enough
     return result
 
 
@@ -80,8 +92,8 @@ def slow_api(bench, say):
     with origins.slow(bench.folder, bench.origin_core) as origin:
         urls = write_urls(bench, "slow.txt", [origin.url()] * count)
         good, result = side_by_side(bench, say, origin, {
-            "haul": (None, lambda: haul_batch(bench, urls, count, count)),
-            "aiohttp": ("aiohttp", lambda: aiohttp(bench, urls, count, 0)),
+            "haul": (None, lambda bench: haul_batch(bench, urls, count, count)),
+            "aiohttp": ("aiohttp", lambda bench: aiohttp(bench, urls, count, 0)),
         }, work=f"{count} requests to an API that takes 1 s, cold private daemon")
         time.sleep(1.5)  # ports of closed connections: reused after a second
 
@@ -89,14 +101,15 @@ def slow_api(bench, say):
         return (f"{median(samples, 'wall_s'):.2f} s, {median(samples, 'cpu_s'):.2f} s CPU, "
                 f"{median(samples, 'rss_bytes') / MB:.0f} MB")
     row = result("B1", "wall <= 1.45 s, both <= 64 MB; stretch 1.30 s, 40 MB")
-    if "aiohttp" in good:
-        row.peer = f"aiohttp {text(good['aiohttp'])}"
+    peer = BEFORE if BEFORE in good else "aiohttp"
+    if peer in good:
+        row.peer = f"{peer} {text(good[peer])}"
     if "haul" in good:
         wall, rss = (median(good["haul"], key) for key in ("wall_s", "rss_bytes"))
         row.haul, row.reached = text(good["haul"]), wall <= 1.45 and rss <= 64 * MB
         row.notes += ["stretch reached"] if wall <= 1.30 and rss <= 40 * MB else []
-        if "aiohttp" in good:
-            row.ratio = f"{wall / median(good['aiohttp'], 'wall_s'):.2f}"
+        if peer in good:
+            row.ratio = f"{wall / median(good[peer], 'wall_s'):.2f}"
     return [row]
 
 
@@ -106,8 +119,8 @@ def small_gets(bench, say, connections, numbers):
         url = origin.url("/small")
         urls = write_urls(bench, f"small-{connections}.txt", [url] * count)
         good, result = side_by_side(bench, say, origin, {
-            "haul": (None, lambda: haul_batch(bench, urls, count, connections)),
-            "wrk": ("wrk", lambda: wrk(bench, url, connections, seconds)),
+            "haul": (None, lambda bench: haul_batch(bench, urls, count, connections)),
+            "wrk": ("wrk", lambda bench: wrk(bench, url, connections, seconds)),
         }, work=f"batch of {count} small GETs, {connections} connections, all records to a file")
     cpu = compare(result(numbers[0], "CPU per request <= 1.0 x wrk"), good, "wrk", "cpu_us", in_us,
                   limit=1.0)
@@ -129,8 +142,8 @@ def closed_loop(bench, say):
     with origins.small(bench.folder, bench.origin_core) as origin:
         url = origin.url("/small")
         good, result = side_by_side(bench, say, origin, {
-            "haul": (None, lambda: haul_bench(bench, url, seconds, 64)),
-            "wrk": ("wrk", lambda: wrk(bench, url, 64, seconds)),
+            "haul": (None, lambda bench: haul_bench(bench, url, seconds, 64)),
+            "wrk": ("wrk", lambda bench: wrk(bench, url, 64, seconds)),
         }, work=f"haul bench -c 64 for {seconds} s, like with like")
     return [compare(result("B2b", "CPU per request <= 0.95 x wrk"), good, "wrk", "cpu_us", in_us,
                     limit=0.95)]
@@ -142,9 +155,9 @@ def open_loop(bench, say):
     with origins.small(bench.folder, bench.origin_core) as origin:
         url = origin.url("/small")
         good, result = side_by_side(bench, say, origin, {
-            "haul": (None, lambda: haul_bench(bench, url, seconds, 32, rate)),
-            "h2load": ("h2load", lambda: h2load(bench, url, seconds, 32, rate)),
-            "hey": ("hey", lambda: hey(bench, url, seconds, 32, rate)),
+            "haul": (None, lambda bench: haul_bench(bench, url, seconds, 32, rate)),
+            "h2load": ("h2load", lambda bench: h2load(bench, url, seconds, 32, rate)),
+            "hey": ("hey", lambda bench: hey(bench, url, seconds, 32, rate)),
         }, work=f"open loop at {rate}/s, 32 connections, {seconds} s")
     rows = [compare(result("B5 p50", "response p50 <= 0.25 x the peer's"), good, "h2load", "p50_s",
                     in_ms, limit=0.25),
@@ -162,9 +175,9 @@ def many_urls(bench, say):
     with origins.small(bench.folder, bench.origin_core) as origin:
         urls = write_urls(bench, "1k.txt", (origin.url(f"/1k/{i}") for i in range(count)))
         good, result = side_by_side(bench, say, origin, {
-            "haul": (None, lambda: haul_batch(bench, urls, count, 64)),
-            "curl": ("curl", lambda: curl_parallel(bench, urls, count, 64)),
-            "aiohttp": ("aiohttp", lambda: aiohttp(bench, urls, count, 64)),
+            "haul": (None, lambda bench: haul_batch(bench, urls, count, 64)),
+            "curl": ("curl", lambda bench: curl_parallel(bench, urls, count, 64)),
+            "aiohttp": ("aiohttp", lambda bench: aiohttp(bench, urls, count, 64)),
         }, work=f"{count} different 1 KiB URLs, 64 at a time, cold")
     row = compare(result("B4", "CPU per request <= 0.25 x curl --parallel"), good, "curl",
                   "cpu_us", in_us, limit=0.25)
@@ -177,8 +190,8 @@ def large_body(bench, say):
     with origins.small(bench.folder, bench.origin_core) as origin:
         url, path = origin.url("/large"), bench.folder / "large"
         good, result = side_by_side(bench, say, origin, {
-            "haul": (None, lambda: to_file(bench, [bench.haul, "get", "--private"], url, path)),
-            "curl": ("curl", lambda: to_file(bench, ["curl"], url, path)),
+            "haul": (None, lambda bench: to_file(bench, [bench.haul, "get", "--private"], url, path)),
+            "curl": ("curl", lambda bench: to_file(bench, ["curl"], url, path)),
         }, work="a body of 100 MiB to a file on tmpfs, cold private daemon")
         path.unlink(missing_ok=True)
     return [compare(result("B7", "wall <= 1.0 x curl"), good, "curl", "wall_s", in_ms, limit=1.0)]
@@ -195,10 +208,10 @@ def small_gets_over_tls(bench, say):
         plain_urls = write_urls(bench, "plain.txt", [origin.url("/small")] * count)
         once = write_urls(bench, "once.txt", [origin.tls_url("/once")] * handshakes)
         good, result = side_by_side(bench, say, origin, {
-            "haul": (None, lambda: haul_batch(bench, urls, count, 64, trust)),
-            "wrk": ("wrk", lambda: wrk(bench, origin.tls_url("/small"), 64, seconds)),
-            "haul, plain": (None, lambda: haul_batch(bench, plain_urls, count, 64)),
-            "wrk, plain": ("wrk", lambda: wrk(bench, origin.url("/small"), 64, seconds)),
+            "haul": (None, lambda bench: haul_batch(bench, urls, count, 64, trust)),
+            "wrk": ("wrk", lambda bench: wrk(bench, origin.tls_url("/small"), 64, seconds)),
+            "haul, plain": (None, lambda bench: haul_batch(bench, plain_urls, count, 64)),
+            "wrk, plain": ("wrk", lambda bench: wrk(bench, origin.url("/small"), 64, seconds)),
         }, work=f"batch of {count} small GETs over TLS, 64 connections, all records to a file")
         warm = compare(result("B9", "CPU per request <= 1.0 x wrk's"), good, "wrk", "cpu_us", in_us,
                        limit=1.0)
@@ -207,9 +220,9 @@ def small_gets_over_tls(bench, say):
                 ratio = median(good[name], "cpu_us") / median(good[f"{name}, plain"], "cpu_us")
                 warm.notes.append(f"TLS costs {name} {ratio:.2f} x plain HTTP")
         good, result = side_by_side(bench, say, origin, {
-            "haul": (None, lambda: haul_batch(bench, once, handshakes, 64, trust,
+            "haul": (None, lambda bench: haul_batch(bench, once, handshakes, 64, trust,
                                                fills_core=True)),
-            "ab": ("ab", lambda: ab(bench, origin.tls_url("/once"), handshakes, 64)),
+            "ab": ("ab", lambda bench: ab(bench, origin.tls_url("/once"), handshakes, 64)),
         }, work=f"{handshakes} GETs, each over a TLS connection of its own, 64 at a time")
         shakes = compare(result("B9 handshakes", "full handshakes per second >= 1.0 x ab"), good,
                          "ab", "rate", in_rate, floor=1.0)
@@ -222,8 +235,8 @@ def warm_get(bench, say):
         url = origin.url("/small")
         get = [bench.haul, "get", "--socket", daemon.socket_path]
         good, result = side_by_side(bench, say, origin, {
-            "haul": (None, lambda: again_and_again(bench, get, url, count)),
-            "curl": ("curl", lambda: again_and_again(bench, ["curl"], url, count)),
+            "haul": (None, lambda bench: again_and_again(bench, get, url, count)),
+            "curl": ("curl", lambda bench: again_and_again(bench, ["curl"], url, count)),
         }, work=f"{count} commands, each gets one small URL; haul's daemon is warm")
     for name in good:
         for sample in good[name]:

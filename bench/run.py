@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """make bench: haul beside its peers, on this machine, now.
 
-    bench/run.py [--build DIR] [--quick] [--rounds N] [--docs DIR] [ROW...]
+    bench/run.py [--build DIR] [--against DIR] [--quick] [--rounds N] [--docs DIR] [ROW...]
 
 Without rows all are run, in under ten minutes, and docs/BENCHMARKS.md and docs/benchmarks.json are
 written. With rows (B1, B2, ...) or --quick (under two minutes, smaller work, for trying it out)
 nothing is written unless --docs names a folder. What is not installed is left out, and said.
+--against names the build of another commit: it runs in the place of the peers, so that a change is
+measured by what it changed (B11's daemon is that of --build; rows without a peer stay as they are).
 
 Reading order: rows.py (what is measured), clients.py (who does it), rounds.py (in turns),
 measure.py (what it costs), origin.py and daemon.py (what runs beside it), table.py.
@@ -36,6 +38,8 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description="haul beside its peers")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=" ".join(NAMES))
     parser.add_argument("--build", default="build", help="folder with haul and hauld")
+    parser.add_argument("--against", default="", metavar="BUILD",
+                        help="compare with the haul of this build, not with the peers")
     parser.add_argument("--quick", action="store_true", help="smaller work, two rounds")
     parser.add_argument("--rounds", type=int, help="runs of each client per row")
     parser.add_argument("--docs", help="folder to write BENCHMARKS.md and benchmarks.json to")
@@ -43,7 +47,7 @@ def parse_arguments():
     unknown = [row for row in args.rows if row not in NAMES]
     if unknown:
         parser.error(f"no row {unknown[0]}; there are {' '.join(NAMES)}")
-    if not args.docs and not args.rows and not args.quick:
+    if not args.docs and not args.rows and not args.quick and not args.against:
         args.docs = TOP / "docs"
     return args
 
@@ -104,17 +108,18 @@ def judge_nothing(results):
 
 def main():
     args = parse_arguments()
-    build = os.path.relpath(TOP / args.build, TOP)
-    wrong = check_build(build)
-    if wrong:
-        sys.exit(f"bench: {wrong}")
+    build, against = (name and os.path.relpath(TOP / name, TOP)
+                      for name in (args.build, args.against))
+    for wrong in map(check_build, filter(None, (build, against))):
+        if wrong:
+            sys.exit(f"bench: {wrong}")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every `with` is left
     origin_core, client_core = choose_cores()
     with scratch_folder() as folder:
         bench = Bench(build, folder, origin_core, client_core,
-                      args.rounds or (2 if args.quick else 5), args.quick)
+                      args.rounds or (2 if args.quick else 5), args.quick, against)
         try:
             results = run_rows(bench, args.rows)
         except Missing as error:
