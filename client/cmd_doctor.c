@@ -5,6 +5,7 @@
  */
 #include "verbs.h"
 
+#include "control_call.h"
 #include "exits.h"
 #include "private.h"
 #include "reach.h"
@@ -170,6 +171,40 @@ static enum health check_daemon(const struct command *command)
     return tell(HEALTH_OK, "daemon", "a private hauld comes up");
 }
 
+static void tell_what_binds(yyjson_val *isolation)
+{
+    unsigned abi = (unsigned)yyjson_get_uint(yyjson_obj_get(isolation, "landlock_abi"));
+    bool has_seccomp = yyjson_is_true(yyjson_obj_get(isolation, "seccomp"));
+    bool is_ring_bound = yyjson_is_true(yyjson_obj_get(isolation, "ring_restricted"));
+
+    if (abi && has_seccomp && is_ring_bound)
+        tell(HEALTH_OK, "isolation", "Landlock (ABI %u), seccomp, a restricted ring", abi);
+    else
+        tell(HEALTH_WARN, "isolation",
+             "hauld is not confined by%s%s%s: this kernel or sandbox has no such thing; see "
+             "ISOLATION in hauld(8)",
+             abi ? "" : " Landlock", has_seccomp ? "" : " seccomp",
+             is_ring_bound ? "" : " restrictions of its ring");
+}
+
+/* Asks a hauld that is started here: a sandbox can forbid it to confine itself, too. */
+static void tell_isolation(const struct command *command)
+{
+    struct private_daemon daemon;
+    struct control_answer answer = { 0 };
+    int fd = private_start(&daemon);
+
+    if (fd >= 0 &&
+        control_ask(fd, command->say, "io.haul.Manager.Describe", NULL, NULL, &answer) == EXITS_OK)
+        tell_what_binds(yyjson_obj_get(answer.parameters, "isolation"));
+    else
+        tell(HEALTH_WARN, "isolation", "a private hauld cannot be asked");
+    control_answer_deinit(&answer);
+    if (fd >= 0)
+        (void)close(fd);         /* it ends by that */
+    (void)private_stop(&daemon); /* its status tells nothing by now */
+}
+
 static enum health check_dns(void)
 {
     char line[256];
@@ -212,19 +247,19 @@ static enum health check_ca(void)
 int cmd_doctor(const struct command *command)
 {
     struct reach_candidates candidates;
-    enum health worst = HEALTH_OK;
-    enum health checks[] = {
-        check_kernel(), check_io_uring(), check_descriptors(),   check_dns(),
-        check_hosts(),  check_ca(),       check_daemon(command),
-    };
+    bool is_able = true;
 
-    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
-        worst = checks[i] > worst ? checks[i] : worst;
+    is_able &= check_kernel() != HEALTH_FAIL;
+    is_able &= check_io_uring() != HEALTH_FAIL;
+    is_able &= check_descriptors() != HEALTH_FAIL;
+    is_able &= check_dns() != HEALTH_FAIL;
+    is_able &= check_hosts() != HEALTH_FAIL;
+    is_able &= check_ca() != HEALTH_FAIL;
+    is_able &= check_daemon(command) != HEALTH_FAIL;
+    if (is_able)
+        tell_isolation(command);
     reach_candidates(command->options, &candidates);
-    for (unsigned i = 0; i < candidates.count; i++) {
-        enum health health = check_socket(candidates.paths[i], candidates.is_explicit);
-
-        worst = health > worst ? health : worst;
-    }
-    return worst == HEALTH_FAIL ? EXITS_FAILED : EXITS_OK;
+    for (unsigned i = 0; i < candidates.count; i++)
+        is_able &= check_socket(candidates.paths[i], candidates.is_explicit) != HEALTH_FAIL;
+    return !is_able ? EXITS_FAILED : EXITS_OK;
 }

@@ -137,14 +137,32 @@ enum exit_code control_check(const struct options *options, struct say *say)
     return EXITS_USAGE;
 }
 
+enum exit_code control_ask(int fd, struct say *say, const char *method, yyjson_mut_doc *doc,
+                           yyjson_mut_val *parameters, struct control_answer *ret_answer)
+{
+    yyjson_doc *answer = NULL;
+    size_t bytes = 0;
+    char *call = varlink_format_call(method, doc, parameters, false, &bytes);
+    int r = call ? send_all(fd, call, bytes) : -ENOMEM;
+
+    *ret_answer = (struct control_answer){ 0 };
+    if (r == 0)
+        r = receive_answer(fd, &answer);
+    free(call);
+    if (r < 0) {
+        say_error(say, "the daemon does not answer: %s%s", strerror(-r),
+                  r == -ETIMEDOUT ? "; it may still do what it was told" : "");
+        return EXITS_UNREACHABLE;
+    }
+    return control_take(say, answer, ret_answer);
+}
+
 enum exit_code control_call(const struct options *options, struct say *say, const char *method,
                             yyjson_mut_doc *doc, yyjson_mut_val *parameters,
                             struct control_answer *ret_answer)
 {
-    yyjson_doc *answer = NULL;
-    size_t bytes = 0;
-    char *call;
-    int fd, r;
+    enum exit_code exit;
+    int fd;
 
     *ret_answer = (struct control_answer){ 0 };
     if (control_check(options, say) != EXITS_OK)
@@ -152,18 +170,9 @@ enum exit_code control_call(const struct options *options, struct say *say, cons
     fd = control_connect(options, say);
     if (fd < 0)
         return EXITS_UNREACHABLE;
-    call = varlink_format_call(method, doc, parameters, false, &bytes);
-    r = call ? send_all(fd, call, bytes) : -ENOMEM;
-    if (r == 0)
-        r = receive_answer(fd, &answer);
-    free(call);
-    (void)close(fd);
-    if (r < 0) {
-        say_error(say, "the daemon does not answer: %s%s", strerror(-r),
-                  r == -ETIMEDOUT ? "; it may still do what it was told" : "");
-        return EXITS_UNREACHABLE;
-    }
-    return control_take(say, answer, ret_answer);
+    exit = control_ask(fd, say, method, doc, parameters, ret_answer);
+    (void)close(fd); /* answered, or given up */
+    return exit;
 }
 
 void control_answer_deinit(struct control_answer *answer)

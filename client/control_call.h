@@ -25,6 +25,10 @@ int control_connect(const struct options *options, struct say *say);
  * *ret_answer, or how to exit, and then the user knows why. */
 enum exit_code control_take(struct say *say, yyjson_doc *doc, struct control_answer *ret_answer);
 
+/* One call on fd, which stays the caller's: as control_call. */
+enum exit_code control_ask(int fd, struct say *say, const char *method, yyjson_mut_doc *doc,
+                           yyjson_mut_val *parameters, struct control_answer *ret_answer);
+
 /* For verbs that take no words. parameters is an object of doc; both may be NULL. EXITS_OK with
  * *ret_answer, or how to exit, and then the user knows why. Never starts a daemon. */
 enum exit_code control_call(const struct options *options, struct say *say, const char *method,

@@ -30,6 +30,7 @@
 #endif
 
 #define SERVE_FD 3
+#define STOP_TIMEOUT_MS 2000
 
 extern char **environ;
 
@@ -111,7 +112,7 @@ int private_start(struct private_daemon *daemon)
     return fds[0];
 }
 
-int private_stop(struct private_daemon *daemon, int timeout_ms)
+int private_stop(struct private_daemon *daemon)
 {
     struct pollfd ended = { .fd = daemon->pidfd, .events = POLLIN };
     struct rusage usage;
@@ -122,7 +123,7 @@ int private_stop(struct private_daemon *daemon, int timeout_ms)
     if (daemon->pid == 0)
         return -1;
     do
-        count = daemon->pidfd >= 0 ? poll(&ended, 1, timeout_ms) : 0;
+        count = daemon->pidfd >= 0 ? poll(&ended, 1, STOP_TIMEOUT_MS) : 0;
     while (count < 0 && errno == EINTR);
     if (count <= 0)
         (void)kill(daemon->pid, SIGKILL); /* ours until we have waited for it */

@@ -18,8 +18,8 @@ struct private_daemon {
 /* Starts one. The descriptor of our end, or -errno: -ENOENT when no hauld was found. */
 int private_start(struct private_daemon *daemon);
 
-/* Waits for it, our end being closed, at most timeout_ms, then kills it; its rusage is ours after
+/* Waits for it, our end being closed, for two seconds, then kills it; its rusage is ours after
  * that. Returns its exit status, 128 + signal when it was killed, -1 when there was none. */
-int private_stop(struct private_daemon *daemon, int timeout_ms);
+int private_stop(struct private_daemon *daemon);
 
 #endif

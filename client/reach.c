@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define STOP_TIMEOUT_MS 2000
 #define SYSTEM_SOCKET "/run/hauld/hauld.sock"
 
 struct refusal {
@@ -117,7 +116,7 @@ static enum exit_code start_private(struct reach *reach, struct client *client,
     if (client_open(client, fd, REACH_OPEN_TIMEOUT_MS, handlers) == 0)
         return EXITS_OK;
     client_close(client);
-    status = private_stop(&reach->daemon, STOP_TIMEOUT_MS);
+    status = private_stop(&reach->daemon);
     if (status == EXITS_NO_IO_URING)
         return EXITS_NO_IO_URING; /* it has said why itself */
     say_error(say,
@@ -191,5 +190,5 @@ enum exit_code reach_open(struct reach *reach, struct client *client,
 void reach_close(struct reach *reach, struct client *client)
 {
     client_close(client);
-    (void)private_stop(&reach->daemon, STOP_TIMEOUT_MS); /* its status tells nothing by now */
+    (void)private_stop(&reach->daemon); /* its status tells nothing by now */
 }

@@ -175,3 +175,17 @@ def test_settings_by_a_link_are_read_again_until_it_leads_elsewhere(start_daemon
         link.symlink_to(tmp_path / "two" / "hauld.conf")
         run = run_haul("reload", daemon=daemon)
         assert run.code == 0 or (run.code == 78 and "restart it" in run.err), run
+
+
+@needs_landlock
+@needs_seccomp
+def test_doctor_says_what_confines(tmp_path):
+    def isolation(*before):
+        run = subprocess.run([*before, find_binary("haul"), "doctor"], capture_output=True,
+                             text=True, env=clean_env(), timeout=WAIT_S)
+        assert run.returncode == 0, run
+        return next(line for line in run.stdout.splitlines() if " isolation " in line)
+    whole = isolation()
+    assert whole.startswith("ok ") and "Landlock (ABI " in whole and "seccomp" in whole, whole
+    less = isolation(*WITHOUT, "landlock_create_ruleset", "ENOSYS")
+    assert less.startswith("warn") and "by Landlock:" in less and "seccomp" not in less, less
