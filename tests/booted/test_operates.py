@@ -10,6 +10,7 @@ import readme
 from machine import SOCKET
 from support import WAIT_S, poll_until
 
+EXAMPLES = "/usr/share/doc/hauld/examples"
 MANAGER, METRICS = "io.haul.Manager", "io.haul.Metrics"
 
 
@@ -160,6 +161,24 @@ def test_systemd_has_no_complaint_about_the_units(service):
     text = service.run("journalctl --boot --no-pager _PID=1").expect(0).out
     assert not [line for line in text.splitlines()
                 if "hauld." in line and ("Unknown" in line or "ignoring" in line)]
+
+
+def test_prometheus_scrapes_it(service):
+    """The units of the examples, put where their own first lines say."""
+    starts(service)
+    for line in (f"install -D {EXAMPLES}/prometheus/hauld-scrape /usr/local/libexec/hauld-scrape",
+                 f"cp {EXAMPLES}/prometheus/hauld-metrics.socket "
+                 f"{EXAMPLES}/prometheus/hauld-metrics@.service /etc/systemd/system",
+                 "systemctl daemon-reload", "systemctl enable --now hauld-metrics.socket"):
+        service.run(line).expect(0)
+    try:
+        for _ in range(3):
+            done = service.run("haul get --private -f -i http://127.0.0.1:9464/metrics").expect(0)
+            assert "application/openmetrics-text" in done.out and "hauld_draining 0" in done.out
+        failed = service.run("systemctl list-units --failed --plain --no-legend").expect(0).out
+        assert "hauld" not in failed
+    finally:
+        service.run("systemctl disable --now hauld-metrics.socket").expect(0)
 
 
 # --- varlinkctl ---

@@ -3,10 +3,12 @@ drain, over the Varlink interface that scripts use too."""
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -255,6 +257,43 @@ def test_promtool_has_nothing_to_say(start_daemon, origin):
     done = subprocess.run([PROMTOOL, "check", "metrics"], stdin=path.open(), capture_output=True,
                           text=True, timeout=WAIT_S)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not PROMTOOL, reason="promtool is missing; tools/deps test unpacks it")
+def test_prometheus_can_be_asked_what_the_manual_asks(tmp_path):
+    manual = (TOP / "docs" / "hauld-metrics.7.scd").read_text()
+    questions = re.findall(r"^```\n(.+?)\n```", manual, re.M | re.S)
+    assert len(questions) >= 3
+    rules = [{"record": f"question:{i}", "expr": text} for i, text in enumerate(questions)]
+    path = tmp_path / "rules.json"  # every JSON is YAML
+    path.write_text(json.dumps({"groups": [{"name": "manual", "rules": rules}]}))
+    done = subprocess.run([PROMTOOL, "check", "rules", path], capture_output=True, text=True,
+                          timeout=WAIT_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def scrape(request, **env):
+    done = subprocess.run([TOP / "examples" / "prometheus" / "hauld-scrape"], input=request,
+                          capture_output=True, timeout=WAIT_S, check=True,
+                          env=clean_env(PATH=f"{Path(find_binary('haul')).parent}:{os.environ['PATH']}",
+                                        **env))
+    head, _, body = done.stdout.partition(b"\r\n\r\n")
+    return head.decode().split("\r\n"), body.decode(), done.stderr.decode()
+
+
+@pytest.mark.parametrize("request_bytes", [
+    b"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\nmore", b"GET /\n\n", b"GET /", b""])
+def test_a_scrape_is_answered_over_http(request_bytes, daemon):
+    head, body, _ = scrape(request_bytes, HAUL_SOCKET=daemon.socket)
+    assert head[0] == "HTTP/1.0 200 OK"
+    assert "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8" in head
+    assert samples(body)["hauld_draining"] == 0 and body.endswith("# EOF\n")
+
+
+def test_a_scrape_without_a_daemon_is_no_figures(tmp_path):
+    head, body, err = scrape(b"GET /metrics HTTP/1.1\r\n\r\n", HAUL_SOCKET=str(tmp_path / "none"))
+    assert head[0] == "HTTP/1.0 503 Service Unavailable" and "hauld_" not in body
+    assert "no daemon is reachable" in err
 
 
 # --- the interface ---
