@@ -153,6 +153,21 @@ void scene_end(struct scene *t)
     assert_int_equal(unlink(t->hosts_path), 0);
 }
 
+int scene_setup(void **state)
+{
+    static struct scene scene;
+
+    scene_begin(&scene, &(struct scene_options){ 0 });
+    *state = &scene;
+    return 0;
+}
+
+int scene_teardown(void **state)
+{
+    scene_end(*state);
+    return 0;
+}
+
 /* ---- turns and time ---- */
 
 static void scene_check(const struct scene *t)

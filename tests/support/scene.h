@@ -97,6 +97,9 @@ struct scene_options {
 void scene_begin(struct scene *t, const struct scene_options *options);
 /* Hangs up all clients, closes the engine and asserts that nothing is left: no op, no socket. */
 void scene_end(struct scene *t);
+/* Both as cmocka's fixtures: a scene without options, and any scene. */
+int scene_setup(void **state);
+int scene_teardown(void **state);
 
 /* Turns until nothing moves, without time passing. */
 void scene_settle(struct scene *t);

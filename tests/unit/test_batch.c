@@ -12,21 +12,6 @@
 #define HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define ORIGIN "http://origin.test/"
 
-static int begin(void **state)
-{
-    static struct scene scene;
-
-    scene_begin(&scene, &(struct scene_options){ 0 });
-    *state = &scene;
-    return 0;
-}
-
-static int end(void **state)
-{
-    scene_end(*state);
-    return 0;
-}
-
 static void submits_many(struct scene *t, uint64_t first_id, unsigned count, uint64_t batch)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -296,7 +281,7 @@ static void a_client_that_does_not_read_stops_its_own_batch_only(void **state)
 
 int main(void)
 {
-#define SCENE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define SCENE(test) cmocka_unit_test_setup_teardown(test, scene_setup, scene_teardown)
     const struct CMUnitTest tests[] = {
         SCENE(keeps_to_its_concurrency),
         SCENE(starts_in_the_order_of_submission),

@@ -30,12 +30,6 @@ static int begin(void **state)
     return 0;
 }
 
-static int end(void **state)
-{
-    scene_end(*state);
-    return 0;
-}
-
 /* Sets what the path asks for: "/set/a=1" a cookie, "/go/URL" leads there with one, "/fail" too. */
 static void answers_by_path(struct scene *t, int fd, struct span request)
 {
@@ -390,7 +384,7 @@ static void a_session_has_16_jars(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, scene_teardown)
     const struct CMUnitTest tests[] = {
         TEST(what_an_answer_sets_goes_with_the_next_request),
         TEST(a_batch_without_a_jar_keeps_nothing),

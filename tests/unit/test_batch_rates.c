@@ -17,21 +17,6 @@
 #define OTHER "http://other.test/"
 #define PER_S(n) ((n)*UINT64_C(1000000))
 
-static int begin(void **state)
-{
-    static struct scene scene;
-
-    scene_begin(&scene, &(struct scene_options){ 0 });
-    *state = &scene;
-    return 0;
-}
-
-static int end(void **state)
-{
-    scene_end(*state);
-    return 0;
-}
-
 /* A stream with batch 1 of these rates, whose items follow redirects and are tried again, after 1
  * ms. */
 static void client_begins_at(struct scene *t, uint64_t rate_uhz, uint64_t rate_per_origin_uhz)
@@ -300,7 +285,7 @@ static void clients_share_what_the_daemon_grants_an_origin(void **state)
 
 int main(void)
 {
-#define SCENE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define SCENE(test) cmocka_unit_test_setup_teardown(test, scene_setup, scene_teardown)
     const struct CMUnitTest tests[] = {
         SCENE(the_rate_is_one_over_all_origins),
         SCENE(a_tenth_of_a_second_may_come_at_once),

@@ -10,21 +10,6 @@
 
 #include <cmocka.h>
 
-static int begin(void **state)
-{
-    static struct scene scene;
-
-    scene_begin(&scene, &(struct scene_options){ 0 });
-    *state = &scene;
-    return 0;
-}
-
-static int end(void **state)
-{
-    scene_end(*state);
-    return 0;
-}
-
 static void calls(struct scene *t, const char *text)
 {
     t->client->varlink[0] = '\0';
@@ -177,7 +162,7 @@ static void a_oneway_call_is_not_answered(void **state)
 
 int main(void)
 {
-#define SCENE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define SCENE(test) cmocka_unit_test_setup_teardown(test, scene_setup, scene_teardown)
     const struct CMUnitTest tests[] = {
         SCENE(tells_what_it_is_and_speaks),
         SCENE(describes_the_methods_it_has),

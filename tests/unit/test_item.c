@@ -16,21 +16,6 @@
 #define NOTHING "HTTP/1.1 204 No Content\r\n\r\n"
 #define ORIGIN "http://origin.test/"
 
-static int begin(void **state)
-{
-    static struct scene scene;
-
-    scene_begin(&scene, &(struct scene_options){ 0 });
-    *state = &scene;
-    return 0;
-}
-
-static int end(void **state)
-{
-    scene_end(*state);
-    return 0;
-}
-
 /* An idle conn can be dead without our knowing. The next exchange finds out, and the client must
  * not notice. */
 static void first_item_is_answered(struct scene *t)
@@ -410,7 +395,7 @@ static void tells_what_the_kernel_knows_of_its_connections(void **state)
 
 int main(void)
 {
-#define SCENE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define SCENE(test) cmocka_unit_test_setup_teardown(test, scene_setup, scene_teardown)
     const struct CMUnitTest tests[] = {
         SCENE(a_get_over_a_dead_connection_is_replayed_once),
         SCENE(a_replay_is_not_replayed),

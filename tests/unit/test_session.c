@@ -15,21 +15,6 @@
 #define HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define ORIGIN "http://origin.test/"
 
-static int begin(void **state)
-{
-    static struct scene scene;
-
-    scene_begin(&scene, &(struct scene_options){ 0 });
-    *state = &scene;
-    return 0;
-}
-
-static int end(void **state)
-{
-    scene_end(*state);
-    return 0;
-}
-
 static void fetches_and_tells_that_the_batch_is_done(void **state)
 {
     struct scene *t = *state;
@@ -382,7 +367,7 @@ static void an_idle_client_gets_goaway_and_the_end(void **state)
 
 int main(void)
 {
-#define SCENE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define SCENE(test) cmocka_unit_test_setup_teardown(test, scene_setup, scene_teardown)
     const struct CMUnitTest tests[] = {
         SCENE(fetches_and_tells_that_the_batch_is_done),
         SCENE(an_empty_batch_is_done_at_once),

@@ -21,21 +21,6 @@
     "{\"error\":\"io.haul.Fetch.Failed\",\"parameters\":{\"domain\":\"" domain                     \
     "\",\"code\":\"" code "\",\"phase\":\"" phase "\","
 
-static int begin(void **state)
-{
-    static struct scene scene;
-
-    scene_begin(&scene, &(struct scene_options){ 0 });
-    *state = &scene;
-    return 0;
-}
-
-static int end(void **state)
-{
-    scene_end(*state);
-    return 0;
-}
-
 /* A literal with its NULs, the last of which the compiler adds once more. */
 #define client_asks(t, calls) client_says((t), span_of("" calls, sizeof(calls) - 1))
 
@@ -665,7 +650,7 @@ static void leaves_nothing_behind_in_any_order(void **state)
 
 int main(void)
 {
-#define SCENE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define SCENE(test) cmocka_unit_test_setup_teardown(test, scene_setup, scene_teardown)
     const struct CMUnitTest tests[] = {
         SCENE(answers_with_the_response_and_takes_the_next_call),
         SCENE(sends_what_was_asked_for),

@@ -18,21 +18,6 @@
 #define ORIGIN "http://origin.test/"
 #define MIB (1u << 20)
 
-static int begin(void **state)
-{
-    static struct scene scene;
-
-    scene_begin(&scene, &(struct scene_options){ 0 });
-    *state = &scene;
-    return 0;
-}
-
-static int end(void **state)
-{
-    scene_end(*state);
-    return 0;
-}
-
 /* A response with that many bytes of body, to the nth connection. */
 static void origin_replies_body(struct scene *t, unsigned nth, size_t bytes)
 {
@@ -359,7 +344,7 @@ static void cancelled_in_its_file_it_leaves_nothing_open(void **state)
 
 int main(void)
 {
-#define SCENE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define SCENE(test) cmocka_unit_test_setup_teardown(test, scene_setup, scene_teardown)
     const struct CMUnitTest tests[] = {
         SCENE(a_body_arrives_whole_however_large_or_odd),
         SCENE(a_body_that_ends_where_the_sink_is_full_is_complete),

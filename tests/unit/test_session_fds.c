@@ -15,21 +15,6 @@
 #define HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define ORIGIN "http://origin.test/"
 
-static int begin(void **state)
-{
-    static struct scene scene;
-
-    scene_begin(&scene, &(struct scene_options){ 0 });
-    *state = &scene;
-    return 0;
-}
-
-static int end(void **state)
-{
-    scene_end(*state);
-    return 0;
-}
-
 static unsigned open_descriptors(void)
 {
     unsigned count = 0;
@@ -143,7 +128,7 @@ static void refuses_more_descriptors_than_the_quota(void **state)
 
 int main(void)
 {
-#define SCENE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define SCENE(test) cmocka_unit_test_setup_teardown(test, scene_setup, scene_teardown)
     const struct CMUnitTest tests[] = {
         SCENE(descriptors_that_nobody_declared_are_closed_and_a_breach),
         SCENE(descriptors_wait_for_their_frame_behind_a_full_read),

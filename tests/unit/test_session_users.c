@@ -18,21 +18,6 @@
 #define BOB 40002u
 #define STAFF 50001u
 
-static int begin(void **state)
-{
-    static struct scene scene;
-
-    scene_begin(&scene, &(struct scene_options){ 0 });
-    *state = &scene;
-    return 0;
-}
-
-static int end(void **state)
-{
-    scene_end(*state);
-    return 0;
-}
-
 static void connects(struct scene *t, uint32_t uid)
 {
     client_connects_as(t, (struct ucred){ .pid = getpid(), .uid = uid, .gid = uid });
@@ -465,7 +450,7 @@ static int begin_with_one_place(void **state)
     return 0;
 }
 
-#define USERS(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define USERS(test) cmocka_unit_test_setup_teardown(test, scene_setup, scene_teardown)
 
 int main(void)
 {
@@ -492,7 +477,7 @@ int main(void)
         USERS(calls_that_fetch_are_held_to_the_same_limits),
         cmocka_unit_test_setup_teardown(
             users_take_turns_at_an_origin_however_many_sessions_they_have, begin_with_one_place,
-            end),
+            scene_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
