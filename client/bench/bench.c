@@ -346,7 +346,7 @@ static void bench_sum_up(struct bench *bench)
     seconds = end_ns > bench->measure_ns ? (double)(end_ns - bench->measure_ns) / 1e9 : 0;
     tally->cpu_share_max = bench->cpu.most;
     tally->cpu_waited = bench->cpu.waited;
-    tally->load.is_empty = tally->requests == 0;
+    tally->load.is_empty = tally->service.count == 0;
     tally->daemon.is_lost |= bench->is_lost && !bench->is_interrupted;
     if (bench->is_open_loop) {
         tally->load.asked_per_s = seconds > 0 ? (double)bench->planned / seconds : 0;

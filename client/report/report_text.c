@@ -8,6 +8,7 @@
 #include "timeline.h"
 #include "units.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #define BARS 11u
@@ -80,19 +81,21 @@ static void put_bars(struct text *out, const struct histogram *h)
 {
     uint64_t counts[BARS] = { 0 };
     uint64_t low = histogram_quantile(h, 0), high = histogram_quantile(h, 0.999), most = 1;
+    unsigned rows = 0;
     uint64_t step = (high - low) / (BARS - 1) + 1;
     struct histogram_bucket bucket;
     size_t position = 0;
 
     while (histogram_next(h, &position, &bucket)) {
-        uint64_t middle = bucket.ge_ns + (bucket.lt_ns - bucket.ge_ns) / 2;
-        uint64_t index = middle > low ? (middle - low) / step : 0;
+        uint64_t index = bucket.ge_ns > low ? (bucket.ge_ns - low) / step : 0;
 
         counts[index < BARS - 1 ? index : BARS - 1] += bucket.count;
     }
-    for (unsigned i = 0; i < BARS; i++)
-        most = counts[i] > most ? counts[i] : most;
     for (unsigned i = 0; i < BARS; i++) {
+        most = counts[i] > most ? counts[i] : most;
+        rows = counts[i] ? i + 1 : rows;
+    }
+    for (unsigned i = 0; i < rows; i++) {
         unsigned width = (unsigned)(counts[i] * BAR_WIDTH / most);
         char text[UNITS_TEXT_BYTES];
 
@@ -171,7 +174,9 @@ static void put_slo(struct text *out, const struct tally *tally, const char *giv
     if (!slo_parse(given, &slo))
         return; /* of a file; those of the command line were checked */
     value = slo_measure(&slo, tally);
-    if (slo.figure == SLO_ERRORS)
+    if (isinf(value))
+        (void)snprintf(text, sizeof(text), "so many have failed");
+    else if (slo.figure == SLO_ERRORS)
         (void)snprintf(text, sizeof(text), "%.3f %%", value * 100);
     else
         (void)units_format_latency((uint64_t)value, text, sizeof(text));
@@ -195,8 +200,10 @@ static void put_bench(struct text *out, const struct report *report)
     put_target(out, report);
     put_summary(out, report);
     if (tally->requests) {
-        text_put_char(out, '\n');
-        put_bars(out, report_clock(report));
+        if (tally->service.count) {
+            text_put_char(out, '\n');
+            put_bars(out, report_clock(report));
+        }
         put_percentiles(out, report);
         text_put_char(out, '\n');
         summary_write_phases(out, tally);

@@ -5,6 +5,7 @@
 
 #include "units.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,16 +74,18 @@ bool slo_parse(const char *text, struct slo *ret_slo)
 double slo_measure(const struct slo *slo, const struct tally *tally)
 {
     const struct histogram *h = &tally->response;
+    double good = tally->requests ? (double)tally->good / (double)tally->requests : 0;
 
     switch (slo->figure) {
     case SLO_QUANTILE:
-        return (double)histogram_quantile(h, slo->quantile);
+        return slo->quantile > good + 1e-12 ? INFINITY
+                                            : (double)histogram_quantile(h, slo->quantile);
     case SLO_MEAN:
-        return histogram_mean(h);
+        return tally->good ? histogram_mean(h) : INFINITY;
     case SLO_MAX:
-        return h->count ? (double)h->max_ns : 0;
+        return tally->good < tally->requests ? INFINITY : (double)h->max_ns;
     case SLO_ERRORS:
         break;
     }
-    return tally->requests ? (double)(tally->requests - tally->good) / (double)tally->requests : 1;
+    return 1 - good;
 }

@@ -26,7 +26,8 @@ struct slo {
 bool slo_parse(const char *text, struct slo *ret_slo);
 
 /* What the run has come to, in the bound's unit; of response times, which in a closed loop are
- * service times. Answers with a status of 400 or more are errors. */
+ * service times. Answers with a status of 400 or more are errors. What failed has kept no bound of
+ * time, however fast it did: INFINITY where it is such a request that counts. */
 double slo_measure(const struct slo *slo, const struct tally *tally);
 
 static inline bool slo_is_kept(const struct slo *slo, const struct tally *tally)

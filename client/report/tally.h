@@ -29,7 +29,7 @@ struct tally_load {
     double asked_per_s; /* 0 = it is none */
     double reached_per_s;
     bool slots_exhausted; /* requests were due and could not be handed over */
-    bool is_empty;        /* the lead-in, or the daemon's end, left nothing to measure */
+    bool is_empty;        /* the lead-in or the daemon's end left nothing, or nothing answered */
 };
 
 /* What its rings counted while the run lasted, all its clients together (BATCH_DONE). */

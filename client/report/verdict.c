@@ -2,7 +2,8 @@
  * verdict.c - the thresholds, and why they are what they are.
  *
  *   INVALID   the rate reached is under 99 % of the one asked for: another load was measured
- *             a run measured nothing: its requests were used up before, or the daemon went away
+ *             a run measured nothing: its requests were used up before, the daemon went away, or
+ *             no request was answered
  *             a request was due and could not be handed over (slots): likewise
  *             over 1 % of the items failed at a limit of this machine (local/...)
  *             the daemon's completion queue overflowed: completions came late, and by how much is

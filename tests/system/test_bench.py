@@ -282,6 +282,22 @@ def test_a_run_that_measured_nothing_is_invalid(bench, server):
     assert report["verdict"]["reasons"] == ["nothing was measured"]
 
 
+def test_a_dead_server_is_no_measurement(bench):
+    run, report = bench("-n", "20", "-c", "2", "--slo", "p99<1h", "http://127.0.0.1:1/")
+    run.expect(5)
+    assert report["verdict"] == {"state": "INVALID", "reasons": ["nothing was measured"]}
+    assert "p99<1h: MISSED, so many have failed" in run.text and "[" not in run.text, run.text
+    run, _ = bench("-n", "20", "-c", "2", "--strict", "http://127.0.0.1:1/")
+    run.expect(3)
+
+
+def test_what_fails_fast_keeps_no_bound(bench, start_origin):
+    origin = start_origin([repeat([expect_request(), send(answer(status="503 Not now"))])])
+    run, report = bench("-n", "20", "-c", "2", "--slo", "p99<1h", origin.url())
+    run.expect(5)
+    assert report["verdict"]["state"] != "INVALID" and "success rate  0.00 %" in run.text
+
+
 def test_a_large_body_is_for_the_lines_without_one(bench, server, tmp_path):
     (tmp_path / "large").write_bytes(b"x" * (3 << 20))
     (tmp_path / "list").write_text(json.dumps({"url": server.url("/own"), "body": "own"}) + "\n" +

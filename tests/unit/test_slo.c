@@ -73,13 +73,21 @@ static void a_run_keeps_it_or_not(void **state)
     tally.good = 95; /* 3 had a status of 503 */
     expect(&tally, "p50<50ms", false);
     expect(&tally, "p50<51ms", true);
+    expect(&tally, "p95<95ms", false);
+    expect(&tally, "p95<96ms", true);
+    expect(&tally, "p96<1h", false); /* 5 of 100 have no answer at all by then */
+    expect(&tally, "max<1h", false);
+    expect(&tally, "mean<51ms", true);
+    expect(&tally, "errors<5%", false);
+    expect(&tally, "errors<5.1%", true);
+    tally.good = 100;
     expect(&tally, "p99<100ms", true);
     expect(&tally, "p99<99ms", false);
     expect(&tally, "max<100ms", false);
     expect(&tally, "max<101ms", true);
-    expect(&tally, "mean<51ms", true);
-    expect(&tally, "errors<5%", false);
-    expect(&tally, "errors<5.1%", true);
+    tally.good = 0;
+    expect(&tally, "mean<1h", false);
+    expect(&tally, "p1<1h", false);
     tally_deinit(&tally);
 }
 
