@@ -39,7 +39,11 @@ static char *check_output_dir(const char *path)
     if (stat(path, &st) < 0)
         return why_format("--output-dir %s: %s%s", path, strerror(errno),
                           errno == ENOENT ? "; make it first" : "");
-    return S_ISDIR(st.st_mode) ? NULL : why_format("--output-dir %s: not a directory", path);
+    if (!S_ISDIR(st.st_mode))
+        return why_format("--output-dir %s: not a directory", path);
+    return access(path, W_OK | X_OK) == 0
+               ? NULL
+               : why_format("--output-dir %s: %s", path, strerror(errno));
 }
 
 static char *check_batch(const struct options *options)

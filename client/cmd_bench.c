@@ -13,8 +13,19 @@
 
 #include <stdlib.h>
 
+/* --save NAME is --report NAME.json. Owned by the caller. */
+static char *save_path(const char *name)
+{
+    size_t bytes = strlen(name);
+    bool is_json = bytes > 5 && strcmp(name + bytes - 5, ".json") == 0;
+
+    return why_format("%s%s", name, is_json ? "" : ".json");
+}
+
 static char *check_bench(const struct options *options)
 {
+    char *path, *why;
+
     if (options->words.count == 0 && options->input.count == 0)
         return why_format("bench needs a URL, or requests with -i FILE; see `haul help bench`");
     if (options->is_private && options->no_private)
@@ -27,7 +38,14 @@ static char *check_bench(const struct options *options)
                               "'errors<0.1%%', not '%s'",
                               options->slo.values[i]);
     }
-    return report_files_check(&options->report);
+    why = report_files_check(&options->report);
+    if (why || !options->save)
+        return why;
+    path = save_path(options->save);
+    why =
+        report_files_check(&(struct option_list){ .values = (const char *[]){ path }, .count = 1 });
+    free(path);
+    return why;
 }
 
 /* What the bench was asked for and has found; target is where its text is kept. */
@@ -69,17 +87,15 @@ static void make_report(const struct bench *bench, const struct command *command
 static enum exit_code save(const struct report *report, const struct command *command)
 {
     const char *name = command->options->save;
-    size_t bytes = name ? strlen(name) : 0;
-    const char *suffix = bytes > 5 && strcmp(name + bytes - 5, ".json") == 0 ? "" : ".json";
-    struct option_list list = { .count = 1 };
     char *path;
     bool fits;
 
     if (!name)
         return EXITS_OK;
-    path = why_format("%s%s", name, suffix);
-    list.values = (const char *[]){ path };
-    fits = report_files_write(&list, report, command->say);
+    path = save_path(name);
+    fits =
+        report_files_write(&(struct option_list){ .values = (const char *[]){ path }, .count = 1 },
+                           report, command->say);
     free(path);
     return fits ? EXITS_OK : EXITS_FAILED;
 }

@@ -264,6 +264,19 @@ int file_commit(struct file *file)
     return r;
 }
 
+int file_check(const char *path)
+{
+    struct file file = FILE_INIT;
+    struct stat st;
+    int r;
+
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) /* a FIFO would wait for its reader */
+        return S_ISDIR(st.st_mode) ? -EISDIR : access(path, W_OK) < 0 ? -errno : 0;
+    r = file_open(&file, path);
+    file_discard(&file);
+    return r;
+}
+
 int file_write_whole(const char *path, struct span bytes)
 {
     struct file file;

@@ -57,6 +57,10 @@ int file_restart(struct file *file);
 /* Gives it its final name and closes. On -errno the file is as file_discard leaves it. */
 int file_commit(struct file *file);
 
+/* Whether a file of that name could be written now, found by trying it where that leaves no trace:
+ * for what takes long to make. 0 or -errno. */
+int file_check(const char *path);
+
 /* Opens, writes and commits. 0 or -errno. */
 int file_write_whole(const char *path, struct span bytes);
 

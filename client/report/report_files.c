@@ -41,6 +41,13 @@ char *report_files_check(const struct option_list *paths)
                               "or .txt",
                               paths->values[i]);
     }
+    for (size_t i = 0; i < paths->count; i++) {
+        int r = file_check(paths->values[i]);
+
+        if (r < 0)
+            return why_format("--report %s: %s%s", paths->values[i], strerror(-r),
+                              r == -ENOENT ? "; make its folder first" : "");
+    }
     return NULL;
 }
 

@@ -8,7 +8,8 @@
 #include "report.h"
 #include "say.h"
 
-/* NULL, or why a name cannot be one of a report: one line for the user, malloc'd. */
+/* NULL, or why a name cannot be one of a report, or could not be written: one line for the user,
+ * malloc'd. A run may take an hour, so it is tried before. */
 char *report_files_check(const struct option_list *paths);
 
 /* Each path by itself; what fails is said. False when any did. */

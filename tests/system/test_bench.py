@@ -327,6 +327,9 @@ def test_an_expectation_is_sent_and_waited_for(bench, start_origin):
      "than zero, not '0'"), (["-z", "0ms", "http://a"], "--run-time takes a time"),
     (["--by", "colour", "http://a"], "none url host status"),
     (["-O", "http://a"], "no flag of `haul bench`"),
+    (["--report", "/none/x.json", "http://a"], "/none/x.json: No such file or directory; make its"),
+    (["--save", "/none/x", "http://a"], "/none/x.json: No such file or directory; make its folder"),
+    (["--report", "/dev/null/x.html", "http://a"], "/dev/null/x.html: Not a directory"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
 def test_what_cannot_be_run_is_refused_before_anything_is_sent(args, said, daemon, tmp_path):
     (tmp_path / "list").write_text("http://127.0.0.1:1/\nhttp://[/\n")

@@ -305,6 +305,17 @@ def test_a_full_disk_is_named_with_its_file(get, origin, tmp_path):
     assert "full: No space left on device" in run.err, run.err
 
 
+def test_a_report_that_cannot_be_written_stops_the_run_before_it_begins(batch, origin, tmp_path):
+    (tmp_path / "there.json").mkdir()
+    for path, why in ((tmp_path / "none" / "x.json", "No such file or directory; make its folder"),
+                      (tmp_path / "there.json", "Is a directory")):
+        run = batch("--report", path, origin.url()).expect(2)
+        assert f"--report {path}: {why}" in run.err, run.err
+    assert not origin.requests
+    batch("--report", tmp_path / "x.json", "--report", "/dev/null", origin.url()).expect(0)
+    assert sorted(os.listdir(tmp_path)) == ["there.json", "x.json"]
+
+
 def test_the_summary_counts_all_that_a_cap_held_back(batch, start_origin):
     origin = start_origin([repeat([expect_request(), sleep(30), send(answer())])])
     run = batch("-c", "5", *[origin.url(f"/{i}") for i in range(20)]).expect(0)
