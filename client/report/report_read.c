@@ -91,12 +91,14 @@ static enum report_load load_of(const char *name)
     return REPORT_LOAD_BATCH;
 }
 
-static enum verdict_state state_of(const char *name)
+static bool state_of(const char *name, enum verdict_state *ret_state)
 {
-    for (unsigned state = VERDICT_VALID; state < VERDICT_INVALID; state++)
-        if (strcmp(name, verdict_name(state)) == 0)
-            return state;
-    return VERDICT_INVALID;
+    for (unsigned state = VERDICT_VALID; state <= VERDICT_INVALID; state++)
+        if (strcmp(name, verdict_name(state)) == 0) {
+            *ret_state = state;
+            return true;
+        }
+    return false;
 }
 
 static double seconds_of(const char *time)
@@ -354,20 +356,35 @@ static bool read_groups(struct tally *tally, yyjson_val *groups)
     return true;
 }
 
-static void read_verdict(struct verdict *verdict, yyjson_val *json)
+static bool read_verdict(struct verdict *verdict, yyjson_val *json)
 {
     yyjson_val *reason;
     yyjson_arr_iter all;
 
-    verdict->state = state_of(string(json, "state", ""));
+    if (!state_of(string(json, "state", ""), &verdict->state))
+        return false;
     yyjson_arr_iter_init(yyjson_obj_get(json, "reasons"), &all);
     while ((reason = yyjson_arr_iter_next(&all)) && verdict->reasons_count < VERDICT_REASONS_MAX)
         if (yyjson_is_str(reason))
             (void)strncpy(verdict->reasons[verdict->reasons_count++], yyjson_get_str(reason),
                           VERDICT_REASON_BYTES - 1);
+    return true;
 }
 
 /* ---- the whole ---- */
+
+static bool counts_agree(const struct tally *tally)
+{
+    uint64_t answers = 0, errors = 0;
+
+    for (unsigned status = 1; status < TALLY_STATUS_MAX; status++)
+        answers += tally->status[status];
+    for (unsigned code = 0; code < FAULT_CODE_COUNT; code++)
+        errors += tally->errors[code].count;
+    return tally->requests == tally->ok + tally->failed && errors == tally->failed &&
+           tally->good <= tally->ok && answers <= tally->requests &&
+           tally->response.count <= tally->requests;
+}
 
 static const char *read_root(struct report_file *file, yyjson_val *root)
 {
@@ -381,7 +398,8 @@ static const char *read_root(struct report_file *file, yyjson_val *root)
     file->report.tally = &file->tally;
     read_summary(file, yyjson_obj_get(root, "summary"));
     read_counts(&file->tally, root);
-    read_verdict(&file->report.verdict, yyjson_obj_get(root, "verdict"));
+    if (!read_verdict(&file->report.verdict, yyjson_obj_get(root, "verdict")))
+        return "it has no verdict that this haul knows";
     if (!read_histograms(&file->tally, root) ||
         !read_series(&file->tally, yyjson_obj_get(root, "timeseries")) ||
         !read_waterfall(&file->tally, yyjson_obj_get(root, "waterfall")) ||
@@ -389,6 +407,8 @@ static const char *read_root(struct report_file *file, yyjson_val *root)
         return "its histograms do not agree with its figures: it was changed, or is not whole";
     if (!yyjson_obj_get(yyjson_obj_get(root, "summary"), "good"))
         infer_good(&file->tally);
+    if (!counts_agree(&file->tally))
+        return "its counts contradict each other: it was changed, or is not whole";
     return NULL;
 }
 

@@ -126,9 +126,15 @@ def remove_summary(run):
 @pytest.mark.parametrize("damage,said", [
     (damage_count, "do not agree"), (damage_bucket, "do not agree"),
     (damage_phase, "do not agree"), (remove_summary, "a part of it is missing"),
+    (lambda run: run["summary"].update(requests=19), "its counts contradict each other"),
+    (lambda run: run["summary"].update(ok=12), "its counts contradict each other"),
+    (lambda run: run["summary"].update(good=21), "its counts contradict each other"),
+    (lambda run: run["status"].update({"404": 1}), "its counts contradict each other"),
+    (lambda run: run["verdict"].update(state="FINE"), "no verdict"),
     (lambda run: run.update(schema="other"), "no report of haul"),
     (lambda run: run.update(schemaVersion=2), "newer haul"),
-], ids=["count", "bucket", "phase", "summary", "schema", "version"])
+], ids=["count", "bucket", "phase", "summary", "requests", "ok", "good", "status", "verdict",
+        "schema", "version"])
 def test_a_file_that_contradicts_itself_is_refused(damage, said, bench, server, tmp_path):
     run = json.loads(bench("-n", "20", "-c", "1", server.url())[1].read_text())
     damage(run)
