@@ -102,7 +102,7 @@ static enum health explain_io_uring(int error)
                     value[0] == '1' ? ", or join the group of kernel.io_uring_group" : "");
     if (container)
         return tell(HEALTH_FAIL, "io_uring",
-                    "forbidden in %s by its seccomp profile: allow io_uring_setup, "
+                    "forbidden, in %s mostly by its seccomp profile: allow io_uring_setup, "
                     "io_uring_enter and io_uring_register (or --security-opt seccomp=PROFILE)",
                     container);
     return tell(HEALTH_FAIL, "io_uring",
@@ -137,22 +137,35 @@ static enum health check_descriptors(void)
     return tell(HEALTH_OK, "descriptors", "up to %llu", (unsigned long long)limit.rlim_max);
 }
 
-static enum health check_socket(const char *path, bool is_explicit)
+/* It listens; whether it answers us is another matter. */
+static enum health check_answer(const struct command *command, const char *path, int fd)
 {
+    struct control_answer answer = { 0 };
+    enum exit_code exit =
+        control_ask(fd, command->say, "io.haul.Manager.Describe", NULL, NULL, &answer);
+
+    control_answer_deinit(&answer);
+    (void)close(fd); /* answered, or given up */
+    return exit == EXITS_OK ? tell(HEALTH_OK, "socket", "%s: a daemon answers", path)
+                            : tell(HEALTH_WARN, "socket", "%s: see above", path);
+}
+
+static enum health check_socket(const struct command *command, const char *path, bool is_explicit)
+{
+    char cure[REACH_CURE_BYTES];
     struct stat st;
     int fd = client_connect(path);
 
-    if (fd >= 0) {
-        (void)close(fd); /* only to see that it opens */
-        return tell(HEALTH_OK, "socket", "%s: a daemon listens", path);
-    }
+    if (fd >= 0)
+        return check_answer(command, path, fd);
     if (fd == -ENOENT || fd == -ENOTDIR)
         return tell(is_explicit ? HEALTH_WARN : HEALTH_OK, "socket",
                     "%s: not there; haul starts a private daemon per command", path);
     if (stat(path, &st) == 0)
         return tell(HEALTH_WARN, "socket", "%s: %s (mode %04o, group %u): %s", path, strerror(-fd),
-                    st.st_mode & 07777, st.st_gid, reach_cure(-fd));
-    return tell(HEALTH_WARN, "socket", "%s: %s: %s", path, strerror(-fd), reach_cure(-fd));
+                    st.st_mode & 07777, st.st_gid, reach_cure(path, -fd, cure, sizeof(cure)));
+    return tell(HEALTH_WARN, "socket", "%s: %s: %s", path, strerror(-fd),
+                reach_cure(path, -fd, cure, sizeof(cure)));
 }
 
 static enum health check_daemon(const struct command *command)
@@ -260,6 +273,7 @@ int cmd_doctor(const struct command *command)
         tell_isolation(command);
     reach_candidates(command->options, &candidates);
     for (unsigned i = 0; i < candidates.count; i++)
-        is_able &= check_socket(candidates.paths[i], candidates.is_explicit) != HEALTH_FAIL;
+        is_able &=
+            check_socket(command, candidates.paths[i], candidates.is_explicit) != HEALTH_FAIL;
     return !is_able ? EXITS_FAILED : EXITS_OK;
 }

@@ -125,12 +125,28 @@ static void open_screen(struct top *top)
 
 /* ---- the daemon ---- */
 
+/* Who may not use the daemon is told so before it hangs up. */
+static bool is_refused(struct top *top)
+{
+    yyjson_doc *answer = top->link.answers[TOP_DESCRIBE];
+    struct control_answer taken;
+
+    if (!yyjson_obj_get(yyjson_doc_get_root(answer), "error"))
+        return false;
+    top->link.answers[TOP_DESCRIBE] = NULL;
+    screen_close(&top->screen);
+    end_with(top, control_take(top->command->say, answer, &taken));
+    return true;
+}
+
 /* It hangs up, or nobody listens. Not for long, or it is the end. */
 static void on_gone(struct top *top, int error, uint64_t now_ns)
 {
     char time[UNITS_TEXT_BYTES];
     int fd;
 
+    if (is_refused(top))
+        return;
     top_link_close(&top->link);
     if (top->has_sample && now_ns - top->seen_ns < GONE_NS) {
         notice(top, UINT64_MAX, "hauld is gone, since %s: looking for the next",

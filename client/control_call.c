@@ -19,6 +19,8 @@
 int control_connect(const struct options *options, struct say *say)
 {
     struct reach_candidates candidates;
+    char cure[REACH_CURE_BYTES];
+    bool is_said = false;
 
     reach_candidates(options, &candidates);
     for (unsigned i = 0; i < candidates.count; i++) {
@@ -26,10 +28,14 @@ int control_connect(const struct options *options, struct say *say)
 
         if (fd >= 0)
             return fd;
-        if (candidates.is_explicit || fd != -ENOENT)
-            say_error(say, "%s: %s; %s", candidates.paths[i], strerror(-fd), reach_cure(-fd));
+        if (!candidates.is_explicit && fd == -ENOENT)
+            continue;
+        say_error(say, "%s: %s; %s", candidates.paths[i], strerror(-fd),
+                  reach_cure(candidates.paths[i], -fd, cure, sizeof(cure)));
+        is_said = true;
     }
-    say_error(say, "no daemon is reachable; start hauld, or name its socket with --socket");
+    if (!is_said)
+        say_error(say, "no daemon is reachable; start hauld, or name its socket with --socket");
     return -1;
 }
 

@@ -7,8 +7,10 @@
 #include "reach.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define SYSTEM_SOCKET "/run/hauld/hauld.sock"
 
@@ -44,12 +46,28 @@ void reach_candidates(const struct options *options, struct reach_candidates *re
     add_candidate(ret_candidates, "", SYSTEM_SOCKET);
 }
 
-const char *reach_cure(int error)
+/* Who may: the group of the socket, if it is for one. */
+static const char *cure_of_rights(const char *path, char *text, size_t room)
+{
+    struct group *group;
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        return "its folder is closed to this user";
+    group = getgrgid(st.st_gid);
+    if ((st.st_mode & 0060) != 0060 || st.st_gid == 0 || !group)
+        return "only its owner may use it; SocketGroup= of hauld.socket opens it to a group";
+    (void)snprintf(text, room, "join its group: usermod -aG %s USER, then log in anew",
+                   group->gr_name);
+    return text;
+}
+
+const char *reach_cure(const char *path, int error, char *text, size_t room)
 {
     switch (error) {
     case EACCES:
     case EPERM:
-        return "join its group: usermod -aG haul USER, then log in anew";
+        return cure_of_rights(path, text, room);
     case EDQUOT:
         return "ask who looks after it";
     case ECONNREFUSED:
@@ -126,22 +144,26 @@ static enum exit_code start_private(struct reach *reach, struct client *client,
     return EXITS_UNREACHABLE;
 }
 
-/* One line for each socket that exists and refuses us, or that the user named. */
-static void say_refusals(struct say *say, const struct refusal *refusals, unsigned count,
+/* One line for each socket that exists and refuses us, or that the user named. False: there was
+ * none. */
+static bool say_refusals(struct say *say, const struct refusal *refusals, unsigned count,
                          bool is_explicit, bool will_start)
 {
+    bool is_said = false;
+
     for (unsigned i = 0; i < count; i++) {
+        char cure[REACH_CURE_BYTES];
         bool is_absent = refusals[i].error == ENOENT || refusals[i].error == ENOTDIR;
 
         if (is_absent && !is_explicit)
             continue;
-        if (will_start)
-            say_note(say, "%s: %s; %s; using a private daemon", refusals[i].path, refusals[i].why,
-                     reach_cure(refusals[i].error));
-        else
-            say_error(say, "%s: %s; %s", refusals[i].path, refusals[i].why,
-                      reach_cure(refusals[i].error));
+        (will_start ? say_note : say_error)(
+            say, "%s: %s; %s%s", refusals[i].path, refusals[i].why,
+            reach_cure(refusals[i].path, refusals[i].error, cure, sizeof(cure)),
+            will_start ? "; using a private daemon" : "");
+        is_said = true;
     }
+    return is_said;
 }
 
 /* Whether a daemon is there, and does not want us. */
@@ -161,6 +183,7 @@ enum exit_code reach_open(struct reach *reach, struct client *client,
     struct reach_candidates candidates = { 0 };
     bool will_start = may_start && !options->no_private;
     unsigned tried = 0;
+    bool is_said;
 
     *reach = (struct reach){ .daemon = PRIVATE_DAEMON_NONE };
     if (options->is_private)
@@ -174,12 +197,13 @@ enum exit_code reach_open(struct reach *reach, struct client *client,
             say_note(say, "using the daemon at %s", reach->path);
         return EXITS_OK;
     }
-    say_refusals(say, refusals, tried, candidates.is_explicit, will_start);
+    is_said = say_refusals(say, refusals, tried, candidates.is_explicit, will_start);
     if (!will_start && is_refused(refusals, tried))
         return EXITS_REFUSED;
     if (!will_start) {
-        say_error(say, "no daemon is reachable; start hauld%s",
-                  may_start ? ", or leave --no-private out" : ", or add --private");
+        if (!is_said)
+            say_error(say, "no daemon is reachable; start hauld%s",
+                      may_start ? ", or leave --no-private out" : ", or add --private");
         return EXITS_UNREACHABLE;
     }
     if (say->is_verbose)

@@ -11,6 +11,7 @@
 #include "say.h"
 
 #define REACH_PATH_BYTES 256u
+#define REACH_CURE_BYTES 160u
 #define REACH_CANDIDATES_MAX 2u
 #define REACH_OPEN_TIMEOUT_MS 5000
 
@@ -23,8 +24,8 @@ struct reach_candidates {
 
 void reach_candidates(const struct options *options, struct reach_candidates *ret_candidates);
 
-/* Why a socket refuses us and what to do about it: "Permission denied; join the group haul ...". */
-const char *reach_cure(int error);
+/* What to do about a socket that refuses us with this errno, written to text: returns text. */
+const char *reach_cure(const char *path, int error, char *text, size_t room);
 
 struct reach {
     struct private_daemon daemon;

@@ -149,7 +149,7 @@ def test_another_user_may_look_at_its_own_and_operate_nothing(start_daemon, slow
 def test_without_a_daemon_there_is_nothing_to_look_into(verb, tmp_path):
     done = subprocess.run([find_binary("haul"), verb, "--socket", str(tmp_path / "none")],
                           capture_output=True, text=True, timeout=WAIT_S, env=clean_env())
-    assert done.returncode == 4 and "no daemon is reachable" in done.stderr, done
+    assert done.returncode == 4 and "start hauld" in done.stderr, done
     done = subprocess.run([find_binary("haul"), verb, "--private"], capture_output=True, text=True,
                           timeout=WAIT_S, env=clean_env())
     assert done.returncode == 2, done
@@ -293,7 +293,7 @@ def test_a_scrape_is_answered_over_http(request_bytes, daemon):
 def test_a_scrape_without_a_daemon_is_no_figures(tmp_path):
     head, body, err = scrape(b"GET /metrics HTTP/1.1\r\n\r\n", HAUL_SOCKET=str(tmp_path / "none"))
     assert head[0] == "HTTP/1.0 503 Service Unavailable" and "hauld_" not in body
-    assert "no daemon is reachable" in err
+    assert "start hauld" in err
 
 
 # --- the interface ---

@@ -195,7 +195,7 @@ def test_without_a_daemon_any_more_it_ends_and_says_so(start_daemon):
     with watched(daemon) as terminal:
         daemon.process.terminate()
         screen = assert_given_back(terminal, 4)
-        assert "no daemon is reachable" in screen
+        assert "start hauld" in screen
 
 
 @terminals
