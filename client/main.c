@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Descriptors 0 to 2 are expected by everyone; without them a socket could become stdout. What
@@ -68,6 +69,21 @@ static int run(const struct command *command)
     return EXITS_USAGE;
 }
 
+/* What was written through stdio and did not get out; a reader that has gone knows by itself. */
+static int check_stdout(struct say *say, int code)
+{
+    bool had_failed = ferror(stdout);
+    int error;
+
+    errno = 0;
+    if (fflush(stdout) == 0 && !had_failed)
+        return code;
+    error = errno;
+    if (error != EPIPE)
+        say_error(say, "stdout: %s", error ? strerror(error) : "not all of it could be written");
+    return code == EXITS_OK ? EXITS_FAILED : code;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -86,7 +102,5 @@ int main(int argc, char **argv)
         code = usage_error(&say, why);
     }
     options_deinit(&options);
-    if (fflush(stdout) != 0 && code == EXITS_OK)
-        code = EXITS_FAILED;
-    return code;
+    return check_stdout(&say, code);
 }

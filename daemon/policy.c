@@ -142,7 +142,7 @@ bool policy_denies(enum policy policy, unsigned family, const uint8_t *address,
     (void)inet_ntop(family == 4 ? AF_INET : AF_INET6, address, shown, sizeof(shown));
     (void)snprintf(words, POLICY_WORDS_ROOM,
                    policy == POLICY_PUBLIC_ONLY
-                       ? "%s is %s, and --public-only was given; without it haul goes there"
+                       ? "%s is %s, and only public ones are wanted (--public-only)"
                        : "%s is %s, and the daemon is set to refuse those (DenyAddresses=private)",
                    shown, what);
     return true;

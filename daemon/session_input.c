@@ -158,6 +158,9 @@ static void session_take_message(struct session *s, struct span message)
         session_start_call(s, answer.pending);
         break;
     case VARLINK_INVALID:
+        session_log_end(s, "cut off", "what it sends is no call of Varlink");
+        session_close(s);
+        break;
     case VARLINK_FAILED:
         session_close(s);
         break;
@@ -178,6 +181,9 @@ static void session_take_varlink(struct session *s, struct span *in)
         case VARLINK_NEED_MORE:
             return;
         case VARLINK_TOO_BIG:
+            session_log_end(s, "cut off", "its call is larger than 1 MiB");
+            session_close(s);
+            return;
         case VARLINK_NO_MEMORY:
             session_close(s);
             return;

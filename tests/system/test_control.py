@@ -1,11 +1,13 @@
 """Looking into a running daemon, and telling it what to do: haul stats, origins, inflight, reload,
 drain, over the Varlink interface that scripts use too."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 from pathlib import Path
@@ -243,6 +245,30 @@ def test_a_textfile_is_whole_and_in_the_older_form(start_daemon, tmp_path):
     assert samples(text)["hauld_draining"] == 0
     run = run_haul("metrics", "--textfile", tmp_path / "none" / "x", daemon=daemon).expect(1)
     assert "No such file" in run.err
+
+
+@pytest.mark.parametrize("verb", ["metrics", "stats", "introspect", "version", "help"])
+def test_what_does_not_get_out_is_told(verb, daemon):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([find_binary("haul"), "--socket", daemon.socket, verb], stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=WAIT_S, env=clean_env())
+    assert done.returncode == 1, done
+    assert done.stderr.startswith("haul: stdout: ") and done.stderr.count("\n") == 1, done
+
+
+@pytest.mark.parametrize("sent,why", [
+    (b"GET / HTTP/1.1\r\n\r\n\0", "is no call of Varlink"), (b"{}\0", "is no call of Varlink"),
+    (b"x" * (1 << 20) + b"x", "larger than 1 MiB")], ids=["http", "no_method", "large"])
+def test_whoever_speaks_something_else_is_in_the_log(sent, why, start_daemon):
+    daemon = start_daemon()
+    with socket.socket(socket.AF_UNIX) as stranger:
+        stranger.settimeout(WAIT_S)
+        stranger.connect(daemon.socket)
+        with contextlib.suppress(ConnectionError):
+            stranger.sendall(sent)
+            assert stranger.recv(100) == b""
+    line = poll_until(lambda: [row for row in daemon.log().splitlines() if why in row], why)[0]
+    assert f"(pid {os.getpid()}) is cut off: " in line, line
 
 
 PROMTOOL = shutil.which("promtool", path=f"{TOP}/.deps/servers/usr/bin:{os.environ['PATH']}")
