@@ -71,9 +71,9 @@ static void on_signal(int signal_number)
 
 static void print_help(void)
 {
-    fputs("usage: hauld [--config FILE] [--socket PATH | --serve-fd N] [--state-dir DIR]\n"
-          "             [--workers N] [--log-level LEVEL] [--quiet] [--idle-exit TIME]\n"
-          "             [--check-config] [--print-config] [--version]\n"
+    fputs("usage: hauld [--config FILE] [--socket PATH | --serve-fd N] [--workers N]\n"
+          "             [--log-level LEVEL] [--quiet] [--idle-exit TIME]\n"
+          "             [--check-config] [--print-config] [--version] [--help]\n"
           "\n"
           "The fetch daemon behind haul: runs in the foreground, logs to stderr.\n"
           "\n"

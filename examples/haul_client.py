@@ -193,6 +193,8 @@ class Fetch:
 
 
 def default_socket():
+    if os.environ.get("HAUL_SOCKET"):
+        return os.environ["HAUL_SOCKET"]
     if os.geteuid() == 0:
         return "/run/hauld/hauld.sock"
     runtime = os.environ.get("XDG_RUNTIME_DIR")

@@ -39,7 +39,7 @@ LEVELS = {
         'listen_socket': 6,
         'confine': 7, 'resolve': 7, 'writer': 7, 'conn': 7, 'outbox': 7, 'upload': 7,
         'dial': 8, 'pool': 8, 'mailbox': 8, 'sink': 8, 'body': 8, 'source': 8,
-        'exchange': 9, 'store': 9,
+        'exchange': 9,
         'engine': 10,
         'item': 11, 'batch': 11,
         'session': 12, 'control': 12,
