@@ -4,6 +4,7 @@
 #include "exits.h"
 #include "interrupt.h"
 #include "verbs.h"
+#include "why.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,10 @@ static int run(const struct command *command)
         return cmd_version(command);
     if (options->help)
         return cmd_help(command);
+    if ((options->verb & (VERB_PING | VERB_DOCTOR | VERB_VERSION)) && options->words.count)
+        return usage_error(command->say,
+                           why_format("%s takes no argument '%s'", verb_name(options->verb),
+                                      options->words.values[0]));
     switch (options->verb) {
     case VERB_GET:
         return cmd_get(command);

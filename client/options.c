@@ -11,6 +11,7 @@
 #include "units.h"
 #include "why.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SUGGESTION_DISTANCE_MAX 2u
@@ -170,22 +171,40 @@ static const struct option_row *row_of_letter(char letter, unsigned verb)
     return NULL;
 }
 
+/* "auto, always, never" */
+static void write_choices(const char *choices, char *text, size_t room)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (const char *word = choices; *word && used < room; word += strspn(word, " ")) {
+        size_t bytes = strcspn(word, " ");
+
+        if (*word != '*')
+            used += (size_t)snprintf(text + used, room - used, "%s%.*s", used ? ", " : "",
+                                     (int)bytes, word);
+        word += bytes;
+    }
+}
+
 static bool set_choice(struct parser *p, const struct option_row *row, const char *value)
 {
     unsigned *member = (void *)((char *)p->options + row->offset);
     struct span wanted = span_of_string(value);
     const char *word = row->choices;
+    char choices[100];
 
     for (unsigned index = 0; *word; index++) {
         size_t bytes = strcspn(word, " ");
 
-        if (span_equals(wanted, span_of(word, bytes))) {
+        if (*word != '*' && span_equals(wanted, span_of(word, bytes))) {
             *member = index;
             return true;
         }
         word += bytes + (word[bytes] == ' ');
     }
-    return why_fail(p->why, "--%s takes one of %s, not '%s'", row->name, row->choices, value);
+    write_choices(row->choices, choices, sizeof(choices));
+    return why_fail(p->why, "--%s takes one of %s, not '%s'", row->name, choices, value);
 }
 
 static bool set_number(struct parser *p, const struct option_row *row, const char *value)
@@ -259,9 +278,10 @@ static bool parse_long(struct parser *p, const char *word)
 
     if (!row) {
         near = nearest_option(name, p->options->verb);
-        return why_fail(p->why, "--%.*s is no flag of `haul %s`%s%s%s", (int)name.bytes, name.data,
-                        verb_name(p->options->verb), near ? "; did you mean --" : "",
-                        near ? near : "", near ? "?" : "");
+        return why_fail(p->why, "--%.*s is no flag of `haul %s`; %s%s%s", (int)name.bytes,
+                        name.data, verb_name(p->options->verb),
+                        near ? "did you mean --" : "see `haul help ",
+                        near ? near : verb_name(p->options->verb), near ? "?" : "`");
     }
     if (!takes_value(row)) {
         if (equals && row->kind == OPTION_FLAG)

@@ -241,7 +241,7 @@ struct option_row {
     enum option_kind kind;
     size_t offset;
     unsigned sub;
-    const char *choices; /* "auto always never" */
+    const char *choices; /* "auto always never"; "*" is one that has no name */
     const char *argument;
     const char *help;
 };

@@ -173,7 +173,7 @@ const struct option_row option_rows[] = {
       .verbs = VERB_FETCH,
       .kind = OPTION_CHOICE,
       .offset = AT(records),
-      .choices = "default all failed none",
+      .choices = "* all failed none",
       .argument = "WHICH",
       .help = "all, failed or none" },
     FLAG("fail-early", 0, VERB_FETCH, fail_early, "stop at the first failure"),

@@ -201,8 +201,8 @@ static void put_caps(struct text *out, const struct report *report)
     case WIRE_CAP_COUNT:
         return;
     }
-    text_put_format(out, "held back by %s: %llu items waited for it\n", flag,
-                    (unsigned long long)tally->held[most]);
+    text_put_format(out, "held back by %s: %llu item%s waited for it\n", flag,
+                    (unsigned long long)tally->held[most], tally->held[most] == 1 ? "" : "s");
 }
 
 static void put_verdict(struct text *out, const struct verdict *verdict)

@@ -71,8 +71,9 @@ static void tally_add_error(struct tally *tally, const struct outcome *item)
     if (error->count++ == 0) {
         text_init(&url);
         record_put_effective_url(&url, item->url); /* no password in a summary */
-        (void)snprintf(error->example, sizeof(error->example), "%.*s: %.*s",
-                       (int)item->message.bytes, item->message.data, (int)url.bytes, url.data);
+        (void)snprintf(error->example, sizeof(error->example), "%.*s%s%.*s",
+                       (int)item->message.bytes, item->message.data, url.bytes ? ": " : "",
+                       (int)url.bytes, url.data);
         text_deinit(&url);
     }
     if (item->fault.code == FAULT_LOCAL_NO_DESCRIPTORS ||

@@ -320,12 +320,12 @@ def test_an_expectation_is_sent_and_waited_for(bench, start_origin):
 @pytest.mark.parametrize("args,said", [
     ([], "bench needs a URL"), (["-R", "0", "http://a"], "--rate takes"),
     (["--ramp", "1s", "http://a"], "open loop"), (["--arrival", "poisson", "http://a"], "open loop"),
-    (["--arrival", "often", "http://a"], "fixed poisson"), (["ftp://a"], "ftp://a"),
+    (["--arrival", "often", "http://a"], "fixed, poisson"), (["ftp://a"], "ftp://a"),
     (["-i", "/nonexistent"], "No such file"), (["-i", "LIST"], "line 2"),
     (["--slo", "p99>1s", "http://a"], "--slo takes"),
     (["-d", "0", "http://a"], "--duration takes a time, as 500ms, 2.5s or 3m (bare: seconds), more "
      "than zero, not '0'"), (["-z", "0ms", "http://a"], "--run-time takes a time"),
-    (["--by", "colour", "http://a"], "none url host status"),
+    (["--by", "colour", "http://a"], "none, url, host, status"),
     (["-O", "http://a"], "no flag of `haul bench`"),
     (["--report", "/none/x.json", "http://a"], "/none/x.json: No such file or directory; make its"),
     (["--save", "/none/x", "http://a"], "/none/x.json: No such file or directory; make its folder"),

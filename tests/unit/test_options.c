@@ -256,7 +256,7 @@ static void refuses_values_that_are_none(void **state)
         { "get --max-body 0 u", "--max-body takes a size" },
         { "get -m 1x u", "--max-time takes a time" },
         { "get --max-body 1.5.5 u", "--max-body takes a size" },
-        { "batch --records some u", "--records takes one of default all failed none" },
+        { "batch --records some u", "--records takes one of all, failed, none, not" },
         { "get --color red u", "--color takes" },
         { "get --fail=1 u", "--fail takes no value" },
         { "get -X", "-X needs a value" },
