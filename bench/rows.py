@@ -190,7 +190,8 @@ def large_body(bench, say):
     with origins.small(bench.folder, bench.origin_core) as origin:
         url, path = origin.url("/large"), bench.folder / "large"
         good, result = side_by_side(bench, say, origin, {
-            "haul": (None, lambda bench: to_file(bench, [bench.haul, "get", "--private"], url, path)),
+            "haul": (None, lambda bench: to_file(bench, [bench.haul, "get", "--private"], url,
+                                                 path)),
             "curl": ("curl", lambda bench: to_file(bench, ["curl"], url, path)),
         }, work="a body of 100 MiB to a file on tmpfs, cold private daemon")
         path.unlink(missing_ok=True)
@@ -221,7 +222,7 @@ def small_gets_over_tls(bench, say):
                 warm.notes.append(f"TLS costs {name} {ratio:.2f} x plain HTTP")
         good, result = side_by_side(bench, say, origin, {
             "haul": (None, lambda bench: haul_batch(bench, once, handshakes, 64, trust,
-                                               fills_core=True)),
+                                                    fills_core=True)),
             "ab": ("ab", lambda bench: ab(bench, origin.tls_url("/once"), handshakes, 64)),
         }, work=f"{handshakes} GETs, each over a TLS connection of its own, 64 at a time")
         shakes = compare(result("B9 handshakes", "full handshakes per second >= 1.0 x ab"), good,

@@ -179,7 +179,7 @@ def test_settings_by_a_link_are_read_again_until_it_leads_elsewhere(start_daemon
 
 @needs_landlock
 @needs_seccomp
-def test_doctor_says_what_confines(tmp_path):
+def test_doctor_says_what_confines():
     def isolation(*before):
         run = subprocess.run([*before, find_binary("haul"), "doctor"], capture_output=True,
                              text=True, env=clean_env(), timeout=WAIT_S)
